@@ -1,0 +1,224 @@
+"""The record of one run: what flows from the measurement to every plot, report and grade."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+import msgspec
+
+from workshop.stages import Settings, variant
+
+SCHEMA = 1
+PREFIX = "WORKSHOP-RESULT "
+# What a killed run leaves behind, from which its record can be put together again.
+SETTINGS_PREFIX = "WORKSHOP-SETTINGS "
+SAMPLE_PREFIX = "WORKSHOP-SAMPLE "
+
+Status = Literal["ok", "incomplete", "failed"]
+T = TypeVar("T")
+
+
+class RecordError(ValueError):
+    """A record that cannot be read; the message says where it goes wrong."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One counted generation.
+
+    Attributes:
+        ttft_seconds: time to first token: prefill of the prompt and the first token's choice.
+        decode_seconds: time of all later tokens.
+        tokens: ids of the new tokens.
+        text: the new tokens as text.
+        verify_passes: passes of the verifier in decode; None where nothing was speculated.
+        accepted: draft tokens that were accepted in those passes.
+    """
+
+    ttft_seconds: float
+    decode_seconds: float
+    tokens: list[int]
+    text: str
+    verify_passes: int | None = None
+    accepted: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.ttft_seconds + self.decode_seconds
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Decode speed: tokens after the first, over the time that they took."""
+        later = len(self.tokens) - 1
+        return later / self.decode_seconds if later > 0 and self.decode_seconds > 0 else None
+
+    @property
+    def tpot_seconds(self) -> float | None:
+        """Time per output token after the first."""
+        speed = self.tokens_per_second
+        return 1 / speed if speed else None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A measurement beside the main one, made in the same process, that puts it in proportion."""
+
+    label: str
+    tokens_per_second: float
+    tokens_per_second_std: float | None
+    samples: list[float]
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The software of a run; None for what is not there."""
+
+    workshop: str
+    python: str
+    torch: str | None = None
+    cuda: str | None = None
+    rocm: str | None = None
+    git_commit: str | None = None
+
+
+@dataclass(frozen=True)
+class SlurmJob:
+    """Which Slurm job a run was."""
+
+    job_id: str
+    job_name: str | None = None
+    partition: str | None = None
+    nodes: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of one stage. None means that it is not known; no value stands for 'nothing'.
+
+    Bytes are counted in GB = 1e9 bytes. What the numbers mean is in docs/measuring.md:
+    ``tokens_per_second`` is decode only, for one sequence; ``bandwidth_gb_per_second`` counts the
+    bytes of weights read in decode, over all ranks; ``memory_gb`` is the whole job's.
+    """
+
+    stage: str | None
+    status: Status
+    schema: int = SCHEMA
+    reason: str | None = None
+    advice: str | None = None
+    against: str | None = None
+    change: str | None = None
+    settings: Settings | None = None
+
+    tokens_per_second: float | None = None
+    tokens_per_second_std: float | None = None
+    ttft_seconds: float | None = None
+    tpot_seconds: float | None = None
+    bandwidth_gb_per_second: float | None = None
+    bandwidth_std: float | None = None
+    device_bandwidth_gb_per_second: float | None = None
+    device_bandwidth_source: str | None = None
+    mbu: float | None = None
+    memory_gb: float | None = None
+    memory_kind: str | None = None
+    peak_rss_gb: float | None = None
+    load_seconds: float | None = None
+    compile_seconds: float | None = None
+    mean_accepted: float | None = None
+    acceptance_rate: float | None = None
+    samples: list[Sample] = field(default_factory=list)
+    reference: Reference | None = None
+
+    batch_size: int | None = None
+    prompt_tokens: int | None = None
+    prompt_ids: list[int] | None = None
+    new_tokens: int | None = None
+    model: str | None = None
+    model_parameters: int | None = None
+    model_bytes: int | None = None
+    draft_parameters: int | None = None
+    draft_bytes: int | None = None
+    dtype: str | None = None
+    device: str | None = None
+    threads: int | None = None
+    world_size: int | None = None
+    graph_breaks: int | None = None
+    recompiles: int | None = None
+
+    host: str | None = None
+    user: str | None = None
+    started: str | None = None
+    versions: Versions | None = None
+    slurm: SlurmJob | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """The stage, and what an option changed about it: 'tp (quantize none)'."""
+        name = self.stage or "unknown"
+        differs = variant(self.settings) if self.settings else ""
+        return f"{name} ({differs})" if differs else name
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """Sample standard deviation; None for fewer than two values."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def with_samples(result: Result, samples: Sequence[Sample]) -> Result:
+    """The record with these samples and the numbers that follow from them alone."""
+    speeds = [s.tokens_per_second for s in samples if s.tokens_per_second is not None]
+    tpots = [s.tpot_seconds for s in samples if s.tpot_seconds is not None]
+    passes = sum(s.verify_passes or 0 for s in samples)
+    accepted = sum(s.accepted or 0 for s in samples)
+    proposed = passes * result.settings.draft_tokens if result.settings else 0
+    return replace(
+        result,
+        samples=list(samples),
+        tokens_per_second=statistics.fmean(speeds) if speeds else None,
+        tokens_per_second_std=spread(speeds),
+        ttft_seconds=statistics.fmean(s.ttft_seconds for s in samples) if samples else None,
+        tpot_seconds=statistics.fmean(tpots) if tpots else None,
+        mean_accepted=accepted / passes if passes else None,
+        acceptance_rate=accepted / proposed if proposed else None,
+        new_tokens=max((len(s.tokens) for s in samples), default=None),
+    )
+
+
+def to_json(record: Result | Sample | Settings) -> str:
+    """A record as one line of JSON; nan and inf, which JSON lacks, become null."""
+    return msgspec.json.encode(record).decode()
+
+
+def decode(text: str | bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise RecordError(str(error)) from None
+
+
+def sample_from_json(text: str | bytes) -> Sample:
+    """Read a sample; raises RecordError."""
+    return decode(text, Sample)
+
+
+def settings_from_json(text: str | bytes) -> Settings:
+    """Read settings; raises RecordError."""
+    return decode(text, Settings)
+
+
+def from_json(text: str | bytes) -> Result:
+    """Read a record.
+
+    Raises:
+        RecordError: not JSON, a field of the wrong type, or a newer schema than this one.
+    """
+    result = decode(text, Result)
+    if result.schema > SCHEMA:
+        raise RecordError(
+            f"the record has schema {result.schema}, and this workshop reads up to {SCHEMA}: "
+            "update it"
+        )
+    return result

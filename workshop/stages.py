@@ -1,0 +1,152 @@
+"""The stages of the lesson: each changes one thing against a named earlier stage."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+DType = Literal["bfloat16", "float16", "float32"]
+Quantize = Literal["none", "int8"]
+Speculate = Literal["none", "draft", "prompt-lookup"]
+
+
+class UsageError(ValueError):
+    """Something asked for that cannot be: one sentence for the user, exit code 2."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides what a run computes.
+
+    Attributes:
+        stage: the stage's name; which techniques it brings is in the fields below.
+        model: ``tiny``, ``random:<shape>`` or a checkpoint directory.
+        dtype: precision of weights and activations where they are not quantised.
+        compile: static KV cache and ``torch.compile`` instead of eager with a growing one.
+        quantize: precision of the linear layers' weights.
+        speculate: who proposes tokens for the model to verify.
+        draft: draft model; None takes the one that belongs to ``tiny``.
+        draft_tokens: how many tokens a draft proposes at a time (k).
+        ranks: processes that share the model (tensor parallel).
+        samples: counted repetitions; the warm-up comes on top.
+        new_tokens: most tokens to generate in each sample.
+        temperature: 0 takes the likeliest token; above, tokens are drawn.
+        seed: of the drawing; sample i draws with ``seed + i``.
+        ignore_eos: go on to ``new_tokens`` whatever the model says, for timing.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    stage: str
+    model: str = "tiny"
+    dtype: DType = "bfloat16"
+    compile: bool = False
+    quantize: Quantize = "none"
+    speculate: Speculate = "none"
+    draft: str | None = None
+    draft_tokens: int = 3
+    ranks: int = 1
+    prompt: str = "Hello, my name is"
+    samples: int = 5
+    new_tokens: int = 200
+    temperature: float = 0.0
+    seed: int = 0
+    ignore_eos: bool = False
+    device: str = "auto"
+
+    @property
+    def static_cache(self) -> bool:
+        """A compiled step needs fixed shapes, and a rejected draft needs to go back."""
+        return self.compile or self.speculate != "none"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the lesson.
+
+    Attributes:
+        against: the earlier stage that this one is measured against; None for the first.
+        changes: the settings that differ from that stage's: one, and only one.
+        summary: the change, in a participant's words.
+    """
+
+    name: str
+    against: str | None
+    summary: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+BASELINE = "baseline"
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            BASELINE,
+            None,
+            "plain PyTorch, eager, bf16 weights, a KV cache that grows by one token a step",
+        ),
+        Stage(
+            "compile",
+            "baseline",
+            "torch.compile of prefill and decode, with the static KV cache that it needs",
+            {"compile": True},
+        ),
+        Stage(
+            "quantize",
+            "compile",
+            "weights of the linear layers in int8, one scale per output channel",
+            {"quantize": "int8"},
+        ),
+        Stage(
+            "speculative",
+            "quantize",
+            "a small draft model proposes 3 tokens, the model verifies them in one pass",
+            {"speculate": "draft"},
+        ),
+        Stage(
+            "tp",
+            "quantize",
+            "tensor parallel: each layer's weights split over 2 ranks, two all-reduces a layer",
+            {"ranks": 2},
+        ),
+    )
+}
+
+
+def find_stage(name: str) -> Stage:
+    """The stage of that name.
+
+    Raises:
+        UsageError: there is none; the message lists what there is.
+    """
+    try:
+        return STAGES[name]
+    except KeyError:
+        raise UsageError(f"there is no stage {name!r}; the stages are {', '.join(STAGES)}") from None
+
+
+def stage_order(name: str | None) -> int:
+    """Place in the progression; what is not a stage comes last."""
+    return list(STAGES).index(name) if name in STAGES else len(STAGES)
+
+
+def settings_of(name: str) -> Settings:
+    """The settings of a stage: those of the stage it builds on, and its one change."""
+    stage = find_stage(name)
+    if stage.against is None:
+        return Settings(stage=name)
+    return dataclasses.replace(settings_of(stage.against), stage=name, **stage.changes)
+
+
+TECHNIQUES = ("dtype", "compile", "quantize", "speculate", "draft_tokens", "ranks")
+
+
+def variant(settings: Settings) -> str:
+    """How the techniques differ from the stage's own, for a label: '' or 'quantize none'."""
+    plain = settings_of(settings.stage)
+    return ", ".join(
+        f"{name.replace('_', ' ')} {getattr(settings, name)}"
+        for name in TECHNIQUES
+        if getattr(settings, name) != getattr(plain, name)
+    )
