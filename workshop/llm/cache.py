@@ -58,9 +58,11 @@ class StaticCache(nn.Module):
     back (a rejected draft) costs nothing: the positions are simply written again.
     """
 
-    def __init__(self, config: Config, batch: int, length: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, config: Config, batch: int, length: int, dtype: torch.dtype, ranks: int = 1
+    ) -> None:
         super().__init__()
-        shape = (batch, config.kv_heads, length, config.head_dim)
+        shape = (batch, config.kv_heads // ranks, length, config.head_dim)
         self.layers = nn.ModuleList(LayerCache(shape, dtype) for _ in range(config.layers))
         self.length = length
 

@@ -154,6 +154,9 @@ class Block(nn.Module):
 class Llama(nn.Module):
     """A Llama; its parameters have the names of a Hugging Face checkpoint."""
 
+    cos: Tensor
+    sin: Tensor
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
@@ -163,7 +166,11 @@ class Llama(nn.Module):
         self.lm_head = nn.Linear(config.dim, config.vocab, bias=False)
         if config.tied:
             self.lm_head.weight = self.embed_tokens.weight
-        cos, sin = rope_table(config)
+        self.reset_rope()
+
+    def reset_rope(self) -> None:
+        """Compute the table of rotations, which no checkpoint stores."""
+        cos, sin = rope_table(self.config)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 

@@ -1,0 +1,212 @@
+"""Settings to something that generates: model, caches, and steps put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from workshop.llm import parallel, quantize, speculative
+from workshop.llm.cache import GrowingCache, StaticCache
+from workshop.llm.compile import compiled_decode, compiled_prefill, compiled_steps
+from workshop.llm.generate import Steps, generate, prefill
+from workshop.llm.model import Llama
+from workshop.llm.sampling import Sampler
+from workshop.llm.tokenizer import Tokenizer
+from workshop.models import Source, find_draft, find_model, load_model, load_tokenizer
+from workshop.stages import Settings, UsageError
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of the job's processes this one is, and the device it has."""
+
+    device: torch.device
+    rank: int = 0
+    ranks: int = 1
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model ready to generate.
+
+    Attributes:
+        generate: (new tokens, sampler) -> lists of new tokens; see ``llm.generate.generate``.
+        bytes_per_pass: bytes of weights that a decode pass reads, over all ranks: the verifier's,
+            and the draft's for the k steps that go with it.
+        memory_bytes: bytes of weights and KV caches, over all ranks.
+        draft: the draft model, where there is one.
+    """
+
+    model: Llama
+    draft: Llama | None
+    tokenizer: Tokenizer
+    prompt: list[int]
+    stop: int | None
+    generate: Callable[[int, Sampler], Iterator[list[int]]]
+    bytes_per_pass: int
+    memory_bytes: int
+    parameters: int
+    draft_parameters: int | None
+    model_bytes: int
+    draft_bytes: int | None
+
+
+def assemble(settings: Settings, place: Place) -> Engine:
+    """Load, quantise, split and compile as the settings say.
+
+    Raises:
+        UsageError: settings that cannot go together, or a prompt that does not fit.
+        CheckpointError, TokenizerError, ParallelError: see there.
+    """
+    source = find_model(settings.model)
+    tokenizer = load_tokenizer(source)
+    prompt = tokenizer.encode(settings.prompt)
+    model = prepare(source, settings, place)
+    check_fits(settings, model, len(prompt))
+    draft = None
+    if settings.speculate == "draft":
+        draft = prepare_draft(settings, place, model)
+    length = cache_length(settings, model, len(prompt))
+    # Only the first rank's parameters are whole: count before they are split.
+    run, cache_bytes = runner(settings, place, model, draft, prompt, length)
+    passes = reads(model) * place.ranks + (reads(draft) * settings.draft_tokens if draft else 0)
+    weights = stored(model) * place.ranks + (stored(draft) * place.ranks if draft else 0)
+    return Engine(
+        model=model,
+        draft=draft,
+        tokenizer=tokenizer,
+        prompt=prompt,
+        stop=None if settings.ignore_eos or source.random else tokenizer.eos,
+        generate=run,
+        bytes_per_pass=passes,
+        memory_bytes=weights + cache_bytes * place.ranks,
+        parameters=model.config.parameters,
+        draft_parameters=draft.config.parameters if draft else None,
+        model_bytes=stored(model) * place.ranks,
+        draft_bytes=stored(draft) if draft else None,
+    )
+
+
+def prepare(source: Source, settings: Settings, place: Place) -> Llama:
+    """Load a model, quantise it if asked to and not done before, keep this rank's part."""
+    model = load_model(source, DTYPES[settings.dtype])
+    if settings.quantize == "int8" and not quantize.is_quantized(model):
+        quantize.quantize(model)
+    if settings.quantize == "none" and quantize.is_quantized(model):
+        raise UsageError(
+            f"{source.directory} is an int8 checkpoint: add --quantize int8, "
+            "or name the checkpoint that it was made from"
+        )
+    if place.ranks > 1:
+        parallel.shard(model, place.rank, place.ranks)
+    return model.to(place.device)
+
+
+def prepare_draft(settings: Settings, place: Place, model: Llama) -> Llama:
+    """The draft model, whole on every rank: it is too small to be worth splitting."""
+    source = find_draft(settings.model, settings.draft)
+    draft = prepare(source, settings, Place(place.device))
+    if draft.config.vocab != model.config.vocab:
+        raise UsageError(
+            f"the draft {source.name} has {draft.config.vocab} tokens and the model "
+            f"{model.config.vocab}: a draft must have the model's own tokenizer"
+        )
+    return draft
+
+
+def room_for_draft(settings: Settings) -> int:
+    """Positions past the last new token that a proposal may touch."""
+    return settings.draft_tokens + 1 if settings.speculate != "none" else 0
+
+
+def check_fits(settings: Settings, model: Llama, prompt: int) -> None:
+    """Raises UsageError where prompt and new tokens are more than the model's context."""
+    needed = prompt + settings.new_tokens + room_for_draft(settings)
+    if needed > model.config.context:
+        raise UsageError(
+            f"a prompt of {prompt} tokens and {settings.new_tokens} new ones need {needed} "
+            f"positions, and this model has {model.config.context}: "
+            f"use --new-tokens {max(0, settings.new_tokens - needed + model.config.context)} "
+            "or a shorter prompt"
+        )
+
+
+def cache_length(settings: Settings, model: Llama, prompt: int) -> int:
+    """Room for prompt and new tokens, rounded up: few lengths, so few graphs."""
+    needed = prompt + settings.new_tokens + room_for_draft(settings)
+    return min(-(-needed // 64) * 64, model.config.context)
+
+
+def runner(
+    settings: Settings,
+    place: Place,
+    model: Llama,
+    draft: Llama | None,
+    prompt: list[int],
+    length: int,
+) -> tuple[Callable[[int, Sampler], Iterator[list[int]]], int]:
+    """What generates, and the bytes of its KV caches on this rank when they are full."""
+    dtype = DTYPES[settings.dtype]
+    steps = compiled_steps() if settings.compile else Steps()
+
+    def static_cache(of: Llama, ranks: int = 1) -> StaticCache:
+        return StaticCache(of.config, 1, length, dtype, ranks).to(place.device)
+
+    if not settings.static_cache:
+        full = len(prompt) + settings.new_tokens
+        cache_bytes = model.config.kv_cache_bytes(1, full, dtype.itemsize) // place.ranks
+        growing = GrowingCache(model.config)
+        return (
+            lambda new, sampler: generate(steps, model, growing, prompt, new, sampler),
+            cache_bytes,
+        )
+
+    cache = static_cache(model, place.ranks)
+    if settings.speculate == "none":
+        return (
+            lambda new, sampler: generate(steps, model, cache, prompt, new, sampler),
+            stored(cache),
+        )
+
+    verify = compiled_decode(speculative.verify) if settings.compile else speculative.verify
+    proposer: speculative.Proposer
+    proposer_bytes = 0
+    if draft is None:
+        proposer = speculative.PromptLookup(model.config.vocab)
+    else:
+        draft_cache = static_cache(draft)
+        proposer_bytes = stored(draft_cache)
+        propose, read = speculative.propose, prefill
+        if settings.compile:
+            propose, read = compiled_decode(propose), compiled_prefill(read)
+        proposer = speculative.DraftModel(draft, draft_cache, read, propose)
+    k = settings.draft_tokens
+    return (
+        lambda new, sampler: speculative.speculate(
+            steps, verify, model, cache, proposer, prompt, new, k, sampler
+        ),
+        stored(cache) + proposer_bytes,
+    )
+
+
+def stored(module: torch.nn.Module) -> int:
+    """Bytes of a module's weights, or of a cache, on this rank; tied weights count once."""
+    tensors = [*module.parameters(), *module.buffers()]
+    if isinstance(module, Llama):
+        tensors = [t for t in tensors if t is not module.cos and t is not module.sin]
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def reads(model: Llama) -> int:
+    """Bytes of weights that one decode pass reads on this rank: all but the embedding's table,
+
+    of which one row is read; a tied head reads the whole of it, though.
+    """
+    embedding = model.embed_tokens.weight
+    if model.lm_head.weight is embedding:
+        return stored(model)
+    return stored(model) - embedding.numel() * embedding.element_size()

@@ -1,0 +1,61 @@
+"""The command line. Each command's module is imported only when the command runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+import workshop
+from workshop.stages import UsageError
+
+# Name -> module, and the line that --help shows without importing it.
+COMMANDS = {
+    "demo": ("demo", "Run the whole progression here, and draw it."),
+    "run": ("run", "Run one stage, here and now."),
+    "stages": ("stages", "What each stage is, and what it changes."),
+    "plot": ("show", "Draw memory, bandwidth and tokens/s of each stage."),
+    "quantize": ("model", "Write an int8 checkpoint."),
+    "model": ("model", "Train the embedded model anew."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names, and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"workshop.cli.{COMMANDS[name][0]}")
+        return getattr(module, name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}; the commands are {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(workshop.__version__, prog_name="workshop")
+def cli() -> None:
+    """See where the tokens per second of LLM inference come from, one change at a time."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one sentence and exit code 2, never a traceback."""
+    try:
+        cli.main(arguments, prog_name="workshop")
+    except UsageError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)

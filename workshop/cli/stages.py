@@ -1,0 +1,24 @@
+"""``workshop stages``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import click
+
+from workshop.stages import STAGES
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A list, for scripts.")
+def stages(as_json: bool) -> None:
+    """What each stage is, what it changes, and against which earlier stage."""
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(stage) for stage in STAGES.values()], indent=2))
+        return
+    for stage in STAGES.values():
+        against = f"against {stage.against}" if stage.against else "where it starts"
+        click.echo(f"{stage.name:<12} {against:<17} {stage.summary}")
+        for name, value in stage.changes.items():
+            click.echo(f"{'':<12} {'':<17} one setting: {name.replace('_', ' ')} = {value}")

@@ -1,0 +1,1 @@
+"""Figures: a kind per module, each from results to a matplotlib figure."""

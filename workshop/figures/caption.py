@@ -1,0 +1,123 @@
+"""What a figure of results was measured with, in the small type under it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from workshop.figures.pooling import Pool, baseline_of, has_number, pooled
+from workshop.figures.theme import number, printable
+from workshop.results import Result
+
+_MOST_VALUES = 5  # of one field that are worth spelling out
+
+
+def warnings_for(results: Sequence[Result]) -> list[str]:
+    """What keeps these results from being compared with one another, a sentence each."""
+    drawn = [result for result in results if has_number(result)]
+    mixed: list[tuple[str, list[object]]] = [
+        ("models", [result.model for result in drawn]),
+        ("devices", [result.device for result in drawn]),
+        ("lengths of the prompt in tokens", [result.prompt_tokens for result in drawn]),
+        ("batch sizes", [result.batch_size for result in drawn]),
+    ]
+    sentences = [
+        f"these results have different {name} ({_listed(values)}): "
+        "their bars differ by more than the stage"
+        for name, values in mixed
+        if len(_distinct(values)) > 1
+    ]
+    baseline = baseline_of(pooled(drawn))
+    if drawn and baseline is None:
+        sentences.append("there is no result of the plain baseline: no changes are shown")
+    return sentences
+
+
+def caption_for(pools: Sequence[Pool]) -> list[str]:
+    """The caption's lines: the set-up, the software and the definitions."""
+    runs = [run for pool in pools for run in pool.runs if has_number(run)]
+    setup = [
+        _field(runs, "model {}", _model),
+        _field(runs, "{}", lambda run: run.device),
+        _field(runs, "threads {}", lambda run: run.threads),
+        _field(runs, "prompt {} tokens", lambda run: run.prompt_tokens),
+        _field(runs, "up to {} new tokens", _most_new_tokens),
+        _samples(pools),
+        _unfinished(runs),
+    ]
+    software = [
+        _field(runs, "torch {}", lambda run: run.versions and run.versions.torch),
+        _field(runs, "commit {}", lambda run: run.versions and _short(run.versions.git_commit)),
+        _days(runs),
+        _field(runs, "memory: {}", lambda run: run.memory_kind),
+    ]
+    batch = _listed(run.batch_size for run in runs) or "1"
+    definitions = [
+        f"tokens/s: decode only, batch {batch}",
+        "error bars: standard deviation over samples",
+        "percentages: change against baseline" if baseline_of(pools) else "no percentages",
+    ]
+    return [line for line in (_joined(setup), _joined(software), _joined(definitions)) if line]
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _distinct(values: Iterable[object]) -> list[str]:
+    """The different values that are known, in the order in which they come."""
+    return list(dict.fromkeys(printable(str(value)) for value in values if value is not None))
+
+
+def _listed(values: Iterable[object]) -> str:
+    distinct = _distinct(values)
+    more = ", …" if len(distinct) > _MOST_VALUES else ""
+    return ", ".join(distinct[:_MOST_VALUES]) + more
+
+
+def _field(runs: Sequence[Result], form: str, value: Callable[[Result], object]) -> str:
+    listed = _listed(value(run) for run in runs)
+    return form.format(listed) if listed else ""
+
+
+def _model(run: Result) -> str | None:
+    if run.model is None or run.model_parameters is None:
+        return run.model
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if run.model_parameters >= size:
+            return f"{run.model} ({number(run.model_parameters / size)} {unit} parameters)"
+    return f"{run.model} ({run.model_parameters} parameters)"
+
+
+def _most_new_tokens(run: Result) -> int | None:
+    return run.settings.new_tokens if run.settings else run.new_tokens
+
+
+def _samples(pools: Sequence[Pool]) -> str:
+    """How many samples stand behind each bar."""
+    counted = [pool for pool in pools if pool.samples]
+    counts = {(pool.samples, len(pool.runs)) for pool in counted}
+    if not counts:
+        return ""
+    if counts == {(counted[0].samples, 1)}:
+        return f"n = {counted[0].samples} samples a bar"
+    return "samples n: " + ", ".join(
+        f"{printable(pool.label)} {pool.samples}"
+        + (f" in {len(pool.runs)} runs" if len(pool.runs) > 1 else "")
+        for pool in counted
+    )
+
+
+def _unfinished(runs: Sequence[Result]) -> str:
+    labels = _listed(run.label for run in runs if run.status != "ok")
+    return f"not finished: {labels}" if labels else ""
+
+
+def _short(commit: str | None) -> str | None:
+    """A commit's first ten digits, and what follows the digits, such as '-dirty'."""
+    return re.sub(r"^([0-9a-f]{10})[0-9a-f]*", r"\1", commit) if commit else None
+
+
+def _days(runs: Sequence[Result]) -> str:
+    days = sorted(_distinct(run.started[:10] for run in runs if run.started))
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""

@@ -1,0 +1,222 @@
+"""Our own logs: lines for people, and one line with the record.
+
+A log is untrusted text: a model wrote part of it, several processes may have written at once, and
+the disk may have been full. So every pattern is held against a whole line, a file is read piece by
+piece, and what does not parse is passed over. Nothing is ever guessed from the lines for people.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from workshop import results
+from workshop.results import RecordError, Result, Sample
+from workshop.stages import STAGES, Settings
+
+LONGEST_LINE = 16_000_000  # characters; a record with thousands of tokens has some ten thousand
+SKIPPED = "\N{REPLACEMENT CHARACTER}"
+_CHUNK = 1 << 16  # bytes
+_QUOTED = 160  # characters of a log's last line that are worth repeating
+
+_STAGE_LINE = re.compile(r"Stage: (\S+)\s*")
+# What a terminal acts on and a person does not see: colours, cursor movements, titles.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+
+T = TypeVar("T")
+
+
+def read_log(path: Path) -> list[Result]:
+    """The results in a log, never none: a log without a record gives one that says why.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    with path.open("rb") as file:
+        return results_in(bounded_lines(file), path.name)
+
+
+def bounded_lines(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[str]:
+    """Lines without their ends, and without what a person would not see of them.
+
+    A line over ``longest`` characters comes out as ``SKIPPED``; it is never held in memory.
+    """
+    chunk = file.read(_CHUNK)
+    encoding = "utf-16" if chunk[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    decoder = io.IncrementalNewlineDecoder(
+        codecs.getincrementaldecoder(encoding)(errors="replace"), translate=True
+    )
+    parts: list[str] = []
+    length = 0
+    while True:
+        *ended, rest = decoder.decode(chunk, final=not chunk).split("\n")
+        for piece in ended:
+            length += len(piece)
+            yield _visible("".join((*parts, piece))) if length <= longest else SKIPPED
+            parts, length = [], 0
+        length += len(rest)
+        parts = [*parts, rest] if length <= longest else []
+        if not chunk:
+            break
+        chunk = file.read(_CHUNK)
+    if length:
+        yield _visible("".join(parts)) if length <= longest else SKIPPED
+
+
+def _visible(line: str) -> str:
+    """The line without terminal escapes, and without the zeros of a hole in a file."""
+    if "\x1b" in line:
+        line = _ESCAPES.sub("", line)
+    return line.replace("\0", "")
+
+
+def one_line(text: str, longest: int = _QUOTED) -> str:
+    """Text of unknown origin, safe to print in a sentence: one line, no control characters."""
+    text = " ".join(text[: 4 * longest].split())
+    text = "".join(char if char.isprintable() else SKIPPED for char in text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+@dataclass
+class _Run:
+    """What a log has told so far of one run."""
+
+    stage: str | None = None
+    settings: Settings | None = None
+    samples: list[Sample] = field(default_factory=list)
+    record: Result | None = None
+    record_problem: str | None = None  # why the log's last line is not the record it should be
+    last_line: str | None = None
+
+
+def results_in(lines: Iterable[str], file_name: str) -> list[Result]:
+    """The results that the lines of a log hold: of every run that finished, and of the last one.
+
+    A line of settings opens a run, and the last record before the next such line is that run's:
+    a record that the model's own text imitates comes earlier. Records without settings before
+    them (from a log that was cut or put together by hand) are taken one by one.
+    """
+    finished: list[Result] = []
+    run = _Run()
+    empty = True
+    for number, line in enumerate(lines):
+        empty = empty and not line.strip()
+        if line.startswith(results.SETTINGS_PREFIX):
+            settings = _parse(
+                results.settings_from_json, line.removeprefix(results.SETTINGS_PREFIX)
+            )
+            if settings and settings.stage in STAGES:
+                finished += [run.record] if run.record else []
+                run = _Run(run.stage, settings)
+        elif line.startswith(results.SAMPLE_PREFIX):
+            _add_sample(run, line.removeprefix(results.SAMPLE_PREFIX))
+        elif line.startswith(results.PREFIX) or (number == 0 and line.startswith("{")):
+            # `workshop run --json` prints the record alone: then it is the first line.
+            _add_record(run, line.removeprefix(results.PREFIX))
+            if run.settings is None and run.record:
+                finished.append(run.record)
+                run = _Run()
+        else:
+            _add_words(run, line)
+    if run.record:
+        finished.append(run.record)
+    elif run.settings or not finished:
+        finished.append(_without_record(run, file_name, empty))
+    return finished
+
+
+def _parse(read: Callable[[str], T], text: str) -> T | None:
+    try:
+        return read(text)
+    except (RecordError, RecursionError):  # the latter: a hundred thousand opening brackets
+        return None
+
+
+def _record(text: str) -> Result:
+    try:
+        record = results.from_json(text)
+    except RecursionError:
+        raise RecordError("it is nested too deeply") from None
+    if record.settings and record.settings.stage not in STAGES:
+        raise RecordError(f"its stage is {record.stage!r}, which this workshop does not have")
+    return record
+
+
+def _add_record(run: _Run, text: str) -> None:
+    try:
+        run.record = _record(text)
+        run.record_problem = None
+    except RecordError as error:
+        whole = text.rstrip().endswith("}")
+        run.record_problem = str(error) if whole else "it is cut off"
+
+
+def _add_sample(run: _Run, text: str) -> None:
+    sample = _parse(results.sample_from_json, text)
+    if sample and run.settings and _possible(sample) and len(run.samples) < run.settings.samples:
+        run.samples.append(sample)
+        run.record = run.record_problem = None  # before a sample, that was not the run's end
+
+
+def _possible(sample: Sample) -> bool:
+    """Whether a stopwatch and a model can have given these numbers, so that means exist."""
+    speed = sample.tokens_per_second
+    times = (sample.ttft_seconds, sample.decode_seconds)
+    counts = (sample.verify_passes or 0, sample.accepted or 0)
+    return (
+        all(0 <= seconds < 1e9 for seconds in times)
+        and all(0 <= count < 1e9 for count in counts)
+        and (speed is None or speed < 1e12)
+    )
+
+
+def _add_words(run: _Run, line: str) -> None:
+    """Take from a line for people what a log without a record is described with."""
+    start = line[: 4 * _QUOTED].strip()
+    if not any(char.isalnum() for char in start) or SKIPPED in start:
+        return
+    run.last_line = start
+    run.record_problem = None
+    match = _STAGE_LINE.fullmatch(line)
+    if match and run.stage is None and match[1] in STAGES:
+        run.stage = match[1]
+
+
+def _without_record(run: _Run, file_name: str, empty: bool) -> Result:
+    """The result of a run that left no record: its finished samples, and why there are no more."""
+    stage = run.settings.stage if run.settings else run.stage or _stage_of_file(file_name)
+    result = Result(
+        stage=stage,
+        status="incomplete" if run.samples else "failed",
+        reason=_reason(run, empty),
+        against=STAGES[stage].against if stage else None,
+        settings=run.settings,
+    )
+    return results.with_samples(result, run.samples) if run.samples else result
+
+
+def _reason(run: _Run, empty: bool) -> str:
+    if empty:
+        return "the log is empty: the run has not started, or its output went elsewhere"
+    if run.record_problem:
+        return one_line(f"the result line cannot be read: {run.record_problem}", 2 * _QUOTED)
+    done = f"after {len(run.samples)} of {run.settings.samples} samples" if run.settings else ""
+    sentence = f"the run did not finish {done}".strip() + ": there is no result line"
+    if run.last_line is None:
+        return sentence
+    return f"{sentence}, and the last line is '{one_line(run.last_line)}'"
+
+
+def _stage_of_file(file_name: str) -> str | None:
+    """The stage that a log named ``job-<stage>-<id>.out`` belongs to."""
+    named = [
+        stage
+        for stage in STAGES
+        if file_name.startswith(f"job-{stage}-") and file_name.endswith(".out")
+    ]
+    return max(named, key=len, default=None)
