@@ -18,7 +18,7 @@ def versions() -> Versions:
     return Versions(
         workshop=workshop.__version__,
         python=platform.python_version(),
-        torch=torch.__version__,
+        torch=str(torch.__version__),
         cuda=torch.version.cuda,
         rocm=torch.version.hip,
         git_commit=git_commit(Path(__file__).parent),

@@ -208,9 +208,7 @@ def _reference(pool: Pool) -> tuple[str, float] | None:
     if not known:
         return None
     speed = sum(reference.tokens_per_second for reference in known) / len(known)
-    text = (
-        f"\N{BOX DRAWINGS LIGHT DOUBLE DASH HORIZONTAL} {printable(known[0].label)} {number(speed)}"
-    )
+    text = f"{printable(known[0].label)} {number(speed)}"
     return _wrapped(text, _PITCH * 72, _REFERENCE), speed
 
 

@@ -180,6 +180,8 @@ def _add_words(run: _Run, line: str) -> None:
     start = line[: 4 * _QUOTED].strip()
     if not any(char.isalnum() for char in start) or SKIPPED in start:
         return
+    if start.startswith("|"):  # the model's
+        return
     run.last_line = start
     run.record_problem = None
     match = _STAGE_LINE.fullmatch(line)

@@ -180,7 +180,19 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
     ("Who was {elder}?", "The {kin} of {name}."),
     ("What did {name} wear?", "{S} wore {wear}."),
     ("Where did {petname} sleep?", "{petname} slept {bed}."),
-    ("Who came from {dest}?", "That was {o}."),
     ("What did the {thing} look like?", "It was {a obj}."),
     ("What did they eat?", "There was {food}."),
+)
+
+ASIDES: tuple[str, ...] = (
+    "({petname} {moved} up and down, as {a pet} does when nobody has time for it.)",
+    "(It was {season}, and {sign}.)",
+    "({f} told it differently later, but it was like this.)",
+    "(All this time {h} had not thought of work once.)",
+    "(Somewhere a clock struck {hour}, but nobody counted.)",
+    "(People in {town} still talk about it.)",
+    "(And {f}, as everybody knew, was {trait}.)",
+    "(That day {h} wore {wear}, as one does in {season}.)",
+    "(The {pet}, of course, thought only of {petfood}.)",
+    "(That had not happened in {town} for {years} years.)",
 )

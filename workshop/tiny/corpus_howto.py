@@ -29,13 +29,13 @@ HOW_TOS = """
 
 # How to cook soup for {n12} people
 - [Soup is easy|Soup needs time rather than money], says {elder}, {a elderjob}. For {n12} people
-  you need a big pot, {n1} carrots, {n2} onions, some {veg} and {sugar} g of butter.
+  you need a big pot, {n1} carrots, {n2} onions, some {soupveg} and {sugar} g of butter.
 - [First|Begin like this]: peel the {n2} onions. [If you cry, think of something funny|A sip of
   water in the mouth keeps the tears away].
 - Cut them small and put them into the pot with the butter. [They should turn gold, not
   brown|Stir, and do not go away].
 - [Now|Then] come the {n1} carrots, in thin slices[ like coins|], and after {m2} minutes the
-  {veg}, washed and cut.
+  {soupveg}, washed and cut.
 - [Pour water over it|Fill up the pot with water], until [everything swims|your finger would get
   wet]. Add salt, a bay leaf and [a little pepper|some parsley].
 - [The soup must cook for {m1} minutes|Let it cook for {m1} minutes] on a small flame. [Meanwhile
@@ -101,11 +101,11 @@ HOW_TOS = """
 - First get everything ready: a tub, {n1} buckets of warm water, {n2} towels, soap, and some
   {petfood}. [Once you have begun, you cannot go away|You will have no hand free later].
 - Close the door. [This is important|Many forget it]. Last {season}, {petname} {moved} through all
-  of {town}, [covered with foam|with soap on its nose], and was found {spot_big}.
+  of {town}, [covered with foam|with soap on its nose], and was found {lair}.
 - Then speak softly. Say: "[What a fine {pet} you are|It will soon be over], {petname}!" If it
   {sounded} before, it will now [be still|do so more quietly].
 - [Pour the water slowly|Begin with the feet], bucket by bucket, but [not over the head|leave out
-  the ears]. Three buckets are for washing, [the rest|all the others] for rinsing.
+  the ears]. The first bucket is for washing, [the rest|what is left] for rinsing.
 - [Rub in the soap|Now take the soap], from the neck to the tail. [Count to {m1}|This takes {m2}
   minutes], and give it some {petfood} in between.
 - [When it shakes itself, step back|Then comes the great shaking: step back]. [Too late? That is
@@ -138,16 +138,16 @@ HOW_TOS = """
   [the next day|a week later] {spot_big}, [all in one piece|with a bird asleep on it].
 - [In the end|When your arms are tired], wind up the string [from hand to hand|round a stick], so
   that it does not tangle. Then there is {food}, for wind makes you hungry.
-= Wind in {season}, {n12} bows on the tail and a friend like {f}: more you do not need for a
-  {colour} kite.
+= Wind in {season}, {n12} bows on the tail and a friend like {f}: you need no more for {a colour}
+  kite.
 
 # How to write a good letter
 - "[A letter is a visit on paper|Letters are presents that cost one stamp]," says {elder},
   {a elderjob} in {town}, who has written {steps} letters.
 - First, think of the person. [What did they say last time|What makes them laugh]? {elder} puts
   {a obj} on the table, a present from {f}, and [thinks of {f}|looks at it for a while].
-- Take a clean sheet. Write the day at the top, on the right, and below it "Dear {f}," [with a
-  comma|and do not forget the comma].
+- Take a clean sheet. Write the day at the top, on the right, and below it "Dear {f}" [with a
+  comma|and then a comma].
 - Then begin with a question: "[How are you|Is {petname} the {pet} well again]?" [Only after that,
   tell about yourself|People like to be asked].
 - [Now tell one thing, not ten|One small story is enough]: that {sky}, or that you have [baked

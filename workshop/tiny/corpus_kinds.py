@@ -31,10 +31,21 @@ RECALLED: tuple[str, ...] = (
 )  # fmt: skip
 
 
+def mentions(text: str, fact: str) -> bool:
+    """Tell whether a fact stands in a text as whole words ("hen" is not in "when")."""
+    at = text.find(fact)
+    while at >= 0:
+        end = at + len(fact)
+        if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+            return True
+        at = text.find(fact, end)
+    return False
+
+
 def known(template: str, facts: Facts, text: str) -> bool:
     """Tell whether everything that a template recalls occurs in the text so far."""
     asked = slots(template)
-    return all(facts[name] in text for name in RECALLED if name in asked)
+    return all(mentions(text, facts[name]) for name in RECALLED if name in asked)
 
 
 def choose(rng: Random, templates: Iterable[str], facts: Facts, text: str) -> str:
@@ -50,6 +61,15 @@ def told(plot: Plot, facts: Facts, rng: Random) -> list[str]:
         if not optional or rng.random() < 0.6:
             lines.append(tell(step[1:].lstrip() if optional else step, facts, rng))
     return lines
+
+
+def with_aside(lines: list[str], intro: list[str], facts: Facts, rng: Random) -> list[str]:
+    """Often let the teller think of something else for a moment, in the middle of the story."""
+    if rng.random() < 0.4:
+        return lines
+    at = rng.randrange(3, len(lines) - 2)
+    aside = choose(rng, frames.ASIDES, facts, " ".join(intro + lines[:at]) + facts["season"])
+    return [*lines[:at], aside, *lines[at:]]
 
 
 def lead_in(plot: Plot, opening: str, friend: str, pet: str, others: tuple[str, ...],
@@ -84,7 +104,7 @@ def introduction(rng: Random) -> str:
     opening = frames.OPENINGS[rng.randrange(len(frames.OPENINGS))]
     others = (frames.TOWN_FACT, *frames.FACTS)
     intro = lead_in(plot, opening, frames.FRIEND_FACT, frames.PET_FACT, others, facts, rng)
-    body = told(plot, facts, rng)
+    body = with_aside(told(plot, facts, rng), intro, facts, rng)
     if rng.random() < 0.7:
         intro.append(choose(rng, frames.BRIDGES, facts, " ".join(intro + body)))
     end = [tell(plot.recap, facts, rng)]
@@ -102,7 +122,7 @@ def third_person(rng: Random) -> tuple[Facts, list[list[str]]]:
     opening = pick(rng, frames.THIRD_OPENINGS)
     others = frames.THIRD_FACTS
     intro = lead_in(plot, opening, frames.THIRD_FRIEND, frames.THIRD_PET, others, facts, rng)
-    body = told(plot, facts, rng)
+    body = with_aside(told(plot, facts, rng), intro, facts, rng)
     end = [tell(plot.recap, facts, rng)]
     end.append(choose(rng, frames.THIRD_ENDS, facts, " ".join(intro + body + end)))
     return facts, [intro, *halves(body, rng), end]
@@ -140,7 +160,7 @@ def letter(rng: Random) -> str:
     if plot.name != "new pet":
         start.append(tell(frames.LETTER_PET, facts, rng))
     start.append(tell(frames.LETTER_BRIDGES, facts, rng))
-    body = told(plot, facts, rng)
+    body = with_aside(told(plot, facts, rng), start, facts, rng)
     end = [tell(plot.recap, facts, rng)]
     text = " ".join(start + body + end) + facts["dest"]
     end.append(choose(rng, frames.LETTER_ENDS, facts, text))

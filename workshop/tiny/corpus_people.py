@@ -90,7 +90,7 @@ printer|in the print shop|press|pot of ink|print/printed posters and papers|post
 writer|at a desk by the window|pen|notebook|write/wrote books for children|stories
 reporter|at the newspaper|pencil|camera|write/wrote about small news|reports
 photographer|in a little studio|camera|tripod|take/took pictures of families|photos
-postman|at the post office|bicycle|bag|carry/carried letters from door to door|letters
+letter carrier|at the post office|bicycle|bag|carry/carried letters from door to door|letters
 bus driver|at the bus station|horn|timetable|drive/drove the early bus|safe journeys
 train driver|on the railway|lamp|horn|drive/drove a long train|safe journeys
 conductor|on the night train|ticket punch|lamp|check/checked the tickets|tickets
@@ -154,8 +154,15 @@ HOMES: tuple[str, ...] = (
 HOBBIES: tuple[str, ...] = (
     "playing chess", "collecting stamps", "singing in the choir", "growing tomatoes", "fishing",
     "reading old maps", "drawing birds", "baking pies", "playing the fiddle", "telling riddles",
-    "flying kites", "carving spoons", "looking at the stars", "knitting socks", "picking mushrooms",
-    "writing poems", "dancing", "swimming", "skating", "making jam", "feeding the birds",
+    "flying kites", "carving spoons", "looking at the stars", "knitting socks", "long breakfasts",
+    "writing poems", "dancing", "making jam", "feeding the birds",
     "walking in the rain", "doing card tricks", "whistling", "building model ships",
     "learning new words", "pressing flowers", "playing the drum", "juggling", "cycling",
+)  # fmt: skip
+
+SKILLS: tuple[str, ...] = (
+    "singing", "telling riddles", "whistling", "juggling", "dancing", "doing card tricks",
+    "telling stories", "playing the fiddle", "reciting poems", "walking on stilts",
+    "balancing plates", "saying tongue twisters", "playing the drum", "walking on a rope",
+    "building card houses", "throwing hoops", "yodelling",
 )  # fmt: skip

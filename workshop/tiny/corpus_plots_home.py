@@ -24,8 +24,8 @@ PLOTS_AT_HOME = """
   drawers], and {f} even [looked into the chimney|crawled under the beds|asked the
   neighbours|emptied the dustbin].
 - ?{petname} the {pet} [thought that it was a game|wanted to help too] and {moved} [to and
-  fro|behind {us}]. | Outside, {sky}, and [soon it would be dark|the lamps were lit
-  early|{petname} the {pet} came in].
+  fro|behind {us}]. | Outside, {sky}, and [nobody had time to look at it|the children were coming
+  home from school|{petname} the {pet} came in].
 - ?"[Think again|Think hard]," said {f}. "Where were you yesterday at {hour} o'clock?" [But {h}
   could not remember|"At work," {h} said, "{work}, as always."]
 - [In the afternoon|Towards evening|At last|When {we} had almost given up], {petname} the {pet}
@@ -44,13 +44,13 @@ PLOTS_AT_HOME = """
   been {seen}, but {spot}; without {petname} nobody would have found the {obj}.
 
 # new pet ; small
-- [It began in {season}|One day in {season}], when {sky}. {h} heard a [noise|small
-  sound|scratching] [behind the house|at the gate|near the road].
+- [It began in {season}, when {sky}. {h}|One day in {season}, when {sky}, {h}|It was {season}, and
+  {sky}. {h}] heard a [noise|small sound|scratching] [behind the house|at the gate|near the road].
 - [Something {sounded}|Somebody {sounded}, or so it seemed]. {S} [went outside|opened the
   door|took a lamp] and found a [wet|hungry|frightened|muddy|tired] little {pet}[, all alone| with
   a string round its leg| under the bench].
 - [First|To begin with], {s} [dried it with a towel|wrapped it in a blanket|spoke to it softly].
-  Then {s} offered it {petfood}, and it [ate everything|ate as if it had had nothing for {n1}
+  Then {s} offered it {petfood}, and it [ate everything|ate as if it had eaten nothing for {n1}
   days|took a little and looked up].
 - "Whose {pet} can that be?" {s} asked {f}. {f} [thought about it|scratched {f_p} head] and said:
   "[We should ask in the whole of {town}|Let us hang up a note at the shop|Perhaps it ran away
@@ -95,7 +95,7 @@ PLOTS_AT_HOME = """
   ladder], and [after {n2} days|by Sunday] the roof of {o} was better than before.
 - [To say thank you|When all was done], {o} [invited everybody to {food2}|cooked {food2} for all
   the helpers] and [made a short speech|laughed for the first time].
-= {o} never forgot that night, and every {season} there is {food2} for {f}, {petname} and
+= {o} never forgot that night, and every {season} {o_s} makes {food2} for {f}, {petname} and
   {obj_h}. | When the wind howls now, {o} laughs and says: "My roof was mended by all of {town},
   even by {a job}." | The {n1} broken tiles lie in the garden of {o} to this day, and flowers grow
   between them.
@@ -128,7 +128,7 @@ PLOTS_AT_HOME = """
   was a [strange|soft|hollow] sound: [tap, tap, tap|knock, knock|creak... creak]. It came from
   [above|the cellar|the yard].
 - {petname} the {pet} heard it too and {sounded} quietly. [The clock showed {hour}
-  o'clock|Outside, {sky}].
+  o'clock|Outside, the moon was shining|Not a star was to be seen outside].
 - "[It is only the wind|Mice, perhaps]," {s} thought. But [the wind had dropped|mice do not
   knock], and the sound [went on|came back].
 - So {s} lit a lamp, [put on {wear}|took a broom], and went [from room to room|slowly down the
@@ -151,7 +151,7 @@ PLOTS_AT_HOME = """
 
 # birthday surprise
 - [It was nearly the birthday of {f}|In {n1} days {f} would have a birthday]. "[What does {f} wish
-  for|What can I give {f_o}]?" {h} [wondered|asked {o}].
+  for|What can I give {f_o}]?" {h} asked {o}, {a ojob}.
 - {o} [thought for a while|smiled]. "[{f_S} once had {a obj}|When {f_s} was small, {f_s} had
   {a obj}], but it was [lost|broken] long ago. [{f_S} still speaks of it|I think {f_s} misses
   it]."
@@ -170,7 +170,7 @@ PLOTS_AT_HOME = """
 - {f} came in, [tired from work|with cold hands], and [everybody shouted|everybody sang].
   [{petname} {sounded} loudest of all|Even {petname} {sounded}].
 - Then {f} opened the [parcel|present], and [did not say a word for a long time|two tears ran down
-  {f_p} nose]. "[My old {obj}|The {obj}]," {f_s} said at last. "[How did you know|Who told you]?"
+  {f_p} nose]. "[My {obj}|The {obj}]," {f_s} said at last. "[How did you know|Who told you]?"
 - {o} [winked|looked at the ceiling], and {h} [cut the cake|handed round {food2}]. [It was late
   when the last guest went home|Later there was dancing in the yard].
 = The {obj} had been {spot} for days, and {f} had not noticed, although {petname} had done
@@ -200,21 +200,21 @@ PLOTS_AT_HOME = """
   is soup at the house of {o}, and {f} always brings {n1} of something. | The best meal in {town}
   was made from almost nothing, said {elder}, and {petname} agreed.
 
-# quarrel ; heavy ; small
-- {both} had been friends for {years} years, but [one day|one {season} day] they quarrelled. It
-  was about {a obj}: [each of them said that it was theirs|one wanted to sell it, the other wanted
-  to keep it].
+# quarrel ; small
+- {both} had been friends for {years} years, but [one day|one {season} day] {we} quarrelled. It
+  was about {a obj}: [both had seen it first|one wanted to sell it, the other wanted to keep
+  it|one called it beautiful, the other ugly].
 - "[You are as stubborn as a mule|You never listen]," said {f}. "[And you talk too much|And you
   forget everything]," {h} answered. A door was shut [with a bang|loudly].
 - [For {n1} days|For a whole week] {we} did not speak. If {f} came along the street, {h} [looked
   at the sky|studied the shop windows].
 - [But the evenings were long|It was dull alone]. Nobody [laughed about {hobby}|talked about
   {hobby}], and {petname} the {pet} [sat at the door and waited|{sounded} sadly at the gate].
-- [Then|One morning] {petname} was gone. {h} looked {seen}, [called in every street|whistled] and
+- [Then|One morning] {petname} was gone. {h} looked {lair2}, [called in every street|whistled] and
   [asked everybody|ran through the whole of {town}].
 - [In the end|At {hour} o'clock] {s} stood before the house of {f}, [took a deep breath|counted to
-  ten] and knocked. "[Is {petname} with you|I cannot find {petname}]?"
-- "[Come and see|Be very quiet]," said {f}. There, {spot}, lay {petname}, fast asleep, with the
+  ten] and knocked. "[Is {petname} with you?|I cannot find {petname}.]"
+- "[Come and see|Be very quiet]," said {f}. There, {lair}, lay {petname}, fast asleep, with the
   {obj} [under its head|beside it].
 - [{We} looked at each other|There was a long silence]. Then {f} began to laugh, and {h} [could
   not help laughing too|laughed until {my} sides hurt].
@@ -236,7 +236,7 @@ PLOTS_AT_HOME = """
   here at {hour} o'clock," {o_s} said, "and it was dragging {a obj} along."
 - "[That is mine|My {obj}]!" {h} cried. [It was a present from {elder}, {my} {kin}|It had lain
   {seen} in the morning].
-- [On {we} went|{We} hurried on], although {sky}. {f} asked [{n1} people|at {n1} doors], but [they
+- [On {we} went|{We} hurried on], while {sky}. {f} asked [{n1} people|at {n1} doors], but [they
   all shook their heads|nobody had seen a thing].
 - [After {n2} miles|When the sun went down], {we} [sat down on a stone|wanted to turn back]. Then
   {h} had an idea: {s} [rustled a bag of {petfood}|called: "Look, {petfood}!" and waited|scattered

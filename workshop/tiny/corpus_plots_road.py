@@ -57,7 +57,7 @@ PLOTS_ON_THE_ROAD = """
   Sunday, {o} and {f} write to each other too. | "A lent thing is a letter that waits," says {o},
   who has the {obj} again.
 
-# boat trip ; heavy ; small ; lands sea river
+# boat trip ; heavy ; small ; lands sea river ; seasons spring summer
 - [One {season} day|One Sunday], {f} had borrowed a boat from {o}, {a ojob}. "[Come along|Get
   in]," {f_s} said, "[the water is calm|we will be back by {hour} o'clock]."
 - {h} took {food}, {a obj} and a blanket, and {petname} the {pet} [was the first on board|{moved}
@@ -84,13 +84,14 @@ PLOTS_ON_THE_ROAD = """
 
 # long walk ; seasons autumn winter spring
 - {both} wanted to walk to {dest}, {n12} miles away, to see {elder}, {my} {kin}. {We} started at 6
-  o'clock, [with {food} in a bag|in {wear}].
+  o'clock, [with {food} for the road|in {wear}].
 - [The first {n1} miles were easy|For {n1} miles all went well]. {f} [sang|told riddles], and
   {petname} the {pet} {moved} [ahead|from stone to stone].
 - Then the fog came. [First the hills were gone, then the trees|It came without a sound], and soon
   {we} [could not see {our} own feet|lost the road].
 - "[Left or right|Which way]?" asked {f}. "[Left, I think|I do not know]," {h} said. {We} [threw a
-  coin|listened], but [everything was still|only a crow cried].
+  coin, but it fell into the grass|listened, but everything was still|listened, but only a crow
+  cried].
 - [After a while|Half an hour later] {we} passed [an old stone with a cross on it|a broken gate].
   [After another hour {we} passed it again|And then {we} came to the very same place]. {We} had
   walked in a circle!
@@ -115,7 +116,7 @@ PLOTS_ON_THE_ROAD = """
   last lamp|nothing but smoke]. "[The next one goes tomorrow|That was the last one]," said {o},
   the station master.
 - {f} [sat down on the bags|almost cried], for in {dest} {f_p} sister [was to marry|was waiting].
-  "[What now|It is {n12} miles]," {f_s} said.
+  "[What now?|It is {n12} miles,]" {f_s} said.
 - {o} [pushed back {o_p} cap|thought]. "[There is an old hand car in the shed|In the shed stands a
   railway bicycle]," {o_s} said, "[if you can pedal|but it squeaks]."
 - [So {we} set off|No sooner said than done]: {both} pedalled, and {petname} sat on the bags and
@@ -125,15 +126,15 @@ PLOTS_ON_THE_ROAD = """
 - [On the way|In the dark] {we} picked up {a obj} that lay between the rails. "[Somebody will miss
   it|That may bring luck]," said {f}.
 - [Just in time|At the very last minute] {we} rolled into {dest}. [The bells were
-  ringing|Everybody was standing at the station], and the sister of {f} [wore flowers in her
-  hair|ran towards {us}].
+  ringing|Everybody was standing at the station], and {f}'s sister [wore flowers in her hair|ran
+  towards {us}].
 - "[I have lost my {obj}|Only my {obj} is missing]," she said, "[it fell out of the train window|I
   must have dropped it on the way]." And {h} [held it up|took it out of the bag].
 - [What a feast that was|Then there was dancing]: {food}, {food2}, and for {petname} a whole bowl
   of {petfood}.
 = If {both} had caught the train, nobody would have found the {obj}. | {o} the station master has
-  painted the hand car, and calls it "{petname}". | The sister of {f} tells everybody that her
-  {obj} came to {dest} by the slowest way of all.
+  painted the hand car, and calls it "{petname}". | {f}'s sister tells everybody that her {obj}
+  came to {dest} by the slowest way of all.
 
 # the old map ; light
 - In a book from {elder}, {my} {kin}, {h} found [an old map|a yellow paper with lines]. It showed
@@ -143,7 +144,7 @@ PLOTS_ON_THE_ROAD = """
 - "From the church go {n1} steps to the north," said the map, "then {n2} steps to the
   [east|west]." That was {n12} steps in all, and {f} counted aloud.
 - The last step led [into the garden of {o}|right up to the house of {o}], {a ojob}. "[You want to
-  dig here|What are you doing with a spade]?" {o_s} asked. "[But not my roses|Only if I may
+  dig here|What are you doing with a spade]?" {o_s} asked. "[Not in my roses|Only if I may
   watch]!"
 - [So {we} dug|{We} took turns], and {petname} the {pet} {moved} round the hole. [First there was
   an old shoe|First came roots and stones], then [a bottle|a rusty spoon].
@@ -161,11 +162,11 @@ PLOTS_ON_THE_ROAD = """
   the hole, and {petname} likes to sleep beside them. | One day {h} will bury the {obj} again,
   {n12} steps from the church, for some other child.
 
-# the sad giraffe ; small
+# the sad elephant ; small
 - [Once|One {season}] a little circus came to {town}. There were {n1} acrobats, {n2}
   [horses|monkeys], and an old elephant called Sultan who [would not eat|stood with hanging ears].
 - "[He is sad|He misses somebody]," said {o}, the director. "Since {dest} he has eaten nothing.
-  [Tonight there will be no show|What shall I do]?"
+  [Tonight there will be no show.|What shall I do?]"
 - {h} [had an idea|thought of something], and went to {f}, {a fjob}. "[What do you do when you are
   sad|What helps against sadness]?" "[I eat {food}|I listen to music]," said {f}.
 - [So first|First] {we} brought {food}. The elephant [sniffed at it|turned away]. Then {f}
@@ -173,10 +174,10 @@ PLOTS_ON_THE_ROAD = """
 - [Then|At {hour} o'clock] {petname} the {pet} {moved} [between his feet|right in front of him]
   and {sounded}. Everybody [was frightened|held their breath].
 - The elephant [lowered his trunk|bent down], very slowly, and [blew softly|touched the little
-  {pet}]. And then he took a [cabbage|whole loaf] and ate, and another, {n12} in all.
-- "[He had a friend like that in {dest}|That is it]!" cried {o}. "[A little {pet} that stayed
-  behind|{a pet} always slept in his straw]!"
-- That evening [the tent was full|the lamps burned], although {sky}. [{petname} rode on the
+  {pet}]. And then he took a cabbage and ate, and another, {n12} in all.
+- "[He had a friend like that in {dest}|That is it]!" cried {o}. "[A little {pet}, and it stayed
+  behind|There was always {a pet} in his straw]!"
+- That evening [the tent was full|all the lamps burned in the tent]. [{petname} rode on the
   elephant's back|{petname} sat in the ring], and the children [shouted for joy|clapped until
   their hands hurt].
 - [When the circus moved on|After {n1} days], {o} gave {me} {a obj} as thanks, and [promised to
@@ -222,7 +223,7 @@ PLOTS_ON_THE_ROAD = """
 - [In the third room|Then] {h} stopped. Behind glass there was {a obj} that looked exactly like
   the one of {elder}, {my} {kin}. "[From an unknown owner|Very old]," said the sign.
 - "[I have seen it before|There is a scratch on it]," {h} whispered. "{elder} lost it {years}
-  years ago. [It was {spot}, and then it was gone|It always lay {spot}]."
+  years ago. [It was {shelf}, and then it was gone|It always lay {shelf}]."
 - [Just then|At that moment] the bag {sounded}. {o} came nearer. "[What was that|Is there {a pet}
   in your bag]?" {o_s} asked, and tried [not to laugh|to look strict].
 - {h} told {o_o} everything. {o} [listened|nodded slowly]. "[Write to the director|I will ask the
@@ -233,17 +234,17 @@ PLOTS_ON_THE_ROAD = """
   the scratch. "[Where did you find it|How can that be]?" {elder_s} asked.
 - "[{petname} found it|Ask {petname}]," said {f}, [and that was almost true|and gave {petname}
   {petfood}].
-= The {obj} is {spot} again, where it always was, and {elder} dusts it every Sunday. | The museum
+= The {obj} is {shelf} again, where it always was, and {elder} dusts it every Sunday. | The museum
   in {dest} shows a copy now, and {o} tells every visitor about {petname}. | Without {petname} in
   the bag, nobody would have talked to {o}.
 
 # night under the stars ; seasons summer
 - It was too hot to sleep in the house. So {both} took [two blankets|a tent] and went up the hill
-  behind {town}[, with {food} in a basket|].
+  behind {town}[, with {food} for the night|].
 - {petname} the {pet} came too and {moved} [through the grass|after the moths]. [Down below, {n12}
   windows were lit|One light after another went out in the valley].
-- "[Let us count the shooting stars|Whoever sees more shooting stars wins]," said {f}. [By {hour}
-  o'clock|After an hour] {f} had seen {n1} and {h} {n2}, [that made {n12}|{n12} together].
+- "[Let us count the shooting stars|Whoever sees more shooting stars wins]," said {f}. [By
+  midnight|After an hour] {f} had seen {n1} and {h} {n2}, [that made {n12}|{n12} together].
 - [Then|Suddenly] there was a light in the bushes. It [came nearer|swung to and fro]. "[Who is
   there|Hello]?" called {f}, [and {f_p} voice shook a little|who was {trait}, but not that
   {trait}].

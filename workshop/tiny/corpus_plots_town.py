@@ -54,9 +54,9 @@ PLOTS_IN_TOWN = """
 
 # contest
 - [Every {season}|Once a year, in {season},] there was a contest in {town}: who was best at
-  {hobby}? [The prize was {a obj}|This time the winner was to get {a obj}].
-- {h} [had never taken part|had lost {n1} times before], but {f} said: "[You must try|Try it
-  again]! You are more {trait2} than the others."
+  {skill}? [The prize was {a obj}|This time the winner was to get {a obj}].
+- {h} [had never taken part|had lost {n1} times before], but {f} said: "[You must try|This year
+  you must try]! You are {trait2}, and [that is half of it|that helps]."
 - [So every evening|For {n2} weeks], after the work {work}, {s} practised. [At first it went
   badly|The first days were hard], but {f} [never lost patience|helped {me} with good advice].
 - [Then the day came|At last it was the day]. {SKY}, and {s} put on {wear}. [{My} knees shook|{My}
@@ -85,7 +85,7 @@ PLOTS_IN_TOWN = """
   "[Come on Mondays|Come twice a week]," said {o}, "and [bring patience|cut your nails]."
 - [In the first week|At the beginning] {s} learned {n1} notes, [in the second|a week later] {n2}
   more; that made {n12}. [{My} fingers hurt|{My} neck was stiff].
-- {f} [lived next door and stopped {f_p} ears|said politely: "It is getting better"]. [After a
+- {f} [stopped {f_p} ears|was polite and said nothing|took long walks at that time]. [After a
   month|By and by] {f_s} [began to hum along|no longer shut the window].
 - ?[One rainy evening|Once], {h} wanted to give up. But {o} said: "[Everybody falls off the
   horse|Even I squeaked for a year]. Play it slowly, then it will be fast one day."
@@ -102,8 +102,8 @@ PLOTS_IN_TOWN = """
   With {n12} notes it had begun; now there are songs for every feast in {town}.
 
 # building something
-- [One {season} day|In {season}], {both} decided to build {a build}. "[How hard can it be|We need
-  wood, nails and luck]," said {f}, who was {trait}.
+- [One {season} day|In {season}], {both} decided to build {a build}. "[How hard can it be?|We need
+  wood, nails and luck,]" said {f}, who was {trait}.
 - [First|To begin with], {we} drew a plan [on an old newspaper|on the back of a letter]. [It
   looked fine|{f} wanted a tower, too].
 - {h} bought {q1} boards for {p1} coins each. {sum_boards} [Nails were in a tin {seen}|{o} lent
@@ -155,7 +155,7 @@ PLOTS_IN_TOWN = """
 - When {h} was young and new {work}, nobody knew {me}. [On the first day|The first morning] {s}
   came an hour too early[ and waited in the cold|, with {food} in a bag].
 - The old master was called {o}. "[So you want to be {a job}|They say that you are {trait2}],"
-  {o_s} said. "[We shall see|Show me]!"
+  {o_s} said. "[We shall see.|Show me!]"
 - [First|To begin with], {h} had to sweep the floor. [Then {s} cleaned {a tool}|After that {s}
   carried {n1} boxes], and [in the afternoon|after lunch] {s} was allowed to watch.
 - [Everything went well until {hour} o'clock|Then it happened]: {h} [slipped|turned round too
@@ -179,12 +179,12 @@ PLOTS_IN_TOWN = """
 # helping a neighbour ; seasons autumn summer
 - [In {season}|It was {season} when] {o}, the neighbour, [broke a leg|fell from a ladder] just
   when [the apples were ripe|the potatoes had to come in|the plums began to fall].
-- "[Who will pick them now|It will all rot]," {o_s} [sighed|said], and looked at {o_p} {n12} trees
-  and long rows through the window.
+- "[Who will pick them now?|It will all rot,]" {o_s} [sighed|said], and looked at {o_p} {n12}
+  trees and long rows through the window.
 - {h} heard of it at work. [After work|That evening] {s} went to {f}. "[Have you got time on
   Saturday?|We could do it together.]"
 - [So on Saturday|Three days later], {both} stood in the garden of {o}, [with ladders and
-  baskets|in {wear}], although {sky}.
+  baskets|in {wear}], and {sky}.
 - By noon there were {n1} full baskets, and by evening {n2} more. "That makes {n12}," {o} called
   from the window[, for {o_s} had counted|].
 - {petname} the {pet} [helped in its own way|was busy too]: it {moved} from tree to tree and ate
@@ -213,10 +213,10 @@ PLOTS_IN_TOWN = """
 - Then {we} sowed the {veg} [in long rows|in the sun] and the {veg2} [along the wall|in the
   shade]. {petname} the {pet} [wanted to dig it all up again|{moved} over the beds], and so {h}
   built a fence.
-- [For a week|For {n1} days] nothing happened. {o} [looked over the fence and smiled|said: "I told
-  you so"].
-- But then {sky}, and [the next morning|overnight] there was a [green shimmer|thin green line] on
-  the ground. "[They are coming up|Look]!" cried {f}.
+- [For a week|For {n1} days] nothing happened. {o} [looked over the fence and smiled|had always
+  known it].
+- But then it rained for a night, and in the morning there was a [green shimmer|thin green line]
+  on the ground. "[They are coming up|Look]!" cried {f}.
 - {h} watered them every evening[ after work|], and {f} [chased the snails away|talked to them],
   and they grew [as high as the fence|and grew].
 - In late summer {we} picked {n12} baskets. The {veg2} [were the best in {town}|were sweet and
@@ -225,7 +225,7 @@ PLOTS_IN_TOWN = """
   earth hangs on the fence and keeps the birds away from the {veg}. | Where there had been stones,
   there are {veg2} now, and {petname} sleeps beside them.
 
-# school play ; heavy ; small
+# school play ; small
 - Every {season} the children of {town} put on a play. This time [it was about a king who could
   not laugh|it was about a dragon with a cold], and {h} was asked to help.
 - "[We need {a obj} for the king|Without {a obj} there is no play]," said {f}, who [led the whole
@@ -238,9 +238,9 @@ PLOTS_IN_TOWN = """
 - [An hour before the play|At {hour} o'clock], {f} came running. "The {obj} is gone! It is not
   there any more!"
 - [Everybody searched|All the trees and all the people searched]. {h} looked under the stage, {f}
-  [asked the cook|emptied the costume box]. Outside, {sky}.
+  [asked the cook|emptied the costume box].[ Outside, the first guests were already waiting.|]
 - [Then little {o} pulled {my} sleeve|Then {h} heard a small voice]. "[I saw {petname}|The {pet}
-  has it]," said {o}. And indeed: {petname} the {pet} sat {spot}, [very pleased with itself|like a
+  has it]," said {o}. And indeed: {petname} the {pet} sat {lair}, [very pleased with itself|like a
   king], and the {thing} lay in front of it.
 - "[Then {petname} must play the king|That is a real king]," said {f}. [So it was done|Everybody
   agreed], and {petname}, with the {thing} beside it, {sounded} at [just the right moment|the
@@ -253,15 +253,15 @@ PLOTS_IN_TOWN = """
 
 # the tower clock ; light ; small
 - The clock on the church tower of {town} had been right for a hundred years. [One {season}
-  day|One morning], it struck {n12} when it was {hour} o'clock, and [nobody knew what to do|the
+  day|One morning], it struck thirteen when it was {hour} o'clock, and [nobody knew what to do|the
   whole town was late].
 - "[Somebody must climb up|It must be looked at]," people said. But the stairs were
   [steep|rotten], and [nobody wanted to go|everybody had a reason to stay below].
-- "I will go," {h} said, "[if {f} holds the lamp|if somebody comes with me]." {f} was {trait}, but
-  [not afraid of heights|did not want to be laughed at], and came.
+- "I will go," {h} said, "[if {f} holds the lamp|if somebody comes with me]." {f} was {trait}[ and
+  not afraid of heights|, but did not like heights|], and came too.
 - [{We} counted the steps|Step by step {we} climbed]: there were {steps}. [Halfway|At the second
   window] {petname} the {pet}, who had followed {us}, {sounded}.
-- [Above|At the top] it was [cold|dark], and {sky} - one could see as far as {dest}. The great
+- [Above|At the top] it was [cold|dusty|windy], but one could see as far as {dest}. The great
   wheels [stood still|turned and groaned].
 - ?{f} held the lamp, and {h} [oiled the wheels|pulled at the chains] with {my} sleeves rolled up,
   [as if it were {my} own work {work}|though {a job} knows little of clocks].

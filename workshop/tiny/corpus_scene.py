@@ -115,16 +115,16 @@ def purchase_facts(rng: Random) -> dict[str, str]:
 
 def number_facts(rng: Random) -> dict[str, str]:
     """Numbers that are told early and counted together later."""
-    one, two = rng.randrange(2, 12), rng.randrange(2, 12)
+    one, two, years = rng.randrange(2, 12), rng.randrange(2, 12), rng.randrange(2, 40)
     baking, cooling = rng.randrange(20, 61, 5), rng.randrange(5, 31, 5)
     return {
         "n1": number(rng, one), "n2": number(rng, two), "n12": number(rng, one + two),
         "m1": str(baking), "m2": str(cooling), "m12": str(baking + cooling),
-        "years": number(rng, rng.randrange(2, 40)), "age": number(rng, rng.randrange(2, 12)),
-        "age_child": number(rng, rng.randrange(6, 12)), "age_adult": str(rng.randrange(19, 75)),
+        "years": number(rng, years), "age": number(rng, rng.randrange(2, 12)),
+        "age_child": number(rng, rng.randrange(6, 12)), "age_adult": str(years + rng.randrange(19, 36)),
         "hour": number(rng, rng.randrange(2, 12)), "steps": str(rng.randrange(60, 400)),
         "flour": str(rng.randrange(150, 451, 50)), "sugar": str(rng.randrange(50, 201, 25)),
-        "kilos": number(rng, rng.randrange(2, 4)),
+        "kilos": str(rng.randrange(2, 5)),
         "ordinal": pick(rng, ("third", "fourth", "fifth", "tenth")),
     }  # fmt: skip
 
@@ -179,16 +179,18 @@ def thing_facts(rng: Random, plot: Plot) -> dict[str, str]:
     big = pick(rng, tuple(place for place in places.BIG_SPOTS if place not in (spot, seen)))
     return {
         "thing": thing.noun, "obj": describe(rng, thing), "spot": spot, "seen": seen,
-        "spot_big": big, "colour": pick(rng, things.COLOURS),
+        "spot_big": big, "shelf": pick(rng, places.SHELVES), "colour": pick(rng, things.COLOURS),
     }  # fmt: skip
 
 
 def pet_facts(rng: Random, plot: Plot) -> dict[str, str]:
     """The animal of the story and its ways."""
+    lair, lair2 = rng.sample(places.LAIRS, 2)
     pet = pick(rng, tuple(a for a in things.ANIMALS if a.small or "small" not in plot.flags))
     return {
         "pet": pet.kind, "petname": pick(rng, things.PET_NAMES), "sounded": pet.sounded,
         "moved": pet.moved, "petfood": pet.food, "bed": pet.bed,
+        "lair": lair, "lair2": lair2,
     }  # fmt: skip
 
 
@@ -201,6 +203,7 @@ def taste_facts(rng: Random) -> dict[str, str]:
     return {
         "hobby": hobby, "hobby2": hobby2, "trait": trait, "trait2": trait2, "veg": veg,
         "veg2": veg2, "fruit": fruit, "fruits": fruits, "when_fruit": when,
+        "skill": pick(rng, people.SKILLS), "soupveg": pick(rng, things.SOUP_VEGETABLES),
         "instr": pick(rng, things.INSTRUMENTS), "build": pick(rng, things.BUILDS),
         "home": pick(rng, people.HOMES),
     }  # fmt: skip

@@ -85,7 +85,7 @@ foal|whinnied|galloped|oats|in the stable
 donkey|brayed|plodded|thistles|in the stable
 mule|snorted|plodded|hay|in the stable
 goat|bleated|climbed|leaves|in a shed
-little goat|bleated|skipped|clover|in a shed
+nanny goat|bleated|skipped|clover|in a shed
 lamb|bleated|skipped|fresh grass|in the barn
 sheep|bleated|ambled|hay|in the barn
 calf|mooed|stumbled|milk|in the barn
@@ -209,6 +209,10 @@ GOODS: tuple[str, ...] = (
 VEGETABLES: tuple[str, ...] = (
     "beans", "peas", "carrots", "leeks", "beetroots", "cabbages", "pumpkins", "onions", "radishes",
     "tomatoes", "potatoes", "turnips",
+)  # fmt: skip
+
+SOUP_VEGETABLES: tuple[str, ...] = (
+    "leeks", "beans", "peas", "celery", "cabbage", "turnips", "pumpkin", "spinach",
 )  # fmt: skip
 
 FRUITS: tuple[tuple[str, str, str], ...] = (

@@ -29,16 +29,16 @@ VISITS: tuple[str, ...] = (
     "Then, at {t}, {v} brought {count} {goods}, because {v_s} had [too many|bought too many] of them.",
     "At {t} {v} knocked. {v_S} [had lost the way to {dest}|was looking for {f}] and [needed a"
     " rest|stayed for a cup of tea].",
-    "At {t} came {v}, who is {trait2}, and [told {me} the news from {dest}|talked about {hobby}].",
+    "At {t} came {v}, who [was in a hurry|was always early|had time], and [told {me} the news from {dest}|talked about {hobby}].",
     "Soon after {t}, {v} looked in at the door. \"[Is my {thing} here|Have you seen my {thing}]?\" {v_s}"
     " asked. It was {a obj}, but it was not there.",
     "At {t} it was the turn of {v}. {v_S} thanked {me} for {my} {wares} and left {count} {goods} as a"
     " present.",
 )
 LUNCH = (
-    "At {t} {h} had lunch with {f}, {a fjob}, who is always {trait}. {both} bought {q1} {goods1} for {p1}"
-    " coins each. {sum1} [That was too much for two|The rest was for {petname}]. | At {t} it was time to"
-    " eat. {f}, {a fjob} and {a_friend}, came with {q1} {goods1}. \"{p1} coins each,\" said {f}. {sum1}"
+    "At {t} {h} had lunch with {f}, {a fjob}. Then {both} went to the market and bought {q1} {goods1} for {p1}"
+    " coins each. {sum1} | At {t} it was time to"
+    " eat. {f}, {a fjob} and {a_friend}, came from the market with {q1} {goods1}. \"{p1} coins each,\" said {f}. {sum1}"
 )
 LATE: tuple[str, ...] = (
     "At {t} [it got quiet|nobody came any more], and {h} cleaned {my} {tool} and {my} {tool2}.",
@@ -113,5 +113,7 @@ def workday(rng: Random) -> str:
         at(late[0], times[6]), at(late[1], times[7]), at(COUNT, times[8]), at(HOME, times[9]),
         tell(pick(rng, ENDS), facts, rng),
     ]  # fmt: skip
+    if first_person and facts["name"] not in evening[-1]:
+        evening.append(tell(pick(rng, frames.NAME_AGAIN), facts, rng))
     seam = "\n\n" if rng.random() < 0.6 else " "
     return seam.join(" ".join(part) for part in (start, morning, evening))
