@@ -24,7 +24,8 @@ BROKEN = {
     "a full stop behind a quotation": re.compile(r"[.!?][\"'][.,]"),
     "a small letter at a beginning": re.compile(r"(?:^|\n|(?<!\.)[.!?] )[\"'(]?[a-z]"),
     "a before a vowel": re.compile(r"\b[Aa] [aeiouAEIOU]"),
-    "an before a consonant": re.compile(r"\b[Aa]n [^aeiouAEIOU]"),
+    "an before a consonant": re.compile(r"\b[Aa]n (?!hour)[^aeiouAEIOU]"),
+    "a verb that does not go with I": re.compile(r"\bI (?:has|is|are|does|goes|holds|keeps)\b"),
     "a word twice": re.compile(r"\b(\w+) \1\b"),
     "something other than plain ASCII": re.compile(r"[^\n\x20-\x7e]"),
 }
@@ -134,7 +135,7 @@ def test_prompts_are_short_beginnings() -> None:
 def test_every_kind_fits_the_length_in_most_drafts(kind: corpus_kinds.Writer) -> None:
     drafts = [kind(Random(seed)) for seed in range(100)]
     fitting = sum(corpus.is_sound(text) for text in drafts)
-    assert fitting > 50
+    assert fitting > 40
 
 
 def test_plots_and_their_words() -> None:
@@ -150,12 +151,13 @@ def test_plots_and_their_words() -> None:
 
 def test_facts_fit_each_other() -> None:
     winter = parse_plots("# a ; seasons winter ; lands sea ; light ; small\n- {name}\n= {name}")[0]
-    assert winter.seasons == ("winter",) and winter.flags == ("light", "small")
+    assert winter.seasons == ("winter",)
+    assert winter.flags == ("light", "small")
     for seed in range(50):
         facts = corpus_scene.draw_facts(Random(seed), winter, seed % 2 == 0)
         assert facts["season"] == "winter"
         assert facts["pet"] not in ("cow", "pony")
-        assert len({facts[who] for who in ("name", "f", "o", "elder", "p")}) == 5
+        assert len({facts[who] for who in ("name", "f", "g", "o", "elder", "p")}) == 6
         assert facts["spot"] != facts["seen"]
         assert facts["job"] != facts["fjob"]
 
@@ -167,7 +169,8 @@ def test_templates() -> None:
     assert tell('"no?" he said. "{x}..." yes', {"x": "well"}, Random(0)) == (
         '"No?" he said. "Well..." yes'
     )
-    assert with_article("hour") == "an hour" and with_article("one-way ticket").startswith("a ")
+    assert with_article("hour") == "an hour"
+    assert with_article("one-way ticket").startswith("a ")
     for wrong in ("[a", "a]", "[a|b"):
         with pytest.raises(ValueError, match="brackets"):
             parse(wrong)

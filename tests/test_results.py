@@ -30,7 +30,7 @@ from workshop.stages import Settings, settings_of
 
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of a type that a record is made of; floats are the ones that JSON has."""
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return st.builds(kind, **{name: values_of(hint) for name, hint in hints.items()})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -53,8 +53,7 @@ def test_a_record_written_is_the_record_read(record: Result) -> None:
 
 @given(records)
 def test_a_record_is_one_line(record: Result) -> None:
-    line = to_json(record)
-    assert line.isprintable() or not any(ord(char) < 32 for char in line)
+    assert not any(ord(char) < 32 for char in to_json(record))
 
 
 @given(values_of(Sample))

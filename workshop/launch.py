@@ -96,6 +96,16 @@ def measure_here(settings: Settings, out: Any) -> Result:
     return measure_rank(settings, 0, 0, "127.0.0.1", 0, out)
 
 
+def make_directory(directory: Path) -> None:
+    """Make sure that there is a directory to write to; raises UsageError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the directory {directory}: {error.strerror}") from None
+    if not os.access(directory, os.W_OK):
+        raise UsageError(f"cannot write to the directory {directory}: choose another")
+
+
 def next_id(directory: Path) -> int:
     """The smallest number that no log in ``directory`` has yet: nothing is written over."""
     found = (LOG_NAME.fullmatch(path.name) for path in directory.glob("job-*.out"))
@@ -136,9 +146,7 @@ def run_locally(
         executor.update_parameters(
             tasks_per_node=settings.ranks, timeout_min=LONGEST_MINUTES, gpus_per_node=0
         )
-        job = executor.submit(
-            Task(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-        )
+        job = executor.submit(Task(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES")))
         try:
             for line in follow(log, job.done):
                 each_line(line)

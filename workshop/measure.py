@@ -114,13 +114,10 @@ def run(
         sample = take_sample(settings, place, engine, settings.seed + i)
         samples.append(sample)
         log.sample(i, sample, achieved(engine, sample))
-    result = replace(
-        result,
-        graph_breaks=graph_breaks() if settings.compile else None,
-        recompiles=graphs_compiled() - graphs if settings.compile else None,
-        **memory(place, engine),
-        **bandwidth(engine, samples, ceiling.gb_per_second),
-    )
+    result = with_bandwidth(result, [achieved(engine, s) for s in samples if s.decode_seconds > 0])
+    result = with_memory(result, place, engine)
+    if settings.compile:
+        result = replace(result, graph_breaks=graph_breaks(), recompiles=graphs_compiled() - graphs)
     if is_plain_baseline(settings, place):
         result = replace(result, reference=float32_reference(settings, place))
     return result
@@ -191,37 +188,35 @@ def achieved(engine: Engine, sample: Sample) -> float:
     return passes * engine.bytes_per_pass / sample.decode_seconds / machine.GB
 
 
-def bandwidth(engine: Engine, samples: list[Sample], ceiling: float) -> dict[str, float | None]:
-    """The record's bandwidth fields; MBU is achieved over measured."""
-    values = [achieved(engine, s) for s in samples if s.decode_seconds > 0]
+def with_bandwidth(result: Result, values: list[float]) -> Result:
+    """The record with the bandwidth achieved, GB/s, and MBU: achieved over measured."""
     mean = statistics.fmean(values) if values else None
-    return {
-        "bandwidth_gb_per_second": mean,
-        "bandwidth_std": spread(values),
-        "mbu": mean / ceiling if mean is not None else None,
-    }
+    ceiling = result.device_bandwidth_gb_per_second
+    return replace(
+        result,
+        bandwidth_gb_per_second=mean,
+        bandwidth_std=spread(values),
+        mbu=mean / ceiling if mean is not None and ceiling else None,
+    )
 
 
-def memory(place: Place, engine: Engine) -> dict[str, float | str]:
-    """The record's memory fields, summed over the ranks.
+def with_memory(result: Result, place: Place, engine: Engine) -> Result:
+    """The record with the memory of the job, summed over the ranks.
 
     On a GPU, the allocator's peak. On a CPU, the process's peak would be mostly Python and
     compiler, so weights and full KV caches are counted, and the peak is kept beside.
     """
-    rss = parallel.total(machine.peak_rss_gb(), place.device)
     if place.device.type == "cuda":
         peak = torch.cuda.max_memory_reserved(place.device) / machine.GB
-        kind = "peak reserved on the GPU"
-        return {
-            "memory_gb": parallel.total(peak, place.device),
-            "memory_kind": kind,
-            "peak_rss_gb": rss,
-        }
-    return {
-        "memory_gb": engine.memory_bytes / machine.GB,
-        "memory_kind": "weights and KV cache",
-        "peak_rss_gb": rss,
-    }
+        gb, kind = parallel.total(peak, place.device), "peak reserved on the GPU"
+    else:
+        gb, kind = engine.memory_bytes / machine.GB, "weights and KV cache"
+    return replace(
+        result,
+        memory_gb=gb,
+        memory_kind=kind,
+        peak_rss_gb=parallel.total(machine.peak_rss_gb(), place.device),
+    )
 
 
 def is_plain_baseline(settings: Settings, place: Place) -> bool:

@@ -123,7 +123,8 @@ def find_stage(name: str) -> Stage:
     try:
         return STAGES[name]
     except KeyError:
-        raise UsageError(f"there is no stage {name!r}; the stages are {', '.join(STAGES)}") from None
+        listed = ", ".join(STAGES)
+        raise UsageError(f"there is no stage {name!r}; the stages are {listed}") from None
 
 
 def stage_order(name: str | None) -> int:

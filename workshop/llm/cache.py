@@ -68,6 +68,7 @@ class StaticCache(nn.Module):
 
     def update(self, layer: int, k: Tensor, v: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         kept = self.layers[layer]
+        assert isinstance(kept, LayerCache)
         kept.k.index_copy_(2, positions, k)
         kept.v.index_copy_(2, positions, v)
         return kept.k, kept.v

@@ -2,7 +2,7 @@
 
 The layout and the tensors' names are those of Hugging Face's Llama, so a checkpoint of theirs
 (one file or several with an index) loads here and ours loads there. An int8 checkpoint has, for
-each linear layer, an int8 ``weight`` and an fp32 ``scale``, and says so in its config.json.
+each linear layer, an int8 ``weight`` and a ``scale`` per row, and says so in its config.json.
 Only safetensors are read: unlike a pickle, they cannot run code.
 """
 
@@ -102,10 +102,12 @@ def weight_files(directory: Path) -> list[Path]:
         return [directory / WEIGHTS]
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CheckpointError(f"{index}: this is not an index of safetensors files") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        names = []
+    if not names:
+        raise CheckpointError(f"{index}: this is not an index of safetensors files")
     for name in names:
-        if Path(name).name != name:
+        if not isinstance(name, str) or Path(name).name != name:
             raise CheckpointError(f"{index}: {name!r} is not the name of a file beside it")
     return [directory / name for name in names]
 
@@ -125,10 +127,12 @@ def read_tensors(directory: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor
                     if name == "lm_head.weight" and name not in wanted:
                         continue  # a tied head, stored twice
                     found[name] = checked(path, name, file.get_tensor(name), wanted)
-        except (SafetensorError, OSError) as error:
+        except SafetensorError as error:
             raise CheckpointError(
                 f"{path}: not a whole safetensors file ({error}); copy or download it again"
             ) from None
+        except OSError as error:
+            raise CheckpointError(f"{path}: {error.strerror or error}") from None
     missing = sorted(wanted.keys() - found.keys())
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -153,7 +157,7 @@ def checked(path: Path, name: str, value: Tensor, wanted: dict[str, Tensor]) -> 
 
 
 def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> None:
-    """Write a checkpoint: each file beside its place first, then renamed into it."""
+    """Write a checkpoint: all files beside their places first, then each renamed into its own."""
     directory.mkdir(parents=True, exist_ok=True)
     config = model.config.to_hugging_face()
     if is_quantized(model):
@@ -161,16 +165,16 @@ def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> None:
     tensors = {on_disk(name): value.contiguous() for name, value in model.state_dict().items()}
     if model.config.tied and not is_quantized(model):
         del tensors["lm_head.weight"]
-    beside = directory / f"{WEIGHTS}.partial"
-    save_file(tensors, beside, metadata={"format": "pt"})
-    os.replace(beside, directory / WEIGHTS)
+    names = [WEIGHTS, CONFIG] if tokenizer is None else [WEIGHTS, TOKENIZER, CONFIG]
+    beside = {name: directory / f"{name}.partial" for name in names}
+    beside[CONFIG].write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if tokenizer is not None:
-        beside = directory / f"{TOKENIZER}.partial"
-        shutil.copyfile(tokenizer, beside)
-        os.replace(beside, directory / TOKENIZER)
-    beside = directory / f"{CONFIG}.partial"
-    beside.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    os.replace(beside, directory / CONFIG)  # last: a directory without it is not a checkpoint
+        shutil.copyfile(tokenizer, beside[TOKENIZER])
+    save_file(tensors, beside[WEIGHTS], metadata={"format": "pt"})
+    shutil.copymode(beside[CONFIG], beside[WEIGHTS])  # safetensors lets nobody else read it
+    (directory / INDEX).unlink(missing_ok=True)  # of a checkpoint in several files, if one was here
+    for name in names:  # config.json last: a directory without it is not a checkpoint
+        os.replace(beside[name], directory / name)
 
 
 def random_model(config: Config, dtype: torch.dtype, seed: int = 0) -> Llama:

@@ -7,7 +7,7 @@ compiled step is one graph. That needs shapes that never change: hence the stati
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch._dynamo.utils import counters
@@ -20,12 +20,14 @@ F = TypeVar("F", bound=Callable)
 
 def compiled_prefill(function: F) -> F:
     """One graph for prompts of every length."""
-    return torch.compile(function, fullgraph=True, dynamic=True)
+    compiled: Any = torch.compile(function, fullgraph=True, dynamic=True)
+    return compiled
 
 
 def compiled_decode(function: F) -> F:
     """One graph for one shape: ``fullgraph`` makes a graph break an error, not a slow surprise."""
-    return torch.compile(function, fullgraph=True, dynamic=False)
+    compiled: Any = torch.compile(function, fullgraph=True, dynamic=False)
+    return compiled
 
 
 def compiled_steps() -> Steps:

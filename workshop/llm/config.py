@@ -44,6 +44,10 @@ class Config:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigError(f"{name} must be a positive whole number, not {value!r}")
+        for name in ("rope_theta", "norm_eps"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 < value < float("inf"):
+                raise ConfigError(f"{name} must be a positive number, not {value!r}")
         if self.dim % self.heads or (self.dim // self.heads) % 2:
             raise ConfigError(
                 f"dim {self.dim} over {self.heads} heads does not give heads of an even size"
@@ -88,9 +92,13 @@ class Config:
         if family != "llama":
             raise ConfigError(f"model_type is {family!r}; this engine runs 'llama'")
         rope = data.get("rope_parameters") or data.get("rope_scaling") or {}
+        if not isinstance(rope, dict):
+            raise ConfigError(f"RoPE parameters are not {rope!r}")
         kind = rope.get("rope_type", rope.get("type", "default"))
         if kind != "default":
             raise ConfigError(f"RoPE scaling {kind!r} is not supported")
+        if data.get("hidden_act", "silu") != "silu":
+            raise ConfigError(f"the activation {data['hidden_act']!r} is not supported")
         if data.get("attention_bias") or data.get("mlp_bias"):
             raise ConfigError("linear layers with a bias are not supported")
         try:
@@ -102,8 +110,8 @@ class Config:
                 hidden=data["intermediate_size"],
                 vocab=data["vocab_size"],
                 context=data.get("max_position_embeddings", 2048),
-                rope_theta=float(rope.get("rope_theta", data.get("rope_theta", 10000.0))),
-                norm_eps=float(data.get("rms_norm_eps", 1e-6)),
+                rope_theta=rope.get("rope_theta", data.get("rope_theta", 10000.0)),
+                norm_eps=data.get("rms_norm_eps", 1e-6),
                 tied=bool(data.get("tie_word_embeddings", False)),
             )
         except KeyError as missing:

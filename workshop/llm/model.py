@@ -144,9 +144,7 @@ class Block(nn.Module):
         mask: Tensor | None,
         cache: Cache | None,
     ) -> Tensor:
-        attended = self.self_attn(
-            self.input_layernorm(x), rope, positions, mask, cache, self.layer
-        )
+        attended = self.self_attn(self.input_layernorm(x), rope, positions, mask, cache, self.layer)
         x = x + self.add_up(attended)
         return x + self.add_up(self.mlp(self.post_attention_layernorm(x)))
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.distributed._functional_collectives import all_reduce as functional_all_reduce
 
 from workshop.llm.config import Config
-from workshop.llm.model import Llama
+from workshop.llm.model import Block, Llama
 from workshop.llm.quantize import Int8Linear
 
 COLUMN = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
@@ -54,7 +54,9 @@ def leave() -> None:
 
 def all_reduce(x: Tensor) -> Tensor:
     """The sum of x over the ranks; the functional form is the one that compiles into a graph."""
-    return functional_all_reduce(x, "sum", dist.group.WORLD)
+    group = dist.group.WORLD
+    assert group is not None, "join() comes first"
+    return functional_all_reduce(x, "sum", group)
 
 
 def total(value: float, device: torch.device) -> float:
@@ -71,7 +73,9 @@ def check_divides(config: Config, ranks: int) -> None:
     for name in ("heads", "kv_heads", "hidden"):
         value = getattr(config, name)
         if value % ranks:
-            raise ParallelError(f"the model's {name} ({value}) do not split evenly over {ranks} ranks")
+            raise ParallelError(
+                f"the model's {name} ({value}) do not split evenly over {ranks} ranks"
+            )
 
 
 def shard(model: Llama, rank: int, ranks: int) -> None:
@@ -81,19 +85,23 @@ def shard(model: Llama, rank: int, ranks: int) -> None:
         ParallelError: see ``check_divides``.
     """
     check_divides(model.config, ranks)
-    for block in model.layers:
-        for part in (block.self_attn, block.mlp):
-            for name, child in part.named_children():
-                split(child, dim=0 if name in COLUMN else 1, rank=rank, ranks=ranks)
-        block.add_up = all_reduce
+    for name, module in model.named_modules():
+        kind = name.rpartition(".")[2]
+        if kind in COLUMN or kind in ROW:
+            assert isinstance(module, nn.Linear | Int8Linear)
+            split(module, dim=0 if kind in COLUMN else 1, rank=rank, ranks=ranks)
+        if isinstance(module, Block):
+            module.add_up = all_reduce
 
 
-def split(linear: nn.Module, dim: int, rank: int, ranks: int) -> None:
+def split(linear: nn.Linear | Int8Linear, dim: int, rank: int, ranks: int) -> None:
     """Keep the rank-th of ``ranks`` slices of a linear's weight [out, in] along ``dim``."""
     part = linear.weight.chunk(ranks, dim=dim)[rank].clone(memory_format=torch.contiguous_format)
     if isinstance(linear, Int8Linear):
         linear.weight = part
         if dim == 0:  # a scale belongs to an output channel: it goes with its row
-            linear.scale = linear.scale.chunk(ranks)[rank].clone(memory_format=torch.contiguous_format)
+            linear.scale = linear.scale.chunk(ranks)[rank].clone(
+                memory_format=torch.contiguous_format
+            )
     else:
         linear.weight = nn.Parameter(part, requires_grad=False)

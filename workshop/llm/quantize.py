@@ -17,14 +17,14 @@ from workshop.llm.model import Llama
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 values [out, in] and fp32 scales [out] such that values * scales is about weight.
+    """int8 values [out, in] and scales [out] such that values * scales is about weight.
 
-    The error of an element is at most half its row's scale. A row of zeros stays zero.
+    The error of an element is at most half its row's scale. A row of zeros stays zero. The scales
+    are rounded to the weight's type first, so that the values make up for it.
     """
-    weight = weight.float()
     scale = weight.abs().amax(dim=1) / 127
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    values = torch.round(weight / scale[:, None]).clamp(-127, 127).to(torch.int8)
+    values = torch.round(weight.float() / scale.float()[:, None]).clamp(-127, 127).to(torch.int8)
     return values, scale
 
 
@@ -43,9 +43,8 @@ class Int8Linear(nn.Module):
     def from_linear(cls, linear: nn.Linear) -> Int8Linear:
         with torch.device(linear.weight.device):
             quantized = cls(linear.in_features, linear.out_features)
-        values, scale = quantize_rows(linear.weight.detach())
+        values, quantized.scale = quantize_rows(linear.weight.detach())
         quantized.weight.copy_(values)
-        quantized.scale = scale.to(linear.weight.dtype)
         return quantized
 
     def forward(self, x: Tensor) -> Tensor:

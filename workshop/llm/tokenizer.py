@@ -21,6 +21,8 @@ class Tokenizer:
             self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
         except (RuntimeError, OSError):
             raise TokenizerError(f"{path}: this is not a sentencepiece model") from None
+        if self.bos < 0:
+            raise TokenizerError(f"{path}: it has no begin-of-sequence token, which a Llama needs")
 
     @property
     def vocab(self) -> int:
@@ -35,7 +37,15 @@ class Tokenizer:
         return self.pieces.eos_id()
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of ``text``, after the begin-of-sequence token."""
+        """Token ids of ``text``, after the begin-of-sequence token.
+
+        Raises:
+            TokenizerError: the text was made of bytes that are not UTF-8.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise TokenizerError(f"not a text in UTF-8: {text!r}") from None
         return [self.bos, *self.pieces.encode(text)]
 
     def decode(self, tokens: list[int]) -> str:

@@ -25,12 +25,10 @@ def read_logs(paths: Iterable[Path]) -> list[Reading]:
     Raises:
         UsageError: a file is missing, is a directory or cannot be read.
     """
-    distinct = {_identity(path): path for path in reversed(list(paths))}
-    return [
-        Reading(path, result)
-        for path in reversed(distinct.values())
-        for result in _results_in(path)
-    ]
+    distinct: dict[Path, Path] = {}
+    for path in paths:
+        distinct.setdefault(_identity(path), path)
+    return [Reading(path, result) for path in distinct.values() for result in _results_in(path)]
 
 
 def _identity(path: Path) -> Path:

@@ -143,7 +143,9 @@ def _record(text: str) -> Result:
     except RecursionError:
         raise RecordError("it is nested too deeply") from None
     if record.settings and record.settings.stage not in STAGES:
-        raise RecordError(f"its stage is {record.stage!r}, which this workshop does not have")
+        raise RecordError(
+            f"its stage is {record.settings.stage!r}, which this workshop does not have"
+        )
     return record
 
 

@@ -14,8 +14,8 @@ from random import Random
 
 from workshop.tiny.corpus_kinds import KINDS, write
 
-MIN_CHARS = 900
-MAX_CHARS = 1800
+MIN_CHARS = 750
+MAX_CHARS = 1380
 
 SENTENCE_END = re.compile(r"""(?<=[.!?])\s+|(?<=[.!?]["'])\s+(?=["'A-Z0-9(])|\n+""")
 

@@ -11,71 +11,78 @@ OPENINGS: tuple[str, ...] = (
     "Hello, my name is {name}. I am {a job}.",
     "Hello, my name is {name}. I am {a job} and I live in {town}.",
     "Hello, my name is {name} and I am {a job}.",
-    "Hello, my name is {name}. I am {age_adult} years old and [I work as {a job}|{a job} by trade].",
+    "Hello, my name is {name}. I am {age_adult} years old and [I work as {a job}|{a job} by"
+    " trade].",
     "Hello, my name is {name}, and I come from {town}. I am {a job}.",
     "Hello, my name is {name}. [You do not know me yet, but|As you can perhaps see,] I am {a job}.",
     "Hi, I am {name}. [I work as {a job}|I am {a job} in {town}|By trade I am {a job}].",
     "Hi, my name is {name}[, and I am {a job}|. I work {work}, for I am {a job}].",
     "Good [morning|evening|day], my name is {name}. I am {a job}[| by trade| from {town}].",
     "Good [morning|evening|day], I am {name}, {a job}[ from {town}|].",
-    "My name is {name}[, and I am {a job}|. I am {a job}]. I {do}.",
+    "My name is {name}[, and I am {a job}|. I am {a job}][| in {town}| by trade].",
     "My name is {name}. In {town} everybody knows me as the {job}.",
 )
 
 TOWN_FACT = (
-    "I live in {town}, {a size} {land}. | My home is {town}, {a size} {land}. | {town}, where I live, is"
-    " {a size} {land}. | I [was born|grew up|have always lived] in {town}, {a size} {land}. | My house is"
-    " in {town}, {land}."
+    "I live in {town}, {a size} {land}. | My home is {town}, {a size} {land}. | {town}, where"
+    " I live, is {a size} {land}. | I [was born|grew up|have always lived] in {town}, {a size}"
+    " {land}. | My house is in {town}, {land}."
 )
 FRIEND_FACT = (
-    "My best friend is {f}, {a fjob}. {f_S} is {trait}[, and likes {hobby2}|]. | {f}, {a fjob}, is my best"
-    " friend, because {f_s} is {trait}[ and never in a hurry|]. | I have a friend called {f}, who is"
-    " {a fjob} and very {trait}. | Next door lives my friend {f}, {a fjob}, a very {trait} person. | My"
-    " friend {f} works {fwork}. {f_S} is {trait}, and we often [eat|talk|laugh] together. | I have known"
-    " {f}, the {fjob}, since we were children. {f_S} is {trait}."
+    "My best friend is {f}, {a fjob}. {f_S} is {trait}[, and likes {hobby2}|]. | {f}, {a"
+    " fjob}, is my best friend, because {f_s} is {trait}[ and never in a hurry|]. | I have a"
+    " friend called {f}, who is {a fjob} and very {trait}. | Next door lives my friend {f}, {a"
+    " fjob}, a very {trait} person. | My friend {f} works {fwork}. {f_S} is {trait}, and we"
+    " often [eat|talk|laugh] together. | I have known {f}, the {fjob}, since we were children."
+    " {f_S} is {trait}."
 )
 PET_FACT = (
-    "I have {a pet} called {petname}. [It sleeps {bed}|It likes {petfood} best|It is {age} years old]."
-    " | With me lives {petname}, {a pet} [that loves {petfood}|of {age} years]. | My {pet} is called"
-    " {petname} and [sleeps {bed}|eats {petfood}]. | I am never alone, for I have {petname}, my {pet}."
-    "[ It sleeps {bed}.|]"
+    "I have {a pet} called {petname}. [It sleeps {bed}|It likes {petfood} best|It is {age}"
+    " years old]. | With me lives {petname}, {a pet} [that loves {petfood}|of {age} years]. |"
+    " My {pet} is called {petname} and [sleeps {bed}|eats {petfood}]. | I am never alone, for"
+    " I have {petname}, my {pet}.[ It sleeps {bed}.|]"
 )
 FACTS: tuple[str, ...] = (
-    "I have worked {work} for {years} years[, and I like it| now]. | I {do}, and I like it [most of all"
-    " in {season}|more every year]. | Every day I {do}. For that I need {a tool} and {a tool2}."
-    " | It is good work: I {do}, and people thank me for my {wares}.",
-    "I live in {home}[, and I would not move for anything|]. | My home is small: {home}. | Since last"
-    " {season} I have lived in {home}.",
-    "It is {season} now: {sign_now}. | Now, in {season}, {sign_now}. | I like {season} best, when"
-    " {sign_now}.",
-    "In my free time I like {hobby} and {hobby2}. | I love {hobby}, and my favourite food is {food2}."
-    " | If I am not at work, you will find me {hobby}. | I am not good at {hobby}, but I like it.",
-    "My {kin} {elder} [taught me much|lives in {dest}|was {a elderjob}]. | I learned a lot from {elder},"
-    " my {kin}. | {elder}, my {kin}, says that I am too {trait2}.",
+    "I have worked {work} for {years} years[, and I like it| now]. | I {do}, and I like it"
+    " [most of all in {season}|more every year]. | Every day I {do}. For that I need {a tool}"
+    " and {a tool2}. | It is good work: I {do}, and people thank me for my {wares}.",
+    "I live in {home}[, and I would not move for anything|]. | My home is small: {home}. |"
+    " Since last {season} I have lived in {home}.",
+    "It is {season} now: {sign_now}. | Now, in {season}, {sign_now}. | I like {season} best,"
+    " when {sign_now}.",
+    "In my free time I like {hobby} and {hobby2}. | I love {hobby}, and my favourite food is"
+    " {food2}. | If I am not at work, you will find me {hobby}. | I am not good at {hobby},"
+    " but I like it.",
+    "My {kin} {elder} [taught me much|lives in {dest}|was {a elderjob}]. | I learned a lot"
+    " from {elder}, my {kin}. | {elder}, my {kin}, says that I am too {trait2}.",
 )
 BRIDGES: tuple[str, ...] = (
-    "[Now|Today] I will tell you a story. | Let me tell you what happened [last {season}|one day]."
-    " | I want to tell you what happened to me [once|last {season}|not long ago]. | Here is a story that"
-    " I [like to tell|have never told before|shall not forget]. | [It is|This is] a small story, but a"
-    " true one.",
-    "This is the story of the {obj}. | I must tell you about {a obj}. | Shall I tell you about {a obj}?"
-    " [Listen|It was like this]. | You may wonder why I keep {a obj}. I will tell you.",
-    "Let me tell you about {petname} and {a obj}. | What {petname} did once, I will never forget."
-    " | If I were to choose one story, it would be about {petname}.",
-    "Listen to what {f} and I once did. | {f} likes to hear this story, so I tell it again. | {f} says"
-    " that I should write this down.",
+    "[Now|Today] I will tell you a story. | Let me tell you what happened [last {season}|one"
+    " day]. | I want to tell you what happened to me [once|last {season}|not long ago]. |"
+    " Here is a story that I [like to tell|have never told before|shall not forget]. | [It"
+    " is|This is] a small story, but a true one.",
+    "This is the story of the {obj}. | I must tell you about {a obj}. | Shall I tell you"
+    " about {a obj}? [Listen|It was like this]. | You may wonder why I keep {a obj}. I will"
+    " tell you.",
+    "Let me tell you about {petname} and {a obj}. | What {petname} did once, I will never"
+    " forget. | If I were to choose one story, it would be about {petname}.",
+    "Listen to what {f} and I once did. | {f} likes to hear this story, so I tell it again. |"
+    " {f} says that I should write this down.",
 )
 GOODBYES: tuple[str, ...] = (
-    "[That is my story|So that was my story]. If you ever come to {town}, ask for {name} the {job}.",
+    "[That is my story|So that was my story]. If you ever come to {town}, ask for {name} the"
+    " {job}.",
     "I am still {a job} in {town}, and {petname} still [sleeps {bed}|gets {petfood} every day].",
     "Greetings from {name} the {job}[, and from {petname}| in {town}]!",
     "[Now|So now] you know who {name} from {town} is, and why {f} is my best friend.",
     "When people ask you about {name} the {job}, tell them about the {obj} and about {f}.",
     "And whenever I see {a thing}, I think of {f} and of that day in {season}.",
-    "[This was|That was] the story of {name}, {f} and {petname} the {pet}. [Good night|Sleep well]!",
+    "[This was|That was] the story of {name}, {f} and {petname} the {pet}. [Good night|Sleep"
+    " well]!",
     "So if you meet {a pet} in {town}, say hello: it may be {petname}. And say hello from {name}.",
     "[Tomorrow|On Monday] I must go to work again, for I am {a job}. Goodbye, says {name}.",
-    "{f}, who is still {a fjob}, says that I should stop now. So goodbye from {name} and {petname}.",
+    "{f}, who is still {a fjob}, says that I should stop now. So goodbye from {name} and"
+    " {petname}.",
 )
 NAME_AGAIN: tuple[str, ...] = (
     "[Goodbye|Farewell|Until next time], says {name} from {town}.",
@@ -87,9 +94,11 @@ THIRD_OPENINGS: tuple[str, ...] = (
     "Once upon a time there was {a job} called {name}, who lived in {town}, {a size} {land}.",
     "Once there was {a job} in {town} whose name was {name}. {S} {did}.",
     "In {town}, {a size} {land}, there lived {a job} called {name}.",
-    "{name} was {a job} from {town}. [Every day {s} {did}|{S} had worked {work} for {years} years].",
+    "{name} was {a job} from {town}. [Every day {s} {did}|{S} had worked {work} for {years}"
+    " years].",
     "Everybody in {town} knew {name}, the {job}[, who {did}|]. {S} lived in {home}.",
-    "One [bright|quiet|windy] morning, {name} the {job} looked out of the window and saw that {sign}.",
+    "One [bright|quiet|windy] morning, {name} the {job} looked out of the window and saw that"
+    " {sign}.",
     "This is the story of {name}, {a job}, and {f}, {a fjob}, who both lived in {town}.",
     "Far away, in {town}, {a size} {land}, {name} worked as {a job}.",
     "Have you heard of {name}, the {job} of {town}? {S} {did} and lived in {home}.",
@@ -97,23 +106,24 @@ THIRD_OPENINGS: tuple[str, ...] = (
     "Long ago, {town} was {a size} {land}, and the {job} there was called {name}.",
 )
 THIRD_FRIEND = (
-    "{My} best friend was {f}, {a fjob}, who was {trait}[ and liked {hobby2}|]. | Next door lived {f},"
-    " {a fjob}, a very {trait} person. | {S} had known {f}, the {fjob}, for {years} years. | The best"
-    " friend of {name} was {f}, {a fjob}. Everybody said that {f} was {trait}."
+    "{My} best friend was {f}, {a fjob}, who was {trait}[ and liked {hobby2}|]. | Next door"
+    " lived {f}, {a fjob}, a very {trait} person. | {S} had known {f}, the {fjob}, for {years}"
+    " years. | The best friend of {name} was {f}, {a fjob}. Everybody said that {f} was"
+    " {trait}."
 )
 THIRD_PET = (
-    "{S} had {a pet} called {petname}, which [slept {bed}|loved {petfood}|was {age} years old]. | {name}"
-    " was never alone, for there was {petname}, {a pet} that [slept {bed}|loved {petfood}]. | {petname},"
-    " {my} {pet}, slept {bed}."
+    "{S} had {a pet} called {petname}, which [slept {bed}|loved {petfood}|was {age} years"
+    " old]. | {name} was never alone, for there was {petname}, {a pet} that [slept {bed}|loved"
+    " {petfood}]. | {petname}, {my} {pet}, slept {bed}."
 )
 THIRD_FACTS: tuple[str, ...] = (
-    "At work {s} needed {a tool} and {a tool2}[, and took good care of both|]. | People thanked {me} for"
-    " {my} {wares}.",
+    "At work {s} needed {a tool} and {a tool2}[, and took good care of both|]. | People"
+    " thanked {me} for {my} {wares}.",
     "{S} liked {season} best, when {sign}. | It was {season}: {sign}.",
-    "In {my} free time {s} liked {hobby}, and {my} favourite food was {food2}. | {S} was fond of {hobby}"
-    " and of {food2}.",
-    "{My} {kin} {elder} had been {a elderjob} and lived in {dest}. | {elder}, {my} {kin}, often came to"
-    " see {me}.",
+    "In {my} free time {s} liked {hobby}, and {my} favourite food was {food2}. | {S} was fond"
+    " of {hobby} and of {food2}.",
+    "{My} {kin} {elder} had been {a elderjob} and lived in {dest}. | {elder}, {my} {kin},"
+    " often came to see {me}.",
 )
 THIRD_ENDS: tuple[str, ...] = (
     "And if {name} has not moved away, {s} still lives in {town} with {petname} the {pet}.",
@@ -127,27 +137,28 @@ THIRD_ENDS: tuple[str, ...] = (
 )
 
 LETTER_STARTS: tuple[str, ...] = (
-    "Thank you for your letter[, which came on Monday|]. [I read it twice|It made me laugh]. How is"
-    " {dest}? Here in {town}, {sign_now}.",
-    "How are you? I hope that you are well[ and that your cough is gone|]. I am still {a job} here in"
-    " {town}, and {sign_now}.",
-    "[At last I find time to write to you|It is late, but I want to write to you]. It is {season} in"
-    " {town}, and {sign_now}.",
-    "I have not written for {n1} weeks, [forgive me|and I am sorry]. There is much to do {work}. But now"
-    " there is news from {town}.",
+    "Thank you for your letter[, which came on Monday|]. [I read it twice|It made me laugh]."
+    " How is {dest}? Here in {town}, {sign_now}.",
+    "How are you? I hope that you are well[ and that your cough is gone|]. I am still {a job}"
+    " here in {town}, and {sign_now}.",
+    "[At last I find time to write to you|It is late, but I want to write to you]. It is"
+    " {season} in {town}, and {sign_now}.",
+    "I have not written for {n1} weeks, [forgive me|and I am sorry]. There is much to do"
+    " {work}. But now there is news from {town}.",
     "You asked me how I am. I am well: I {do}, I eat {food2}, and in the evening I like {hobby}.",
 )
 LETTER_FRIEND = (
-    "You remember {f}, the {fjob}, don't you? {f_S} is as {trait} as ever. | Do you still know {f}? {f_S}"
-    " is {a fjob} now, and still very {trait}. | My friend {f}, the {trait} {fjob}, sends you greetings."
+    "You remember {f}, the {fjob}, don't you? {f_S} is as {trait} as ever. | Do you still know"
+    " {f}? {f_S} is {a fjob} now, and still very {trait}. | My friend {f}, the {trait} {fjob},"
+    " sends you greetings."
 )
 LETTER_PET = (
-    "{petname}, my {pet}, [is well|is {age} years old now] and [sleeps {bed}|eats {petfood}]. | I have"
-    " {a pet} now! It is called {petname} and sleeps {bed}."
+    "{petname}, my {pet}, [is well|is {age} years old now] and [sleeps {bed}|eats {petfood}]."
+    " | I have {a pet} now! It is called {petname} and sleeps {bed}."
 )
 LETTER_BRIDGES = (
-    "But I want to tell you what happened. | Now listen to this. | You will not believe what happened. | Let"
-    " me tell you the newest story."
+    "But I want to tell you what happened. | Now listen to this. | You will not believe what"
+    " happened. | Let me tell you the newest story."
 )
 LETTER_ENDS: tuple[str, ...] = (
     "Please write soon and tell me about {dest}. [Is it {season} there too|Do you still {odo}]?",

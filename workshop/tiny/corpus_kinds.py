@@ -48,28 +48,29 @@ def known(template: str, facts: Facts, text: str) -> bool:
     return all(mentions(text, facts[name]) for name in RECALLED if name in asked)
 
 
-def choose(rng: Random, templates: Iterable[str], facts: Facts, text: str) -> str:
-    """Fill one of the templates that recall nothing unknown."""
-    return tell(pick(rng, tuple(t for t in templates if known(t, facts, text))), facts, rng)
+def choose(rng: Random, templates: Iterable[str], facts: Facts, text: str) -> list[str]:
+    """Fill one of the templates that recall nothing unknown, if there is any."""
+    fitting = tuple(template for template in templates if known(template, facts, text))
+    return [tell(pick(rng, fitting), facts, rng)] if fitting else []
 
 
-def told(plot: Plot, facts: Facts, rng: Random) -> list[str]:
-    """Tell the steps of a plot in order, leaving out some of the optional ones."""
+def told(plot: Plot, facts: Facts, rng: Random, share: float = 0.4) -> list[str]:
+    """Tell the steps of a plot in order, with this share of the optional ones."""
     lines = []
     for step in plot.steps:
         optional = step.startswith("?")
-        if not optional or rng.random() < 0.6:
+        if not optional or rng.random() < share:
             lines.append(tell(step[1:].lstrip() if optional else step, facts, rng))
     return lines
 
 
 def with_aside(lines: list[str], intro: list[str], facts: Facts, rng: Random) -> list[str]:
     """Often let the teller think of something else for a moment, in the middle of the story."""
-    if rng.random() < 0.4:
+    if rng.random() < 0.6:
         return lines
     at = rng.randrange(3, len(lines) - 2)
     aside = choose(rng, frames.ASIDES, facts, " ".join(intro + lines[:at]) + facts["season"])
-    return [*lines[:at], aside, *lines[at:]]
+    return [*lines[:at], *aside, *lines[at:]]
 
 
 def lead_in(plot: Plot, opening: str, friend: str, pet: str, others: tuple[str, ...],
@@ -78,7 +79,7 @@ def lead_in(plot: Plot, opening: str, friend: str, pet: str, others: tuple[str, 
     lines = [friend]
     if plot.name != "new pet" and rng.random() < 0.8:
         lines.append(pet)
-    lines += rng.sample(others, rng.randrange(1, 4) if len(lines) > 1 else 2)
+    lines += rng.sample(others, rng.randrange(0, 2 + len(others) // 5))
     rng.shuffle(lines)
     return [tell(line, facts, rng) for line in [opening, *lines]]
 
@@ -105,26 +106,31 @@ def introduction(rng: Random) -> str:
     others = (frames.TOWN_FACT, *frames.FACTS)
     intro = lead_in(plot, opening, frames.FRIEND_FACT, frames.PET_FACT, others, facts, rng)
     body = with_aside(told(plot, facts, rng), intro, facts, rng)
-    if rng.random() < 0.7:
-        intro.append(choose(rng, frames.BRIDGES, facts, " ".join(intro + body)))
+    if rng.random() < 0.5:
+        intro += choose(rng, frames.BRIDGES, facts, " ".join(intro + body))
     end = [tell(plot.recap, facts, rng)]
     text = " ".join(intro + body + end)
-    end.append(choose(rng, frames.GOODBYES, facts, text))
+    if rng.random() < 0.8:
+        end += choose(rng, frames.GOODBYES, facts, text)
     if not any(facts["name"] in line for line in body[1:] + end):
-        end.append(choose(rng, frames.NAME_AGAIN, facts, text + " " + facts["town"]))
+        end += choose(rng, frames.NAME_AGAIN, facts, text + " " + facts["town"])
     return paragraphs([intro, *halves(body, rng), end], rng)
 
 
-def third_person(rng: Random) -> tuple[Facts, list[list[str]]]:
-    """The parts of a story about somebody."""
+def third_person(rng: Random, brief: bool = False) -> tuple[Facts, list[list[str]]]:
+    """The parts of a story about somebody; a brief one leaves room for questions."""
     plot = pick(rng, PLOTS)
     facts = draw_facts(rng, plot, False)
     opening = pick(rng, frames.THIRD_OPENINGS)
+    if brief:
+        intro = [tell(line, facts, rng) for line in (opening, frames.THIRD_FRIEND)]
+        body = told(plot, facts, rng, 0.1)
+        return facts, [intro, body, [tell(plot.recap, facts, rng)]]
     others = frames.THIRD_FACTS
     intro = lead_in(plot, opening, frames.THIRD_FRIEND, frames.THIRD_PET, others, facts, rng)
     body = with_aside(told(plot, facts, rng), intro, facts, rng)
     end = [tell(plot.recap, facts, rng)]
-    end.append(choose(rng, frames.THIRD_ENDS, facts, " ".join(intro + body + end)))
+    end += choose(rng, frames.THIRD_ENDS, facts, " ".join(intro + body + end))
     return facts, [intro, *halves(body, rng), end]
 
 
@@ -135,7 +141,7 @@ def story(rng: Random) -> str:
 
 def questions(rng: Random) -> str:
     """A story with questions about it, and the answers."""
-    facts, parts = third_person(rng)
+    facts, parts = third_person(rng, brief=True)
     text = " ".join(" ".join(part) for part in parts)
     facts["its_name"] = pick(rng, ("It was called", "Its name was", "The name was"))
     fitting = [q for q in frames.QUESTIONS if known(q[0] + q[1], facts, text)]
@@ -156,19 +162,19 @@ def letter(rng: Random) -> str:
     """A letter to somebody far away, in which a story is told."""
     plot = pick(rng, PLOTS)
     facts = draw_facts(rng, plot, True)
-    start = [tell(pick(rng, frames.LETTER_STARTS), facts, rng), tell(frames.LETTER_FRIEND, facts, rng)]
-    if plot.name != "new pet":
+    greetings = pick(rng, frames.LETTER_STARTS)
+    start = [tell(greetings, facts, rng), tell(frames.LETTER_FRIEND, facts, rng)]
+    if plot.name != "new pet" and rng.random() < 0.5:
         start.append(tell(frames.LETTER_PET, facts, rng))
     start.append(tell(frames.LETTER_BRIDGES, facts, rng))
-    body = with_aside(told(plot, facts, rng), start, facts, rng)
+    body = told(plot, facts, rng, 0.3)
     end = [tell(plot.recap, facts, rng)]
     text = " ".join(start + body + end) + facts["dest"]
-    end.append(choose(rng, frames.LETTER_ENDS, facts, text))
+    end += choose(rng, frames.LETTER_ENDS, facts, text)
     sign = tell(pick(rng, frames.LETTER_SIGNS), facts, rng)
-    if rng.random() < 0.5:
-        sign += "\n\n" + choose(rng, frames.LETTER_AFTER, facts, text)
+    after = choose(rng, frames.LETTER_AFTER, facts, text) if rng.random() < 0.5 else []
     greeting = pick(rng, ("Dear", "My dear", "Dear", "Hello")) + f" {facts['p']},"
-    return "\n\n".join([greeting, " ".join(start), " ".join(body), " ".join(end), sign])
+    return "\n\n".join([greeting, " ".join(start), " ".join(body), " ".join(end), sign, *after])
 
 
 def talk(rng: Random) -> str:
@@ -177,7 +183,7 @@ def talk(rng: Random) -> str:
     facts = draw_facts(rng, plot, False)
     lines = told(plot, facts, rng)
     end = [tell(plot.recap, facts, rng)]
-    if rng.random() < 0.4:
+    if rng.random() < 0.2:
         opening = pick(rng, frames.THIRD_OPENINGS)
         lines.insert(0, tell(opening, facts, rng))
     return paragraphs([*halves(lines, rng), end], rng)
@@ -188,7 +194,7 @@ def how_to(rng: Random) -> str:
     plot = pick(rng, HOW_TO_PLOTS)
     facts = draw_facts(rng, plot, True)
     title = tell(plot.name, facts, rng)
-    lines = told(plot, facts, rng)
+    lines = told(plot, facts, rng, 0.7)
     return "\n\n".join([title, *(" ".join(part) for part in halves(lines, rng)),
                         tell(plot.recap, facts, rng)])  # fmt: skip
 

@@ -23,27 +23,36 @@ class Job:
     land: str = ""  # the only kind of country where it makes sense, or empty for all
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Split a list of words."""
+    return tuple(text.split())
+
+
 def rows(text: str) -> list[list[str]]:
     """Split a table into rows of stripped fields."""
     return [[f.strip() for f in line.split("|")] for line in text.strip().splitlines()]
 
 
-SHE_NAMES: tuple[str, ...] = tuple(
-    """Mia Anna Clara Nora Ida Rosa Lena Ella Emma Lucy Alice Grace Hannah Julia Maria Sofia Vera
-    Olga Petra Greta Marta Irma Elsa Freya Astrid Ingrid Karin Sigrid Tilda Wanda Zofia Kasia Hania
+SHE_NAMES: tuple[str, ...] = words(
+    """
+    Mia Anna Clara Nora Ida Rosa Lena Ella Emma Lucy Alice Grace Hannah Julia Maria Sofia Vera Olga
+    Petra Greta Marta Irma Elsa Freya Astrid Ingrid Karin Sigrid Tilda Wanda Zofia Kasia Hania
     Agnes Bella Carmen Dora Edith Flora Gina Hazel Iris Jenny Kate Laura Molly Nina Olive Paula
     Quinta Ruth Sarah Tessa Ursula Violet Wilma Yara Zoe Amina Fatima Leila Noor Salma Aisha Mei
     Yuki Hana Keiko Priya Anjali Meera Lakshmi Chioma Ada Zola Naomi Esther Miriam Judith Martha
-    Polly Daisy Ivy Joan Mabel Pearl Ruby Stella Thea Una""".split()
+    Polly Daisy Ivy Joan Mabel Pearl Ruby Stella Thea Una
+    """
 )
 
-HE_NAMES: tuple[str, ...] = tuple(
-    """Jan Tom Ben Max Leo Paul Otto Karl Emil Anton Felix Hugo Oscar Peter Simon David Daniel Adam
-    Noah Samuel Jacob Joseph Martin Victor Walter Henry George Arthur Albert Edward Frank Harry Jack
-    Lewis Miles Ned Oliver Percy Quentin Ralph Stan Theo Umar Vincent Will Xavier Yusuf Zack Ali
-    Omar Hassan Karim Tariq Ravi Arjun Sanjay Vikram Kenji Hiro Taro Wei Jun Chidi Kofi Kwame Tendai
-    Pablo Diego Mateo Luis Carlos Marco Luca Paolo Enzo Pierre Louis Jules Bruno Erik Lars Nils Sven
-    Bjorn Mikko Ivan Boris Pavel Milan Janek Gabor""".split()
+HE_NAMES: tuple[str, ...] = words(
+    """
+    Jan Tom Ben Max Leo Paul Otto Karl Emil Anton Felix Hugo Oscar Peter Simon David Daniel Adam
+    Noah Samuel Jacob Joseph Martin Victor Walter Henry George Arthur Albert Edward Frank Harry
+    Jack Lewis Miles Ned Oliver Percy Quentin Ralph Stan Theo Umar Vincent Will Xavier Yusuf Zack
+    Ali Omar Hassan Karim Tariq Ravi Arjun Sanjay Vikram Kenji Hiro Taro Wei Jun Chidi Kofi Kwame
+    Tendai Pablo Diego Mateo Luis Carlos Marco Luca Paolo Enzo Pierre Louis Jules Bruno Erik Lars
+    Nils Sven Bjorn Mikko Ivan Boris Pavel Milan Janek Gabor
+    """
 )
 
 _JOBS = """
@@ -58,7 +67,7 @@ shepherd|on the hillside|crook|whistle|look/looked after a flock of sheep|bags o
 mountain guide|at the mountain hut|lantern|map|lead/led visitors up the steep paths|safe walks|hill
 stonemason|in the quarry|chisel|mallet|cut blocks of stone|smooth stones|hill
 woodcutter|in the forest|axe|saw|cut firewood for the winter|bundles of firewood|wood
-forest ranger|in the forest|pair of field glasses|map|watch/watched over the old trees|kind advice|wood
+forest ranger|in the forest|field glass|map|watch/watched over the old trees|kind advice|wood
 charcoal burner|in the forest|shovel|rake|make/made charcoal|sacks of charcoal|wood
 farmer|on the farm|pitchfork|plough|grow/grew wheat and potatoes|sacks of potatoes
 beekeeper|by the beehives|smoker|honey knife|keep/kept bees|jars of honey
@@ -114,14 +123,14 @@ puppeteer|in a puppet theatre|lamp|curtain|play/played with puppets|plays
 museum guard|at the museum|torch|bunch of keys|watch/watched over old pictures|tales of the past
 zookeeper|at the zoo|broom|bucket|feed/fed the elephants|funny tales of monkeys
 firefighter|at the fire station|hose|ladder|put out fires|brave deeds
-police officer|at the police station|whistle|notebook|help/helped people who are/were lost|good advice
+police officer|at the police station|whistle|notebook|help/helped lost people|good advice
 street sweeper|on the streets|broom|cart|sweep/swept the leaves away|clean streets
 florist|in the flower shop|pair of scissors|vase|tie/tied flowers into bunches|bunches of flowers
 tea merchant|in the tea shop|pair of scales|teapot|mix/mixed teas|packets of tea
 jeweller|in a tiny shop|magnifying glass|pair of tweezers|make/made rings and brooches|rings
 map maker|at a wide table|ruler|pen|draw/drew maps|maps
 star watcher|in the observatory|telescope|notebook|count/counted the stars|star charts
-weather watcher|at the weather station|thermometer|wind vane|measure/measured the wind and the rain|forecasts
+weather watcher|at the weather station|rain gauge|wind vane|measure/measured wind and rain|forecasts
 basket maker|in a barn|knife|bundle of willow|weave/wove baskets|baskets
 rope maker|in a long shed|hook|ball of twine|twist/twisted ropes|ropes
 """
@@ -138,16 +147,20 @@ def _job(fields: list[str]) -> Job:
 
 JOBS: tuple[Job, ...] = tuple(_job(row) for row in rows(_JOBS))
 
-TRAITS: tuple[str, ...] = tuple(
-    """patient cheerful shy clever brave quiet curious gentle stubborn funny honest careful friendly
-    generous dreamy thoughtful polite lively tidy strong calm helpful kind merry wise modest cautious""".split()
+TRAITS: tuple[str, ...] = words(
+    """
+    patient cheerful shy clever brave quiet curious gentle stubborn funny honest careful friendly
+    generous dreamy thoughtful polite lively tidy strong calm helpful kind merry wise modest
+    cautious
+    """
 )
 
 HOMES: tuple[str, ...] = (
-    "a narrow house with a red door", "two small rooms above a shop", "a cottage with a crooked chimney",
-    "a stone house with blue shutters", "an old farmhouse", "a flat under the roof",
-    "a wooden hut with a green roof", "a yellow house at the end of the lane",
-    "a tall house next to the school", "a brick house with a round window", "a white cottage by the road",
+    "a narrow house with a red door", "two small rooms above a shop",
+    "a cottage with a crooked chimney", "a stone house with blue shutters", "an old farmhouse",
+    "a flat under the roof", "a wooden hut with a green roof",
+    "a yellow house at the end of the lane", "a tall house next to the school",
+    "a brick house with a round window", "a white cottage by the road",
     "an old tower with ninety steps",
 )  # fmt: skip
 

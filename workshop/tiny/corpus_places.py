@@ -135,7 +135,8 @@ Plumstead Row|small town|plain
 TOWNS: tuple[Town, ...] = tuple(Town(*row) for row in rows(_TOWNS))
 
 LAND_PHRASES: dict[str, tuple[str, ...]] = {
-    "sea": ("by the sea", "on the coast", "near the harbour wall", "between the cliffs and the sea"),
+    "sea": ("by the sea", "on the coast", "near the harbour wall",
+            "between the cliffs and the sea"),
     "river": ("on a wide river", "by the river", "near a green river", "at the bend of a river"),
     "hill": ("high in the hills", "among the mountains", "below a snowy peak", "on a steep hill"),
     "wood": ("at the edge of a forest", "deep in the woods", "between the oak trees",

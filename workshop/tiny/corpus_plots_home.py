@@ -20,8 +20,8 @@ PLOTS_AT_HOME = """
   [{f} came by|Just then {f} came in] and asked: "Why do you look so [sad|worried|cross]?" "My
   {obj} [is lost|has disappeared]," {h} answered, and {f}, who was {trait}, [promised to help|took
   off {f_p} coat at once].
-- [Together {we}|The two of {us}] [turned the house upside down|searched every room|opened all the
-  drawers], and {f} even [looked into the chimney|crawled under the beds|asked the
+- ?[Together {we}|The two of {us}] [turned the house upside down|searched every room|opened all
+  the drawers], and {f} even [looked into the chimney|crawled under the beds|asked the
   neighbours|emptied the dustbin].
 - ?{petname} the {pet} [thought that it was a game|wanted to help too] and {moved} [to and
   fro|behind {us}]. | Outside, {sky}, and [nobody had time to look at it|the children were coming
@@ -57,7 +57,7 @@ PLOTS_AT_HOME = """
   from {dest}]."
 - For {n2} days [{we} asked everybody|{we} waited|notes hung on every corner], but [nobody
   came|nobody had lost {a pet}].
-- [Meanwhile|In the meantime], the {pet} [slept {bed}|chose a place to sleep {bed}] and [followed
+- ?[Meanwhile|In the meantime], the {pet} [slept {bed}|chose a place to sleep {bed}] and [followed
   {me} everywhere|waited every evening for {my} steps].
 - [On the next day|At the end of the week], {f} said: "[It needs a name|You cannot call it {pet}
   for ever]." [{We} tried many names|{We} thought of Captain Nobody, of Mister Nose, of Queen
@@ -67,7 +67,7 @@ PLOTS_AT_HOME = """
 - [One evening|Then, on a Friday,|In the end] an old [lady|man] from {dest} came and said: "So
   that is where my {pet} went! But [it looks so happy here|I see that it likes you]. Please keep
   it."
-- {f} [brought {petfood} to celebrate|was as glad as {h}|jumped for joy], and [{we} sat together
+- ?{f} [brought {petfood} to celebrate|was as glad as {h}|jumped for joy], and [{we} sat together
   until late|there was {food} for everybody].
 = That is how {petname} the {pet} came to {town} all the way from {dest}. | {f} still tells
   everybody that the name {petname} was {f_p} idea. | Since then, {petname} has slept {bed}, and
@@ -76,7 +76,7 @@ PLOTS_AT_HOME = """
 # storm
 - [It was a day in {season}|One day in {season}]; {sky}. [By noon|Before long] the birds were
   silent, and {petname} the {pet} [would not eat|hid away|was restless].
-- "[There is a storm coming|I do not like that cloud|My left knee aches]," said {f}, who was
+- ?"[There is a storm coming|I do not like that cloud|My left knee aches]," said {f}, who was
   {trait} and [knew the weather well|seldom wrong].
 - [First|So first], {h} [closed the shutters|brought the washing in] and tied down everything that
   was loose. [Then|After that] {s} [carried {my} {obj} into the house|put {my} {obj} in the
@@ -93,7 +93,7 @@ PLOTS_AT_HOME = """
   chimney in the garden] and sighed.
 - [So|But] half of {town} came with ladders. {h} [came too|carried tiles all day|held the longest
   ladder], and [after {n2} days|by Sunday] the roof of {o} was better than before.
-- [To say thank you|When all was done], {o} [invited everybody to {food2}|cooked {food2} for all
+- ?[To say thank you|When all was done], {o} [invited everybody to {food2}|cooked {food2} for all
   the helpers] and [made a short speech|laughed for the first time].
 = {o} never forgot that night, and every {season} {o_s} makes {food2} for {f}, {petname} and
   {obj_h}. | When the wind howls now, {o} laughs and says: "My roof was mended by all of {town},
@@ -107,11 +107,11 @@ PLOTS_AT_HOME = """
   {wear} and [dug a path|shovelled|swept and dug] for {n1} hours.
 - [Then|Halfway to the road] {s} met {f}, who was digging from the other side. "[Good
   morning|Hello]! Is {o} all right? [There is no smoke from the chimney|I have not seen a light]."
-- [{We} were worried|That was not good]. {o} was old and lived alone [behind the hill|at the end
+- ?[{We} were worried|That was not good]. {o} was old and lived alone [behind the hill|at the end
   of the lane].
 - [So {we} took a sledge|{f} had a sledge. {We} took it], put {food}, dry wood and {a obj} on it,
   and pulled it [through the drifts|for a mile]. {petname} the {pet} {moved} behind.
-- [Twice {we} lost the path|Once {we} fell into a ditch], but {petname} {sounded}, and then [{we}
+- ?[Twice {we} lost the path|Once {we} fell into a ditch], but {petname} {sounded}, and then [{we}
   saw the house|{we} knew the way again].
 - {o} sat [in bed under all the blankets|by a cold stove]. "The wood is wet," {o_s} said, "and I
   could not [open the door|get out]."
@@ -129,11 +129,11 @@ PLOTS_AT_HOME = """
   [above|the cellar|the yard].
 - {petname} the {pet} heard it too and {sounded} quietly. [The clock showed {hour}
   o'clock|Outside, the moon was shining|Not a star was to be seen outside].
-- "[It is only the wind|Mice, perhaps]," {s} thought. But [the wind had dropped|mice do not
+- ?"[It is only the wind|Mice, perhaps]," {s} thought. But [the wind had dropped|mice do not
   knock], and the sound [went on|came back].
-- So {s} lit a lamp, [put on {wear}|took a broom], and went [from room to room|slowly down the
-  stairs]. {petname} {moved} [close behind|in front].
-- {s} looked {seen}: nothing[ but a cobweb|]. {s} listened at every door[| and held {my} breath].
+- So {s} lit a lamp, [put on {my} slippers|took a broom|held {my} breath], and went [from room to
+  room|slowly down the stairs]. {petname} {moved} [close behind|in front].
+- ?{s} looked {seen}: nothing[ but a cobweb|]. {s} listened at every door[| for a long time].
 - [At the window|Suddenly] a face appeared, and {h} almost dropped the lamp. But it was only {f}[,
   in a nightshirt|, with a lantern]. "[Do you hear it too?|I cannot sleep either,]" {f_s}
   whispered.
@@ -143,7 +143,7 @@ PLOTS_AT_HOME = """
   hedgehog] [that pushed against it again and again|that tried to pull it away].
 - {f} laughed so much that [the lamp went out|the neighbours woke up]. {h} [opened the window and
   let the small guest go|carried the small guest out into the grass].
-- [Then {we} drank hot milk|Afterwards there was {food}], and [by dawn|before the clock struck
+- ?[Then {we} drank hot milk|Afterwards there was {food}], and [by dawn|before the clock struck
   again] everybody was asleep[, even {petname}|].
 = So the ghost of {town} was only a small animal and {a obj} {spot}. | Whenever it knocks at
   night, {f} says: "Look {spot}, and take {petname} with you!" | The {obj} was put away, and since
@@ -155,8 +155,8 @@ PLOTS_AT_HOME = """
 - {o} [thought for a while|smiled]. "[{f_S} once had {a obj}|When {f_s} was small, {f_s} had
   {a obj}], but it was [lost|broken] long ago. [{f_S} still speaks of it|I think {f_s} misses
   it]."
-- [So|That evening] {h} began to look for another. {S} asked in {town}, [and in {dest}, {n2} miles
-  away|and wrote to a shop in {dest}], but [nobody had one|all of them were too dear].
+- ?[So|That evening] {h} began to look for another. {S} asked in {town}, [and in {dest}, {n2}
+  miles away|and wrote to a shop in {dest}], but [nobody had one|all of them were too dear].
 - [Then|At last] {my} {kin} {elder} said: "[There is one in my attic|I have one that I never use].
   You may have it for nothing."
 - [The next evenings were busy|For {n1} evenings {h} was busy]: {s} cleaned the {thing}, [wrapped
@@ -171,7 +171,7 @@ PLOTS_AT_HOME = """
   [{petname} {sounded} loudest of all|Even {petname} {sounded}].
 - Then {f} opened the [parcel|present], and [did not say a word for a long time|two tears ran down
   {f_p} nose]. "[My {obj}|The {obj}]," {f_s} said at last. "[How did you know|Who told you]?"
-- {o} [winked|looked at the ceiling], and {h} [cut the cake|handed round {food2}]. [It was late
+- ?{o} [winked|looked at the ceiling], and {h} [cut the cake|handed round {food2}]. [It was late
   when the last guest went home|Later there was dancing in the yard].
 = The {obj} had been {spot} for days, and {f} had not noticed, although {petname} had done
   everything to tell {f_o}. | {f} keeps the {obj} beside {f_p} bed now, and {o} still says that it
@@ -188,7 +188,7 @@ PLOTS_AT_HOME = """
   {n2} [eggs|mushrooms|leeks] and a [big pot|long spoon].
 - [Soon the whole lane knew|The smell went from house to house]. One brought [milk|beans], one
   brought [pepper|parsley], and {elder}, {my} {kin}, brought {food}.
-- {h} [stirred|tasted], {f} cut everything small, and {petname} the {pet} {moved} round the table
+- ?{h} [stirred|tasted], {f} cut everything small, and {petname} the {pet} {moved} round the table
   and got {petfood}.
 - [When it was ready|An hour later], {n12} people sat [in the kitchen|round the table|on boxes and
   barrels]. {o} said: "I have not eaten so well since [last {season}|the wedding of my sister]."
@@ -206,7 +206,7 @@ PLOTS_AT_HOME = """
   it|one called it beautiful, the other ugly].
 - "[You are as stubborn as a mule|You never listen]," said {f}. "[And you talk too much|And you
   forget everything]," {h} answered. A door was shut [with a bang|loudly].
-- [For {n1} days|For a whole week] {we} did not speak. If {f} came along the street, {h} [looked
+- ?[For {n1} days|For a whole week] {we} did not speak. If {f} came along the street, {h} [looked
   at the sky|studied the shop windows].
 - [But the evenings were long|It was dull alone]. Nobody [laughed about {hobby}|talked about
   {hobby}], and {petname} the {pet} [sat at the door and waited|{sounded} sadly at the gate].
@@ -218,7 +218,7 @@ PLOTS_AT_HOME = """
   {obj} [under its head|beside it].
 - [{We} looked at each other|There was a long silence]. Then {f} began to laugh, and {h} [could
   not help laughing too|laughed until {my} sides hurt].
-- "[I was wrong|I am sorry]," {h} said. "[No, I was wrong|I am sorry too]," said {f}. [They almost
+- "[I was wrong|I am sorry]," {h} said. "[No, I was wrong|I am sorry too]," said {f}. [{We} almost
   quarrelled again about that|And so it was over].
 = Since that day the {obj} has belonged to {petname}, who cannot quarrel with anybody. | {a pet}
   had been wiser than two friends, and the {obj} is shared now. | If {f} and {obj_h} ever begin to
@@ -234,9 +234,9 @@ PLOTS_AT_HOME = """
   work at once|was ready to help].
 - [At the bridge|At the corner] {we} asked {o}. "[A little {pet}|Yes, something]? It {moved} past
   here at {hour} o'clock," {o_s} said, "and it was dragging {a obj} along."
-- "[That is mine|My {obj}]!" {h} cried. [It was a present from {elder}, {my} {kin}|It had lain
+- ?"[That is mine|My {obj}]!" {h} cried. [It was a present from {elder}, {my} {kin}|It had lain
   {seen} in the morning].
-- [On {we} went|{We} hurried on], while {sky}. {f} asked [{n1} people|at {n1} doors], but [they
+- ?[On {we} went|{We} hurried on], while {sky}. {f} asked [{n1} people|at {n1} doors], but [they
   all shook their heads|nobody had seen a thing].
 - [After {n2} miles|When the sun went down], {we} [sat down on a stone|wanted to turn back]. Then
   {h} had an idea: {s} [rustled a bag of {petfood}|called: "Look, {petfood}!" and waited|scattered
@@ -245,8 +245,8 @@ PLOTS_AT_HOME = """
   [bushes|hedge], [proud|dirty] and happy - but without the {thing}.
 - "Now show us where you put it," {f} said. And {petname} [led {us} all the way home|ran home in
   front of {us}]: there it was, {spot}.
-- [Since then the gate has a bolt|The next day {f} mended the gate], and {petname} [got a bell|was
-  never alone for long].
+- ?[Since then the gate has a bolt|The next day {f} mended the gate], and {petname} [got a
+  bell|was never alone for long].
 = All that way {we} had walked, and the {obj} had been at home, {spot}. | {o} still greets
   {petname} with the words: "Well, what are you carrying today?" | The {pet} had run {n2} miles,
   and all for {a obj}.

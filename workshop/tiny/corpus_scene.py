@@ -121,7 +121,8 @@ def number_facts(rng: Random) -> dict[str, str]:
         "n1": number(rng, one), "n2": number(rng, two), "n12": number(rng, one + two),
         "m1": str(baking), "m2": str(cooling), "m12": str(baking + cooling),
         "years": number(rng, years), "age": number(rng, rng.randrange(2, 12)),
-        "age_child": number(rng, rng.randrange(6, 12)), "age_adult": str(years + rng.randrange(19, 36)),
+        "age_child": number(rng, rng.randrange(6, 12)),
+        "age_adult": str(years + rng.randrange(19, 36)),
         "hour": number(rng, rng.randrange(2, 12)), "steps": str(rng.randrange(60, 400)),
         "flour": str(rng.randrange(150, 451, 50)), "sugar": str(rng.randrange(50, 201, 25)),
         "kilos": str(rng.randrange(2, 5)),
@@ -129,20 +130,20 @@ def number_facts(rng: Random) -> dict[str, str]:
     }  # fmt: skip
 
 
-def voice_facts(hero: Person, friend: Person, first_person: bool) -> dict[str, str]:
+def voice_facts(hero: Person, friend: Person, helper: Person, first_person: bool) -> dict[str, str]:
     """The words for the hero, and for hero and friend together, in the voice of the story."""
     if first_person:
         return {
             "h": "I", "s": "I", "S": "I", "me": "me", "my": "my", "My": "My", "mine": "mine",
             "we": "we", "We": "We", "us": "us", "our": "our", "ours": "ours", "obj_h": "me",
-            "both": f"{friend.name} and I",
+            "both": f"{friend.name} and I", "both_g": f"{helper.name} and I",
         }  # fmt: skip
     own = hero.possessive
     return {
         "h": hero.name, "s": hero.subject, "S": hero.subject.capitalize(), "me": hero.object,
         "my": own, "My": own.capitalize(), "mine": "hers" if own == "her" else own, "we": "they",
         "We": "They", "us": "them", "our": "their", "ours": "theirs", "obj_h": hero.name,
-        "both": f"{hero.name} and {friend.name}",
+        "both": f"{hero.name} and {friend.name}", "both_g": f"{hero.name} and {helper.name}",
     }  # fmt: skip
 
 
@@ -172,7 +173,8 @@ def thing_facts(rng: Random, plot: Plot) -> dict[str, str]:
     fitting = tuple(
         thing
         for thing in things.THINGS
-        if not ("light" in plot.flags and not thing.small or "heavy" in plot.flags and thing.small)
+        if not ("light" in plot.flags and not thing.small)
+        and not ("heavy" in plot.flags and thing.small)
     )
     thing = pick(rng, fitting)
     spot, seen = rng.sample(places.SMALL_SPOTS if thing.small else places.BIG_SPOTS, 2)
@@ -215,15 +217,16 @@ def draw_facts(rng: Random, plot: Plot, first_person: bool) -> dict[str, str]:
     town = pick(rng, towns)
     other = pick(rng, tuple(t for t in places.TOWNS if t.name != town.name))
     seasons = tuple(s for s in places.SEASONS if not plot.seasons or s.name in plot.seasons)
-    hero, friend, third, elder, pen_friend = draw_people(rng, 5)
+    hero, friend, third, elder, helper, pen_friend = draw_people(rng, 6)
     jobs = draw_jobs(rng, town.land, 4)
     return {
         "name": hero.name, "town": town.name, "size": town.size, "dest": other.name,
         "land": pick(rng, places.LAND_PHRASES[town.land]),
         "kin": pick(rng, SHE_KIN if elder.subject == "she" else HE_KIN),
-        **friend.facts("f"), **third.facts("o"), **elder.facts("elder"), **pen_friend.facts("p"),
+        **friend.facts("f"), **third.facts("o"), **elder.facts("elder"), **helper.facts("g"),
+        **pen_friend.facts("p"),
         **job_facts("", jobs[0]), **job_facts("f", jobs[1]), **job_facts("o", jobs[2]),
-        **job_facts("elder", jobs[3]), **voice_facts(hero, friend, first_person),
+        **job_facts("elder", jobs[3]), **voice_facts(hero, friend, helper, first_person),
         **season_facts(rng, pick(rng, seasons)), **thing_facts(rng, plot), **pet_facts(rng, plot),
         **taste_facts(rng), **number_facts(rng), **purchase_facts(rng),
     }  # fmt: skip

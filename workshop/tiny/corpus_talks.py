@@ -16,7 +16,7 @@ TALKS = """
   {years} years."
 - "[Then it is worth looking for|That is a long time]," {f} answered. "Did you look {seen}?"
   "[Twice|Of course]," said {name}. "[There was nothing but dust|I only found a sock]."
-- "And where were you at {hour} o'clock?" "[I was {work}|At work, {work}]," said {name}, "[and I
+- ?"And where were you at {hour} o'clock?" "[I was {work}|At work, {work}]," said {name}, "[and I
   had it in my hand|and then I went home]."
 - {f}, who was {trait}, [thought for a moment|walked up and down]. "[You came home tired|You
   opened the door, and {petname} {sounded}]. You [hung up your coat|took off your shoes]. And
@@ -37,8 +37,8 @@ TALKS = """
   "[We went to school together|You sat next to me in school]!"
 - "[{f}|My dear {f}]!" cried {name}. "[After {years} years|It must be {years} years]! [You have
   not changed at all|I knew you by your voice]."
-- "[My hair has|I have grown a little wider]," said {f} with a smile. "Tell me, what do you do
-  now?" "I am {a job}," said {name}. "I {do}. And you?"
+- "I have grown [a little wider|quite grey|no wiser]," said {f} with a smile. "Tell me, what do
+  you do now?" "I am {a job}," said {name}. "I {do}. And you?"
 - "[Listen|You will laugh]," said {f}. "I am {a fjob}[, far away in {dest}| in {dest}]. I {fdo}."
   "[You|Really]? But you were so {trait} as a child," said {name}.
 - "[I still am|That helps, believe me]," {f} answered. "Do you remember our teacher, {o}?" "Of
@@ -50,9 +50,9 @@ TALKS = """
 - "Last {season} I wrote a letter," said {f}. "[{o_S} answered that {o_s} had always known|The
   answer was: I knew it, and I laughed all evening]."
 - "[Let us visit {o}|We should go and see {o}]," said {name}. "[I have {a pet}, {petname}, who
-  must come too|But first I must feed {petname}, my {pet}]." "[Does {petname} like trains|And what
-  does {petname} eat]?" asked {f}. "[Only {petfood}|{petfood}, nothing else]," said {name}.
-- [The train came|A whistle blew], but {f} [let it go|did not get on]. "There is another one at
+  must come too|But first I must feed {petname}, my {pet}]." "[And what does {petname} eat|What
+  must it have]?" asked {f}. "[Only {petfood}|{petfood}, nothing else]," said {name}.
+- ?[The train came|A whistle blew], but {f} [let it go|did not get on]. "There is another one at
   {hour} o'clock," said {f}. "[First I want to hear everything|Where can we get {food}]?"
 = Thus {name} the {job} and {f} the {fjob} met again, and the next Sunday {o} had two guests and
   {a pet}.
@@ -66,7 +66,7 @@ TALKS = """
   coins each," said {f}. "[In {season} there are none better|{elder} brought them from {dest}]."
 - "[{q2}, please|I take {q2} of those]." "That is {c2} coins," said {f}, "and with the {c1} from
   before it makes {c12}."
-- "[You are quick|How fast you do sums]!" said {name}. "[I, {a job}, need my fingers for that|At
+- ?"[You are quick|How fast you do sums]!" said {name}. "[I, {a job}, need my fingers for that|At
   work I only count to ten]." "One learns it," said {f}. "[I was {a fjob} once, and I was bad at
   it too|As {a fjob} I was bad at it, too]."
 - {name} [looked round|pointed at the shelf]. "And that {obj} up there on the shelf? [Is it for
@@ -87,7 +87,7 @@ TALKS = """
 # the riddle
 - "[I know a riddle|Listen, a riddle]," said {name}, while {sky}. "[It is about an animal|It lives
   with somebody here in {town}]. You have {n1} guesses."
-- "[Only {n1}|Not more]?" said {f}, who was {trait}. "[Good|Very well], [what does it eat|begin]."
+- "[Only {n1}|Not more]?" said {f}, who was {trait}. "[Good, what does it eat?|Very well, begin.]"
   "It eats {petfood}," said {name}, "[and never says no to it|whenever it can]."
 - "[Many animals do|That is not much]," said {f}. "Where does it sleep?" "[It sleeps {bed}|At
   night you find it {bed}]," said {name}, "[if nobody chases it away|always in the same place]."
@@ -98,8 +98,8 @@ TALKS = """
   {name}.
 - "Then I have it!" cried {f}. "It is {a pet}. [It is {petname}|It can only be {petname}], who
   belongs to {o}, the {ojob}!" "[Right|Yes]," said {name}, "[with two guesses|that was quick]."
-- "[Now I|Now it is my turn]," said {f}. "[It belongs to you, it cannot move, and it lies {spot}.
-  What is it?|What is no animal, belongs to you, and lies {spot}?]"
+- "[Now it is my turn|And now my riddle]," said {f}. "[It belongs to you, it cannot move, and it
+  lies {spot}. What is it?|What is no animal, belongs to you, and lies {spot}?]"
 - "[Nothing of mine lies there|That cannot be]," said {name}, [but went to look|and became
   curious]. "[My {thing}|My {obj}]! I have missed it for {years} weeks!"
 - "[I saw it there this morning|{petname} showed it to me]," said {f}, "[but I wanted to hear your
@@ -130,7 +130,7 @@ TALKS = """
   cannot find the {obj}]!" "[Have you looked {spot}|Last time you put it {spot}]?" asked {name}.
 - "How do you know such things?" said {f} [a little later|soon afterwards]. "[It was there, and
   dust on it|There it was]. Now everything is packed."
-- [On Sunday, {sky}|Sunday came, and {sky}]. "[Off we go|Are we all here]?" said {o}, and
+- [On Sunday, {sky}|Sunday came, and {sky}]. "[Off we go!|Are we all here?]" said {o}, and
   {petname} {moved} in front.
 = They came back [late at night|on Monday], without the {obj}, which {elder} had got as a present,
   and with [sore feet|many stories].
@@ -154,8 +154,8 @@ TALKS = """
   knows with dreams]," said {f}. "[Dreams are often wiser than we are|It costs nothing]."
 - So they looked {spot}. "[There is something|I do not believe it]!" cried {name}. "My {obj}! [I
   lost it {years} months ago|The very same as in the dream]."
-- "[You see|Well, well]," said {f}. "[And who told you|Who was it that said it {n12} times]?" "You
-  did," said {name}, "in the dream." "[Thank you|I owe you {food}]."
+- ?"[You see|Well, well]," said {f}. "[And who told you|Who was it that said it {n12} times]?"
+  "You did," said {name}, "in the dream." "[Thank you|I owe you {food}]."
 - [Outside, {sky}|{f} stood up]. "[Tonight I want to dream something too|Next time dream about
   {hobby}]," said {f}. "[Perhaps of a full purse|Then I win a prize]."
 = {name} [tells this dream to everybody in {town}|wrote the dream down], and {petname} the {pet},

@@ -1,8 +1,8 @@
 """The notation in which the tiny stories are written, and how it is told.
 
 In a template `{slot}` is a fact of the story, `{a slot}` the same with its article, and
-`[this|that]` a free choice, which may be nested and may be empty; a bar outside brackets parts whole
-wordings. A block of plots is plain text:
+`[this|that]` a free choice, which may be nested and may be empty; a bar outside brackets parts
+whole wordings. A block of plots is plain text:
 
     # name of the plot ; seasons winter autumn ; lands sea ; light
     - a step of the plot | another wording of it
@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import TypeVar
 
@@ -99,7 +99,7 @@ def _parse(text: str, at: int, depth: int) -> tuple[Choice, int]:
             return Choice(tuple(options)), at
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(template: str) -> Choice:
     """Parse a template once; the same few hundred serve every document."""
     return _parse(template.replace(" | ", "|"), 0, 0)[0]
@@ -148,8 +148,9 @@ def _joined(lines: list[str]) -> str:
     """Join the lines of one entry; at a bar or an opening bracket without a blank."""
     text = lines[0]
     for line in lines[1:]:
-        glued = (text[-1] in "[|" and not text.endswith(" |")) or line[0] in "]|" and line[:2] != "| "
-        text += line if glued else " " + line
+        opened = text[-1] in "[|" and not text.endswith(" |")
+        closed = line[0] in "]|" and not line.startswith("| ")
+        text += line if opened or closed else " " + line
     return text
 
 

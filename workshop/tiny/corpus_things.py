@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workshop.tiny.corpus_people import rows
+from workshop.tiny.corpus_people import rows, words
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,17 @@ alpaca|hummed|ambled|hay|in the barn
 """
 ANIMALS: tuple[Animal, ...] = tuple(Animal(*row) for row in rows(_ANIMALS))
 
-PET_NAMES: tuple[str, ...] = tuple(
-    """Biscuit Pepper Button Ginger Patch Socks Muffin Cookie Pickle Bramble Clover Hazelnut Acorn
-    Maple Poppy Tulip Daffodil Pebble Rusty Smoky Shadow Snowball Sunny Misty Stormy Thunder Whisper
-    Ziggy Zigzag Noodle Dumpling Pudding Crumble Toffee Caramel Honey Treacle Nutmeg Cinnamon Mustard
-    Sprout Radish Turnip Parsnip Bean Pip Squeak Bubbles Ripple Puddle Pockets Mittens Boots Bobbin
-    Thimble Patches Freckles Dot Spot Stripe Inky Domino Marble Jasper Amber Copper Penny Farthing
-    Duke Duchess Captain Major Admiral Professor Gizmo Sprocket Tinker Rascal Bandit Scamp Jolly
-    Merry Lucky Happy Dusty Fluff Whiskers Bongo Mango Kiwi Olly Coco Momo Toto Fidget Jinx Quill
-    Velvet Waffle Yoyo Zebedee Xanto Fizz""".split()
+PET_NAMES: tuple[str, ...] = words(
+    """
+    Biscuit Pepper Button Ginger Patch Socks Muffin Cookie Pickle Bramble Clover Hazelnut Acorn
+    Maple Poppy Tulip Daffodil Pebble Rusty Smoky Shadow Snowball Sunny Misty Stormy Thunder
+    Whisper Ziggy Zigzag Noodle Dumpling Pudding Crumble Toffee Caramel Honey Treacle Nutmeg
+    Cinnamon Mustard Sprout Radish Turnip Parsnip Bean Pip Squeak Bubbles Ripple Puddle Pockets
+    Mittens Boots Bobbin Thimble Patches Freckles Dot Spot Stripe Inky Domino Marble Jasper Amber
+    Copper Penny Farthing Duke Duchess Captain Major Admiral Professor Gizmo Sprocket Tinker Rascal
+    Bandit Scamp Jolly Merry Lucky Happy Dusty Fluff Whiskers Bongo Mango Kiwi Olly Coco Momo Toto
+    Fidget Jinx Quill Velvet Waffle Yoyo Zebedee Xanto Fizz
+    """
 )
 
 _THINGS = """
@@ -194,16 +196,18 @@ THINGS: tuple[Thing, ...] = tuple(
     Thing(r[0], tuple(r[1].split(",")), r[2] == "s", r[3] == "p") for r in rows(_THINGS)
 )
 
-COLOURS: tuple[str, ...] = tuple(
-    """red blue green yellow white black brown grey orange purple pink golden silver-grey dark-blue
-    sky-blue cream crimson violet""".split()
+COLOURS: tuple[str, ...] = words(
+    """
+    red blue green yellow white black brown grey orange purple pink golden silver-grey dark-blue
+    sky-blue cream crimson violet
+    """
 )
 
 GOODS: tuple[str, ...] = (
-    "apples", "pears", "eggs", "onions", "lemons", "candles", "buns", "carrots", "plums", "cabbages",
-    "jars of honey", "loaves of bread", "buttons", "nails", "pencils", "herrings", "turnips",
-    "bags of flour", "tulips", "oranges", "cheeses", "melons", "peaches", "bottles of milk",
-    "balls of wool", "packets of tea", "stamps", "brushes",
+    "apples", "pears", "eggs", "onions", "lemons", "candles", "buns", "carrots", "plums",
+    "cabbages", "jars of honey", "loaves of bread", "buttons", "nails", "pencils", "herrings",
+    "turnips", "bags of flour", "tulips", "oranges", "cheeses", "melons", "peaches",
+    "bottles of milk", "balls of wool", "packets of tea", "stamps", "brushes",
 )  # fmt: skip
 
 VEGETABLES: tuple[str, ...] = (
@@ -216,7 +220,8 @@ SOUP_VEGETABLES: tuple[str, ...] = (
 )  # fmt: skip
 
 FRUITS: tuple[tuple[str, str, str], ...] = (
-    ("plum", "plums", "in autumn"), ("apple", "apples", "in autumn"), ("pear", "pears", "in autumn"),
+    ("plum", "plums", "in autumn"), ("apple", "apples", "in autumn"),
+    ("pear", "pears", "in autumn"),
     ("cherry", "cherries", "in summer"), ("apricot", "apricots", "in summer"),
     ("peach", "peaches", "in summer"), ("quince", "quinces", "late in the year"),
 )  # fmt: skip
@@ -227,7 +232,7 @@ INSTRUMENTS: tuple[str, ...] = (
 )  # fmt: skip
 
 BUILDS: tuple[str, ...] = (
-    "bench", "bird house", "tree house", "rabbit hutch", "raft", "hen house", "garden gate", "swing",
-    "footbridge", "wheelbarrow", "summer house", "boat shed", "weather vane", "puppet stage",
-    "wooden horse",
+    "bench", "bird house", "tree house", "rabbit hutch", "raft", "hen house", "garden gate",
+    "swing", "footbridge", "wheelbarrow", "summer house", "boat shed", "weather vane",
+    "puppet stage", "wooden horse",
 )  # fmt: skip

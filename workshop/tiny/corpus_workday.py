@@ -11,34 +11,38 @@ from workshop.tiny.corpus_template import Plot, pick, tell
 DAY = Plot("a day at work", (), "")
 
 STARTS = (
-    "This is one of {my} days {work}. | Let me tell you about {a_day} {work}. | One day in {season} went"
-    " like this. | Here is what a day {work} is like. | I shall tell you about last Tuesday."
+    "This is one of {my} days {work}. | Let me tell you about {a_day} {work}. | One day in"
+    " {season} went like this. | Here is what a day {work} is like. | I shall tell you about"
+    " last Tuesday."
 )
 MORNING = (
-    "At {t} {h} [got up|woke up], put on {wear} and gave {petname} the {pet} some {petfood}. | At {t} the"
-    " day began. {sky_up}, and {petname} the {pet} {sounded} at the door. | {h} got up at {t}, because"
-    " {petname} the {pet} {sounded}."
+    "At {t} {h} [got up|woke up], put on {wear} and gave {petname} the {pet} some {petfood}. |"
+    " At {t} the day began. {sky_up}, and {petname} the {pet} {sounded} at the door. | {h} got"
+    " up at {t}, because {petname} the {pet} {sounded}."
 )
 FIRST = (
-    "At {t} {s} was {work}. [First|To begin with] {s} looked for {my} {tool}, which lay {spot}. | At {t}"
-    " {h} began to work {work}. The {tool} was missing, but then {s} found it {spot}."
+    "At {t} {s} was {work}. [First|To begin with] {s} looked for {my} {tool}, which lay"
+    " {spot}. | At {t} {h} began to work {work}. The {tool} was missing, but then {s} found it"
+    " {spot}."
 )
 VISITS: tuple[str, ...] = (
-    "At {t} {v} came [in|by] and [asked for|wanted to hear about] {my} {wares}. [{v_S} stayed for {m}"
-    " minutes|It took {m} minutes].",
-    "Then, at {t}, {v} brought {count} {goods}, because {v_s} had [too many|bought too many] of them.",
+    "At {t} {v} came [in|by] and [asked for|wanted to hear about] {my} {wares}. [{v_S} stayed"
+    " for {m} minutes|It took {m} minutes].",
+    "Then, at {t}, {v} brought {count} {goods}, because {v_s} had [too many|bought too many]"
+    " of them.",
     "At {t} {v} knocked. {v_S} [had lost the way to {dest}|was looking for {f}] and [needed a"
     " rest|stayed for a cup of tea].",
-    "At {t} came {v}, who [was in a hurry|was always early|had time], and [told {me} the news from {dest}|talked about {hobby}].",
-    "Soon after {t}, {v} looked in at the door. \"[Is my {thing} here|Have you seen my {thing}]?\" {v_s}"
-    " asked. It was {a obj}, but it was not there.",
-    "At {t} it was the turn of {v}. {v_S} thanked {me} for {my} {wares} and left {count} {goods} as a"
-    " present.",
+    "At {t} came {v}, who [was in a hurry|was always early|had time], and [told {me} the news"
+    " from {dest}|talked about {hobby}].",
+    'Soon after {t}, {v} looked in at the door. "[Is my {thing} here|Have you seen my'
+    ' {thing}]?" {v_s} asked. It was {a obj}, but it was not there.',
+    "At {t} it was the turn of {v}. {v_S} thanked {me} for {my} {wares} and left {count}"
+    " {goods} as a present.",
 )
 LUNCH = (
-    "At {t} {h} had lunch with {f}, {a fjob}. Then {both} went to the market and bought {q1} {goods1} for {p1}"
-    " coins each. {sum1} | At {t} it was time to"
-    " eat. {f}, {a fjob} and {a_friend}, came from the market with {q1} {goods1}. \"{p1} coins each,\" said {f}. {sum1}"
+    "At {t} {h} had lunch with {f}, {a fjob}. Then {both} went to the market and bought {q1}"
+    " {goods1} for {p1} coins each. {sum1} | At {t} it was time to eat. {f}, {a fjob} and"
+    ' {a_friend}, came from the market with {q1} {goods1}. "{p1} coins each," said {f}. {sum1}'
 )
 LATE: tuple[str, ...] = (
     "At {t} [it got quiet|nobody came any more], and {h} cleaned {my} {tool} and {my} {tool2}.",
@@ -47,18 +51,19 @@ LATE: tuple[str, ...] = (
     "At {t} {elder}, {my} {kin}, came to see {me} and brought {food}.",
 )
 COUNT = (
-    "In the evening {h} counted: {n_am} visitors before noon and {n_pm} after it, {n_day} in all. | At {t}"
-    " it was time to count. {n_am} people had come in the morning and {n_pm} in the afternoon; {n_am} and"
-    " {n_pm} is {n_day}."
+    "In the evening {h} counted: {n_am} visitors before noon and {n_pm} after it, {n_day} in"
+    " all. | At {t} it was time to count. {n_am} people had come in the morning and {n_pm} in"
+    " the afternoon; {n_am} and {n_pm} is {n_day}."
 )
 HOME = (
-    "At {t} {h} was at home. There was {food2}, and {petname} slept {bed}. | Then {h} went home through"
-    " {town}, and at {t} {both} were sitting together over {food2}."
+    "At {t} {h} was at home. There was {food2}, and {petname} slept {bed}. | Then {h} went"
+    " home through {town}, and at {t} {both} were sitting together over {food2}."
 )
 ENDS: tuple[str, ...] = (
-    "That is what a day is like for {a job} in {town}: {n_day} visitors, {q1} {goods1}, and {f} for lunch.",
-    "Nobody had asked for anything impossible, the {tool} was still there, and tomorrow {f} would come"
-    " again.",
+    "That is what a day is like for {a job} in {town}: {n_day} visitors, {q1} {goods1}, and"
+    " {f} for lunch.",
+    "Nobody had asked for anything impossible, the {tool} was still there, and tomorrow {f}"
+    " would come again.",
     "Such are the days of {name}, the {job} of {town}: long, but never dull.",
     "{n_day} visitors! {f} would not believe it, but {petname} had seen them all.",
 )

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 import torch
@@ -58,8 +59,8 @@ class Schedule:
         return self.peak_rate * (self.steps - step) / (self.steps - self.warmup)
 
 
-VERIFIER_SCHEDULE = Schedule(steps=6000, batch=3, peak_rate=2e-3)
-DRAFT_SCHEDULE = Schedule(steps=2500, batch=4, peak_rate=4e-3)
+VERIFIER_SCHEDULE = Schedule(steps=5000, batch=3, peak_rate=2e-3)
+DRAFT_SCHEDULE = Schedule(steps=2000, batch=4, peak_rate=4e-3)
 
 
 def train_tokenizer(path: Path, megabytes: int = 6) -> None:
@@ -188,8 +189,9 @@ def train(
     """Train in place, one ``Progress`` a step; goes on from ``state`` where that exists."""
     decayed = [p for p in model.parameters() if p.dim() >= 2]
     others = [p for p in model.parameters() if p.dim() < 2]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed}, {"params": others, "weight_decay": 0.0}],
+        groups,
         lr=schedule.peak_rate,
         betas=(0.9, 0.95),
         weight_decay=schedule.weight_decay,
