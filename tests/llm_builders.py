@@ -149,9 +149,7 @@ def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = 60) 
     return [result["value"] for result in results]
 
 
-def _one_rank(
-    work: Callable[[int, int], Any], rank: int, ranks: int, port: int, file: str
-) -> None:
+def _one_rank(work: Callable[[int, int], Any], rank: int, ranks: int, port: int, file: str) -> None:
     torch.set_num_threads(1)
     try:
         parallel.join(rank, ranks, "127.0.0.1", port, torch.device("cpu"))

@@ -98,7 +98,7 @@ def test_a_tokenizer_without_a_token_for_the_beginning_is_refused(tmp_path: Path
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["a small text to learn from"] * 3),
         model_writer=model,
-        vocab_size=20,
+        vocab_size=14,
         bos_id=-1,
         minloglevel=2,
     )
@@ -106,6 +106,4 @@ def test_a_tokenizer_without_a_token_for_the_beginning_is_refused(tmp_path: Path
     path.write_bytes(model.getvalue())
     with pytest.raises(TokenizerError) as refused:
         Tokenizer(path)
-    assert str(refused.value) == (
-        f"{path}: it has no begin-of-sequence token, which a Llama needs"
-    )
+    assert str(refused.value) == (f"{path}: it has no begin-of-sequence token, which a Llama needs")

@@ -40,7 +40,10 @@ class Task:
     visible_devices: str | None = None
 
     def __call__(self) -> Result:
-        send_output_to(self.log)
+        with output_to(self.log):
+            return self.measure()
+
+    def measure(self) -> Result:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if self.visible_devices is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
@@ -59,11 +62,21 @@ class Task:
         )
 
 
-def send_output_to(path: Path) -> None:
-    """Append this process's output and errors, also those of C++ code, to ``path``."""
+@contextlib.contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Append this process's output and errors, also those of C++ code, to ``path`` meanwhile."""
+    streams = (sys.stdout, sys.stderr)
+    before = [os.dup(stream.fileno()) for stream in streams]
     with path.open("ab") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
+        for stream in streams:
+            os.dup2(file.fileno(), stream.fileno())
+    try:
+        yield
+    finally:
+        for stream, old in zip(streams, before, strict=True):
+            stream.flush()
+            os.dup2(old, stream.fileno())
+            os.close(old)
 
 
 def measure_rank(

@@ -144,7 +144,12 @@ TECHNIQUES = ("dtype", "compile", "quantize", "speculate", "draft_tokens", "rank
 
 
 def variant(settings: Settings) -> str:
-    """How the techniques differ from the stage's own, for a label: '' or 'quantize none'."""
+    """How the techniques differ from the stage's own, for a label: '' or 'quantize none'.
+
+    Of a stage that is not known here (a record from a later version), nothing can be said.
+    """
+    if settings.stage not in STAGES:
+        return ""
     plain = settings_of(settings.stage)
     return ", ".join(
         f"{name.replace('_', ' ')} {getattr(settings, name)}"

@@ -15,8 +15,6 @@ from workshop.cli.options import RUN_OPTIONS, override, with_options
 from workshop.results import Result, to_json
 from workshop.stages import STAGES, Settings, settings_of
 
-FIGURE = "progression.png"
-
 
 @click.command()
 @with_options(RUN_OPTIONS)
@@ -32,29 +30,34 @@ def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
 
     Each stage is a job of submitit's local executor, with a log of its own: job-STAGE-ID.out.
     """
+    from workshop.cli.show import DEFAULT_OUTPUT, check_default, draw
     from workshop.launch import make_directory
 
     make_directory(output_dir)
-    settings = [override(settings_of(name), options) for name in STAGES]
-    results = run_all(settings, output_dir)
+    figure = output_dir / DEFAULT_OUTPUT
+    check_default(figure)
+    runs = run_all([override(settings_of(name), options) for name in STAGES], output_dir)
+    results = list(runs.values())
     if as_json:
         click.echo(f"[{', '.join(to_json(result) for result in results)}]")
     else:
         show(results)
-        draw(results, output_dir / FIGURE)
+        click.echo(f"The logs:   {' '.join(str(log) for log in runs)}")
+        if draw(list(runs), figure):
+            click.echo(f"The figure: {figure}")
     sys.exit(0 if all(result.status == "ok" for result in results) else 1)
 
 
-def run_all(settings: Sequence[Settings], directory: Path) -> list[Result]:
+def run_all(settings: Sequence[Settings], directory: Path) -> dict[Path, Result]:
     """Run one stage after the other; a stage that fails does not keep the rest from running."""
     from workshop.launch import reserve_log, run_locally
 
-    results = []
+    runs = {}
     with display(settings) as watch:
         for one in settings:
             log = reserve_log(directory, one.stage)
-            results.append(run_locally(one, log, watch(one)))
-    return results
+            runs[log] = run_locally(one, log, watch(one))
+    return runs
 
 
 Watch = Callable[[Settings], Callable[[str], None]]
@@ -93,13 +96,3 @@ def show(results: Sequence[Result]) -> None:
         "the samples; warm-up and compilation are not in it.",
         soft_wrap=True,
     )
-
-
-def draw(results: Sequence[Result], path: Path) -> None:
-    from workshop.figures.progression import progression
-    from workshop.figures.theme import save_figure
-
-    if any(result.tokens_per_second is not None for result in results):
-        save_figure(progression(results), path)
-        click.echo(f"The figure: {path}")
-    click.echo(f"The logs: {path.parent / 'job-*.out'}")

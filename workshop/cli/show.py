@@ -46,15 +46,11 @@ def draw(files: Sequence[Path], output: Path | None) -> Path | None:
     from workshop.figures.caption import warnings_for
     from workshop.figures.progression import progression
     from workshop.readers import read_logs
-    from workshop.stages import UsageError
 
     target = output or DEFAULT_OUTPUT
     theme.check_target(target)
-    if output is None and target.exists() and not theme.made_here(target):
-        raise UsageError(
-            f"{target} is there, and it is not a figure of the workshop's: "
-            "name another file with -o"
-        )
+    if output is None:
+        check_default(target)
     readings = read_logs(files)
     results = [reading.result for reading in readings]
     labels = {result.label for result in results if pooling.has_number(result)}
@@ -71,6 +67,18 @@ def draw(files: Sequence[Path], output: Path | None) -> Path | None:
     except theme.FigureError as error:
         raise click.ClickException(str(error)) from None
     return target
+
+
+def check_default(target: Path) -> None:
+    """Make sure that nothing of the user's is written over unasked; raises UsageError."""
+    from workshop.figures import theme
+    from workshop.stages import UsageError
+
+    if target.exists() and not theme.made_here(target):
+        raise UsageError(
+            f"{target} is there, and it is not a figure of the workshop's: "
+            "move it, or have the figure elsewhere (plot -o FILE, demo --output-dir DIR)"
+        )
 
 
 def remark_on(result: Result, drawn: Collection[str]) -> str:

@@ -33,8 +33,8 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message names the file and the tensor."""
 
 
-def load(directory: Path, dtype: torch.dtype) -> Llama:
-    """The model in ``directory``, in ``dtype`` where it is not int8.
+def load(directory: Path, dtype: torch.dtype | None = None) -> Llama:
+    """The model in ``directory``; in ``dtype``, or as it is stored, where it is not int8.
 
     Raises:
         CheckpointError: a file or tensor is missing, truncated, of the wrong shape or type.
@@ -52,7 +52,7 @@ def load(directory: Path, dtype: torch.dtype) -> Llama:
         del wanted["lm_head.weight"]
     found = read_tensors(directory, wanted)
     tensors = {
-        name: value if value.dtype == torch.int8 else value.to(dtype)
+        name: value if value.dtype == torch.int8 else value.to(dtype or value.dtype)
         for name, value in found.items()
     }
     if config.tied and not is_quantized(model):

@@ -17,14 +17,15 @@ from workshop.llm.model import Llama
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """int8 values [out, in] and scales [out] such that values * scales is about weight.
+    """int8 values [out, in] and fp32 scales [out] such that values * scales is about weight.
 
     The error of an element is at most half its row's scale. A row of zeros stays zero. The scales
-    are rounded to the weight's type first, so that the values make up for it.
+    are numbers that bf16 can hold: a model that runs in bf16 rounds them no further.
     """
-    scale = weight.abs().amax(dim=1) / 127
+    weight = weight.float()
+    scale = (weight.abs().amax(dim=1) / 127).bfloat16().float()
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    values = torch.round(weight.float() / scale.float()[:, None]).clamp(-127, 127).to(torch.int8)
+    values = torch.round(weight / scale[:, None]).clamp(-127, 127).to(torch.int8)
     return values, scale
 
 
@@ -40,11 +41,12 @@ class Int8Linear(nn.Module):
         self.register_buffer("scale", torch.ones(outputs))
 
     @classmethod
-    def from_linear(cls, linear: nn.Linear) -> Int8Linear:
+    def from_linear(cls, linear: nn.Linear, scale_dtype: torch.dtype | None = None) -> Int8Linear:
         with torch.device(linear.weight.device):
             quantized = cls(linear.in_features, linear.out_features)
-        values, quantized.scale = quantize_rows(linear.weight.detach())
+        values, scale = quantize_rows(linear.weight.detach())
         quantized.weight.copy_(values)
+        quantized.scale = scale.to(scale_dtype or linear.weight.dtype)
         return quantized
 
     def forward(self, x: Tensor) -> Tensor:
@@ -62,9 +64,13 @@ def _replace(module: nn.Module, make: Callable[[nn.Linear], Int8Linear]) -> None
             _replace(child, make)
 
 
-def quantize(model: Llama) -> None:
-    """Quantise every linear layer in place; a tied head gets an int8 copy of its own."""
-    _replace(model, Int8Linear.from_linear)
+def quantize(model: Llama, scale_dtype: torch.dtype | None = None) -> None:
+    """Quantise every linear layer in place; a tied head gets an int8 copy of its own.
+
+    Scales are in the model's own dtype by default, so that a step need not convert them; a
+    checkpoint keeps them in fp32.
+    """
+    _replace(model, lambda linear: Int8Linear.from_linear(linear, scale_dtype))
 
 
 def make_room(model: Llama) -> None:

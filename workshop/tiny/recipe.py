@@ -176,6 +176,7 @@ class Progress:
     steps: int
     loss: float
     tokens_per_second: float
+    seconds_left: float
 
 
 def train(
@@ -216,8 +217,13 @@ def train(
         if (step + 1) % save_every == 0 or step + 1 == schedule.steps:
             save_state(state, model, optimizer, step + 1)
         seconds = time.perf_counter() - start
-        speed = schedule.batch * CONTEXT / seconds
-        yield Progress(step + 1, schedule.steps, value.item(), speed)
+        yield Progress(
+            step=step + 1,
+            steps=schedule.steps,
+            loss=value.item(),
+            tokens_per_second=schedule.batch * CONTEXT / seconds,
+            seconds_left=(schedule.steps - step - 1) * seconds,
+        )
 
 
 def save_state(path: Path, model: Llama, optimizer: torch.optim.Optimizer, step: int) -> None:
