@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,10 @@ from workshop.llm.config import Config
 from workshop.llm.generate import Steps, generate
 from workshop.llm.model import Cache, Llama
 from workshop.llm.sampling import Sampler
+
+# The models here are so small that a second thread costs more than it does, and much more when
+# another process has the other core.
+torch.set_num_threads(1)
 
 TINY = Config(dim=64, layers=2, heads=4, kv_heads=2, hidden=160, vocab=97, context=512)
 
@@ -81,6 +85,10 @@ def generated(
     """The new tokens of a plain generation."""
     sampler = Sampler(temperature, model.config.vocab, seed)
     parts = generate(steps or Steps(), model, cache, prompt, new_tokens, sampler)
+    return joined(parts)
+
+
+def joined(parts: Iterable[list[int]]) -> list[int]:
     return [token for part in parts for token in part]
 
 

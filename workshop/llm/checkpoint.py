@@ -156,8 +156,16 @@ def checked(path: Path, name: str, value: Tensor, wanted: dict[str, Tensor]) -> 
     return value
 
 
-def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> None:
-    """Write a checkpoint: all files beside their places first, then each renamed into its own."""
+def size(directory: Path) -> int:
+    """Bytes of a checkpoint's weights on disk."""
+    return sum(path.stat().st_size for path in weight_files(directory))
+
+
+def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
+    """Write a checkpoint: all files beside their places first, then each renamed into its own.
+
+    Returns the bytes of its weights.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     config = model.config.to_hugging_face()
     if is_quantized(model):
@@ -175,6 +183,7 @@ def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> None:
     (directory / INDEX).unlink(missing_ok=True)  # of a checkpoint in several files, if one was here
     for name in names:  # config.json last: a directory without it is not a checkpoint
         os.replace(beside[name], directory / name)
+    return size(directory)
 
 
 def random_model(config: Config, dtype: torch.dtype, seed: int = 0) -> Llama:
