@@ -151,9 +151,12 @@ def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = 60) 
                     process.kill()
                 process.join()
         results = [torch.load(f, weights_only=False) if f.exists() else None for f in files]
-    for rank, result in enumerate(results):
-        assert result is not None or any(r and "error" in r for r in results), f"rank {rank} died"
-        assert not (result and "error" in result), f"rank {rank}: {result['error']}"
+    faults = [
+        f"rank {rank}: {'died' if result is None else result['error']}"
+        for rank, result in enumerate(results)
+        if result is None or "error" in result
+    ]
+    assert not faults, "\n".join(faults)
     return [result["value"] for result in results]
 
 

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workshop.tiny import corpus, corpus_kinds, corpus_scene
-from workshop.tiny.corpus_template import parse, parse_plots, slots, tell, with_article
+from workshop.tiny import corpus
+from workshop.tiny.corpus import kinds as corpus_kinds
+from workshop.tiny.corpus import scene as corpus_scene
+from workshop.tiny.corpus.template import parse, parse_plots, slots, tell, with_article
 
 SAMPLE = list(corpus.documents(20, 600))
 

@@ -14,7 +14,7 @@ from workshop.llm.generate import Steps, generate, prefill
 from workshop.llm.model import Llama
 from workshop.llm.sampling import Sampler
 from workshop.llm.tokenizer import Tokenizer
-from workshop.models import Source, find_draft, find_model, load_model, load_tokenizer
+from workshop.models import Source, config_of, find_draft, find_model, is_int8, load_model
 from workshop.stages import Settings, UsageError
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -37,12 +37,13 @@ class Engine:
         generate: (new tokens, sampler) -> lists of new tokens; see ``llm.generate.generate``.
         bytes_per_pass: bytes of weights that a decode pass reads, over all ranks: the verifier's,
             and the draft's for the k steps that go with it.
+        stop: the token that ends a text; None where none does.
         memory_bytes: bytes of weights and KV caches, over all ranks.
-        draft: the draft model, where there is one.
+        model_bytes: bytes of the model's own weights, over all ranks.
+        draft_bytes: bytes of the draft's, on one rank.
     """
 
     model: Llama
-    draft: Llama | None
     tokenizer: Tokenizer
     prompt: list[int]
     stop: int | None
@@ -55,34 +56,87 @@ class Engine:
     draft_bytes: int | None
 
 
-def assemble(settings: Settings, place: Place) -> Engine:
-    """Load, quantise, split and compile as the settings say.
+@dataclass(frozen=True)
+class Plan:
+    """Settings that go together, with what they refer to; nothing heavy is loaded yet.
+
+    Attributes:
+        length: positions of the KV cache: prompt, new tokens and room for a draft, rounded up, so
+            that there are few lengths and so few graphs.
+    """
+
+    source: Source
+    draft: Source | None
+    tokenizer: Tokenizer
+    prompt: list[int]
+    length: int
+
+
+def plan(settings: Settings) -> Plan:
+    """Check that settings can be run, reading no weights.
 
     Raises:
         UsageError: settings that cannot go together, or a prompt that does not fit.
-        CheckpointError, TokenizerError, ParallelError: see there.
+        CheckpointError, TokenizerError: the model's files cannot be used.
+        ParallelError: the model cannot be split over so many ranks.
     """
     source = find_model(settings.model)
-    tokenizer = load_tokenizer(source)
+    config = config_of(source)
+    tokenizer = Tokenizer(source.tokenizer)
     prompt = tokenizer.encode(settings.prompt)
-    model = prepare(source, settings, place)
-    check_fits(settings, model, len(prompt))
+    # A proposal may go past the last new token.
+    room = settings.draft_tokens + 1 if settings.speculate != "none" else 0
+    needed = len(prompt) + settings.new_tokens + room
+    if needed > config.context:
+        raise UsageError(
+            f"a prompt of {len(prompt)} tokens and {settings.new_tokens} new ones need {needed} "
+            f"positions, and {source.name} has {config.context}: "
+            f"use --new-tokens {max(0, settings.new_tokens - needed + config.context)} "
+            "or a shorter prompt"
+        )
+    if settings.quantize == "none" and is_int8(source):
+        raise UsageError(
+            f"{source.directory} is an int8 checkpoint: add --quantize int8, "
+            "or name the checkpoint that it was made from"
+        )
+    parallel.check_divides(config, settings.ranks)
     draft = None
     if settings.speculate == "draft":
-        draft = prepare_draft(settings, place, model)
-    length = cache_length(settings, model, len(prompt))
-    # Only the first rank's parameters are whole: count before they are split.
-    run, cache_bytes = runner(settings, place, model, draft, prompt, length)
-    passes = reads(model) * place.ranks + (reads(draft) * settings.draft_tokens if draft else 0)
-    weights = stored(model) * place.ranks + (stored(draft) * place.ranks if draft else 0)
+        draft = find_draft(settings.model, settings.draft)
+        check_draft(draft, source)
+    elif settings.draft is not None:
+        raise UsageError("--draft names a model that nothing uses: add --speculate draft")
+    return Plan(source, draft, tokenizer, prompt, min(-(-needed // 64) * 64, config.context))
+
+
+def check_draft(draft: Source, model: Source) -> None:
+    """Raises UsageError where the two do not have the same tokens."""
+    theirs, ours = config_of(draft).vocab, config_of(model).vocab
+    if theirs != ours:
+        raise UsageError(
+            f"the draft {draft.name} has {theirs} tokens and {model.name} has {ours}: "
+            "a draft must have the model's own tokenizer"
+        )
+
+
+def assemble(settings: Settings, place: Place) -> Engine:
+    """Load, quantise, split and compile as the settings say; raises what ``plan`` raises."""
+    planned = plan(settings)
+    model = prepare(planned.source, settings, place)
+    draft = None
+    if planned.draft is not None:  # whole on every rank: it is too small to be worth splitting
+        draft = prepare(planned.draft, settings, Place(place.device))
+    run, cache_bytes = runner(settings, place, model, draft, planned)
+    stop = None if settings.ignore_eos or planned.source.random else planned.tokenizer.eos
+    reading = place.ranks * (reads(model) + (reads(draft) * settings.draft_tokens if draft else 0))
+    weights = place.ranks * (stored(model) + (stored(draft) if draft else 0))
     return Engine(
         model=model,
-        draft=draft,
-        tokenizer=tokenizer,
-        prompt=prompt,
-        stop=None if settings.ignore_eos or source.random else tokenizer.eos,
+        tokenizer=planned.tokenizer,
+        prompt=planned.prompt,
+        stop=stop,
         generate=run,
-        bytes_per_pass=passes,
+        bytes_per_pass=reading,
         memory_bytes=weights + cache_bytes * place.ranks,
         parameters=model.config.parameters,
         draft_parameters=draft.config.parameters if draft else None,
@@ -96,49 +150,9 @@ def prepare(source: Source, settings: Settings, place: Place) -> Llama:
     model = load_model(source, DTYPES[settings.dtype])
     if settings.quantize == "int8" and not quantize.is_quantized(model):
         quantize.quantize(model)
-    if settings.quantize == "none" and quantize.is_quantized(model):
-        raise UsageError(
-            f"{source.directory} is an int8 checkpoint: add --quantize int8, "
-            "or name the checkpoint that it was made from"
-        )
     if place.ranks > 1:
         parallel.shard(model, place.rank, place.ranks)
     return model.to(place.device)
-
-
-def prepare_draft(settings: Settings, place: Place, model: Llama) -> Llama:
-    """The draft model, whole on every rank: it is too small to be worth splitting."""
-    source = find_draft(settings.model, settings.draft)
-    draft = prepare(source, settings, Place(place.device))
-    if draft.config.vocab != model.config.vocab:
-        raise UsageError(
-            f"the draft {source.name} has {draft.config.vocab} tokens and the model "
-            f"{model.config.vocab}: a draft must have the model's own tokenizer"
-        )
-    return draft
-
-
-def room_for_draft(settings: Settings) -> int:
-    """Positions past the last new token that a proposal may touch."""
-    return settings.draft_tokens + 1 if settings.speculate != "none" else 0
-
-
-def check_fits(settings: Settings, model: Llama, prompt: int) -> None:
-    """Raises UsageError where prompt and new tokens are more than the model's context."""
-    needed = prompt + settings.new_tokens + room_for_draft(settings)
-    if needed > model.config.context:
-        raise UsageError(
-            f"a prompt of {prompt} tokens and {settings.new_tokens} new ones need {needed} "
-            f"positions, and this model has {model.config.context}: "
-            f"use --new-tokens {max(0, settings.new_tokens - needed + model.config.context)} "
-            "or a shorter prompt"
-        )
-
-
-def cache_length(settings: Settings, model: Llama, prompt: int) -> int:
-    """Room for prompt and new tokens, rounded up: few lengths, so few graphs."""
-    needed = prompt + settings.new_tokens + room_for_draft(settings)
-    return min(-(-needed // 64) * 64, model.config.context)
 
 
 def runner(
@@ -146,15 +160,14 @@ def runner(
     place: Place,
     model: Llama,
     draft: Llama | None,
-    prompt: list[int],
-    length: int,
+    planned: Plan,
 ) -> tuple[Callable[[int, Sampler], Iterator[list[int]]], int]:
     """What generates, and the bytes of its KV caches on this rank when they are full."""
-    dtype = DTYPES[settings.dtype]
+    dtype, prompt = DTYPES[settings.dtype], planned.prompt
     steps = compiled_steps() if settings.compile else Steps()
 
     def static_cache(of: Llama, ranks: int = 1) -> StaticCache:
-        return StaticCache(of.config, 1, length, dtype, ranks).to(place.device)
+        return StaticCache(of.config, 1, planned.length, dtype, ranks).to(place.device)
 
     if not settings.static_cache:
         full = len(prompt) + settings.new_tokens

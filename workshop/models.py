@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from workshop.llm import checkpoint
+from workshop.llm.config import Config
 from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
-from workshop.llm.tokenizer import Tokenizer
 from workshop.stages import UsageError
 
 EMBEDDED = Path(__file__).parent / "tiny" / "weights"
@@ -82,14 +82,20 @@ def find_draft(model: str, draft: str | None) -> Source:
     )
 
 
+def config_of(source: Source) -> Config:
+    """The model's shape, without its weights; raises checkpoint.CheckpointError."""
+    if source.directory is None:
+        return SHAPES[source.name.removeprefix(RANDOM)]
+    return checkpoint.shape(source.directory)
+
+
+def is_int8(source: Source) -> bool:
+    """Whether the checkpoint is quantised already; raises checkpoint.CheckpointError."""
+    return source.directory is not None and checkpoint.quantization(source.directory) is not None
+
+
 def load_model(source: Source, dtype: torch.dtype) -> Llama:
     """Read or make the weights, on the CPU; raises checkpoint.CheckpointError."""
     if source.directory is None:
-        config = SHAPES[source.name.removeprefix(RANDOM)]
-        return checkpoint.random_model(config, dtype)
+        return checkpoint.random_model(config_of(source), dtype)
     return checkpoint.load(source.directory, dtype)
-
-
-def load_tokenizer(source: Source) -> Tokenizer:
-    """Raises tokenizer.TokenizerError."""
-    return Tokenizer(source.tokenizer)

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from workshop.cli.options import RUN_OPTIONS, override, with_options
+from workshop.cli.options import RUN_OPTIONS, check, override, with_options
 from workshop.results import Result, to_json
 from workshop.stages import STAGES, Settings, settings_of
 
@@ -36,7 +36,10 @@ def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
     make_directory(output_dir)
     figure = output_dir / DEFAULT_OUTPUT
     check_default(figure)
-    runs = run_all([override(settings_of(name), options) for name in STAGES], output_dir)
+    settings = [override(settings_of(name), options) for name in STAGES]
+    for one in settings:
+        check(one)
+    runs = run_all(settings, output_dir)
     results = list(runs.values())
     if as_json:
         click.echo(f"[{', '.join(to_json(result) for result in results)}]")

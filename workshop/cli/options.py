@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from workshop.stages import Settings
+from workshop.stages import Settings, UsageError
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -48,3 +48,25 @@ def override(settings: Settings, options: dict[str, Any]) -> Settings:
     """The settings with every option that was given in place of the stage's own."""
     given = {name: value for name, value in options.items() if value is not None}
     return dataclasses.replace(settings, **given)
+
+
+def check(settings: Settings) -> None:
+    """Find out before anything starts what cannot be run here.
+
+    Raises:
+        UsageError: settings that do not go together, or a device that is not there.
+        ClickException: a model's files that cannot be used.
+    """
+    from workshop.assemble import plan
+    from workshop.llm.checkpoint import CheckpointError
+    from workshop.llm.parallel import ParallelError
+    from workshop.llm.tokenizer import TokenizerError
+    from workshop.machine import pick_device
+
+    pick_device(settings.device)
+    try:
+        plan(settings)
+    except ParallelError as error:
+        raise UsageError(f"{error}: choose another number with --ranks") from None
+    except (CheckpointError, TokenizerError) as error:
+        raise click.ClickException(str(error)) from None

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, override, with_options
+from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, check, override, with_options
 from workshop.results import Result, to_json
 from workshop.stages import Settings, settings_of
 
@@ -25,6 +25,7 @@ def run(stage: str, as_json: bool, **options: Any) -> None:
     What the stage brings can be changed by option: 'workshop run tp --quantize none'.
     """
     settings = override(settings_of(stage), options)
+    check(settings)
     result = run_here(settings, quiet=as_json)
     if as_json:
         click.echo(to_json(result))

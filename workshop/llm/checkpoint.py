@@ -39,10 +39,7 @@ def load(directory: Path, dtype: torch.dtype | None = None) -> Llama:
     Raises:
         CheckpointError: a file or tensor is missing, truncated, of the wrong shape or type.
     """
-    try:
-        config = read_config(directory / CONFIG)
-    except ConfigError as error:
-        raise CheckpointError(str(error)) from None
+    config = shape(directory)
     with torch.device("meta"):
         model = Llama(config)
         if quantization(directory) is not None:
@@ -61,6 +58,14 @@ def load(directory: Path, dtype: torch.dtype | None = None) -> Llama:
     tie(model)
     model.reset_rope()
     return model.eval().requires_grad_(False)
+
+
+def shape(directory: Path) -> Config:
+    """The shape of the model in ``directory``, from its config.json; raises CheckpointError."""
+    try:
+        return read_config(directory / CONFIG)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def quantization(directory: Path) -> str | None:

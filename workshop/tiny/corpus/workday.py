@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from workshop.tiny import corpus_frames as frames
-from workshop.tiny.corpus_scene import Person, draw_facts, draw_people
-from workshop.tiny.corpus_template import Plot, pick, tell
+from workshop.tiny.corpus import frames
+from workshop.tiny.corpus.scene import Person, draw_facts, draw_people
+from workshop.tiny.corpus.template import Plot, pick, tell
 
 DAY = Plot("a day at work", (), "")
 

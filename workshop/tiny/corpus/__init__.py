@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from random import Random
 
-from workshop.tiny.corpus_kinds import KINDS, write
+from workshop.tiny.corpus.kinds import KINDS, write
 
 MIN_CHARS = 750
 MAX_CHARS = 1380

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workshop.tiny.corpus_people import rows
+from workshop.tiny.corpus.people import rows
 
 
 @dataclass(frozen=True)

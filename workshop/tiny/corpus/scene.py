@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from workshop.tiny import corpus_people as people
-from workshop.tiny import corpus_places as places
-from workshop.tiny import corpus_things as things
-from workshop.tiny.corpus_template import Plot, pick
+from workshop.tiny.corpus import people, places, things
+from workshop.tiny.corpus.template import Plot, pick
 
 NUMBER_WORDS: tuple[str, ...] = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 
-from workshop.tiny import corpus_frames as frames
-from workshop.tiny.corpus_howto import HOW_TOS
-from workshop.tiny.corpus_plots_home import PLOTS_AT_HOME
-from workshop.tiny.corpus_plots_road import PLOTS_ON_THE_ROAD
-from workshop.tiny.corpus_plots_town import PLOTS_IN_TOWN
-from workshop.tiny.corpus_scene import draw_facts
-from workshop.tiny.corpus_talks import TALKS
-from workshop.tiny.corpus_template import Plot, parse_plots, pick, slots, tell
-from workshop.tiny.corpus_workday import workday
+from workshop.tiny.corpus import frames
+from workshop.tiny.corpus.howto import HOW_TOS
+from workshop.tiny.corpus.plots_home import PLOTS_AT_HOME
+from workshop.tiny.corpus.plots_road import PLOTS_ON_THE_ROAD
+from workshop.tiny.corpus.plots_town import PLOTS_IN_TOWN
+from workshop.tiny.corpus.scene import draw_facts
+from workshop.tiny.corpus.talks import TALKS
+from workshop.tiny.corpus.template import Plot, parse_plots, pick, slots, tell
+from workshop.tiny.corpus.workday import workday
 
 Facts = dict[str, str]
 Writer = Callable[[Random], str]

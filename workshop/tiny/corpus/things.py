@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workshop.tiny.corpus_people import rows, words
+from workshop.tiny.corpus.people import rows, words
 
 
 @dataclass(frozen=True)

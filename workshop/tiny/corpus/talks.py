@@ -1,4 +1,4 @@
-"""Talks between two people, in the notation of `corpus_template.parse_plots`.
+"""Talks between two people, in the notation of `template.parse_plots`.
 
 They are always told in the third person; `{name}` and `{f}` do the talking.
 """

@@ -1,4 +1,4 @@
-"""Recipes and small explanations, in the notation of `corpus_template.parse_plots`."""
+"""Recipes and small explanations, in the notation of `template.parse_plots`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What stands before and after a plot: introductions, bridges, farewells, questions.
 
-The notation is that of `corpus_template`. A frame is only used where the facts that it recalls have
-been told; `corpus_kinds` sees to that.
+The notation is that of `template`. A frame is only used where the facts that it recalls have
+been told; `kinds` sees to that.
 """
 
 from __future__ import annotations

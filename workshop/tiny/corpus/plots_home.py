@@ -1,6 +1,6 @@
 """Plots that happen at home: things, pets, guests, weather.
 
-See `corpus_template.parse_plots` for the notation.
+See `template.parse_plots` for the notation.
 """
 
 from __future__ import annotations

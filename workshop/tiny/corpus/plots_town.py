@@ -1,6 +1,6 @@
 """Plots that happen in the town: markets, work, music, building and neighbours.
 
-See `corpus_template.parse_plots` for the notation.
+See `template.parse_plots` for the notation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Plots that lead out of the house and the town: journeys, walks, boats, visits.
 
-See `corpus_template.parse_plots` for the notation.
+See `template.parse_plots` for the notation.
 """
 
 from __future__ import annotations
