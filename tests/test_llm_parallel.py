@@ -89,8 +89,8 @@ def spoken(model: Llama, ranks: int) -> dict[str, Any]:
         "growing": read(model, PROMPT + MORE, growing),
         "all-reduces": reduces.count,
         "cache": sum(buffer.nbytes for buffer in cache.buffers()),
-        "greedy": generated(model, cache, PROMPT, 30),
-        "drawn": generated(model, cache, PROMPT, 30, temperature=0.8, seed=3),
+        "greedy": generated(model, cache, PROMPT, 20),
+        "drawn": generated(model, cache, PROMPT, 20, temperature=0.8, seed=3),
         "speculated": speculated(model, ranks, 0.0),
         "speculated, drawn": speculated(model, ranks, 0.8),
     }
@@ -119,7 +119,7 @@ def compiled_work(rank: int, ranks: int) -> dict[str, Any]:
     step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), 0.0, None)
     _, code = run_and_get_code(compiled, *step)
     graphs = graphs_compiled()
-    greedy = generated(model, cache, PROMPT, 30, Steps(prefill, compiled))
+    greedy = generated(model, cache, PROMPT, 20, Steps(prefill, compiled))
     return {
         "all-reduces": "\n".join(code).count("_c10d_functional.all_reduce_"),
         "greedy": greedy,

@@ -29,12 +29,16 @@ class Place:
     ranks: int = 1
 
 
+Generate = Callable[[list[int], int, Sampler], Iterator[list[int]]]
+
+
 @dataclass(frozen=True)
 class Engine:
     """A model ready to generate.
 
     Attributes:
-        generate: (new tokens, sampler) -> lists of new tokens; see ``llm.generate.generate``.
+        prompt: what the settings ask to go on from, as token ids.
+        generate: (prompt, new tokens, sampler) -> lists of new tokens.
         bytes_per_pass: bytes of weights that a decode pass reads, over all ranks: the verifier's,
             and the draft's for the k steps that go with it.
         stop: the token that ends a text; None where none does.
@@ -47,7 +51,7 @@ class Engine:
     tokenizer: Tokenizer
     prompt: list[int]
     stop: int | None
-    generate: Callable[[int, Sampler], Iterator[list[int]]]
+    generate: Generate
     bytes_per_pass: int
     memory_bytes: int
     parameters: int
@@ -161,27 +165,27 @@ def runner(
     model: Llama,
     draft: Llama | None,
     planned: Plan,
-) -> tuple[Callable[[int, Sampler], Iterator[list[int]]], int]:
+) -> tuple[Generate, int]:
     """What generates, and the bytes of its KV caches on this rank when they are full."""
-    dtype, prompt = DTYPES[settings.dtype], planned.prompt
+    dtype = DTYPES[settings.dtype]
     steps = compiled_steps() if settings.compile else Steps()
 
     def static_cache(of: Llama, ranks: int = 1) -> StaticCache:
         return StaticCache(of.config, 1, planned.length, dtype, ranks).to(place.device)
 
     if not settings.static_cache:
-        full = len(prompt) + settings.new_tokens
+        full = len(planned.prompt) + settings.new_tokens
         cache_bytes = model.config.kv_cache_bytes(1, full, dtype.itemsize) // place.ranks
         growing = GrowingCache(model.config)
         return (
-            lambda new, sampler: generate(steps, model, growing, prompt, new, sampler),
+            lambda prompt, new, sampler: generate(steps, model, growing, prompt, new, sampler),
             cache_bytes,
         )
 
     cache = static_cache(model, place.ranks)
     if settings.speculate == "none":
         return (
-            lambda new, sampler: generate(steps, model, cache, prompt, new, sampler),
+            lambda prompt, new, sampler: generate(steps, model, cache, prompt, new, sampler),
             stored(cache),
         )
 
@@ -199,7 +203,7 @@ def runner(
         proposer = speculative.DraftModel(draft, draft_cache, read, propose)
     k = settings.draft_tokens
     return (
-        lambda new, sampler: speculative.speculate(
+        lambda prompt, new, sampler: speculative.speculate(
             steps, verify, model, cache, proposer, prompt, new, k, sampler
         ),
         stored(cache) + proposer_bytes,

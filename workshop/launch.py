@@ -22,6 +22,7 @@ from workshop.stages import Settings, UsageError
 
 POLL_SECONDS = 0.1
 LONGEST_MINUTES = 24 * 60
+LONGEST_END_SECONDS = 10
 LOG_NAME = re.compile(r"job-[\w-]+-(\d+)\.out")
 
 
@@ -164,13 +165,21 @@ def run_locally(
             for line in follow(log, job.done):
                 each_line(line)
         except BaseException:
-            job.cancel()
+            end(job)
             raise
         died = why_it_died(job)
     if died:
         with log.open("a", encoding="utf-8") as file:
             print(died, file=file)
     return read_log(log)[-1]
+
+
+def end(job: Any) -> None:
+    """Stop a local job and wait until its processes are gone."""
+    job.cancel()
+    deadline = time.monotonic() + LONGEST_END_SECONDS
+    while not job.done() and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def why_it_died(job: Any) -> str | None:

@@ -111,7 +111,7 @@ def run(
         device_bandwidth_source=ceiling.source,
     )
     for i in range(settings.samples):
-        sample = take_sample(settings, place, engine, settings.seed + i)
+        sample = take_sample(settings, place, engine, engine.prompt, settings.seed + i)
         samples.append(sample)
         log.sample(i, sample, achieved(engine, sample))
     result = with_bandwidth(result, [achieved(engine, s) for s in samples if s.decode_seconds > 0])
@@ -127,20 +127,22 @@ def warm_up(settings: Settings, place: Place, engine: Engine) -> float:
     """Compile whatever will be needed, then run once as the samples will; seconds of the first."""
     first = replace(settings, new_tokens=min(WARM_UP_TOKENS, settings.new_tokens))
     started = time.perf_counter()
-    take_sample(first, place, engine, settings.seed)
+    take_sample(first, place, engine, engine.prompt, settings.seed)
     seconds = time.perf_counter() - started
-    take_sample(settings, place, engine, settings.seed)
+    take_sample(settings, place, engine, engine.prompt, settings.seed)
     return seconds
 
 
-def take_sample(settings: Settings, place: Place, engine: Engine, seed: int) -> Sample:
-    """One generation, timed."""
+def take_sample(
+    settings: Settings, place: Place, engine: Engine, prompt: list[int], seed: int
+) -> Sample:
+    """One generation from ``prompt``, timed."""
     sampler = Sampler(settings.temperature, engine.model.config.vocab, seed, place.device)
     tokens: list[int] = []
     passes, accepted = 0, 0
     machine.synchronise(place.device)
     start = time.perf_counter()
-    parts = engine.generate(settings.new_tokens, sampler)
+    parts = engine.generate(prompt, settings.new_tokens, sampler)
     tokens += next(parts)
     first = time.perf_counter()
     for new in until(parts, engine.stop, tokens):
@@ -238,7 +240,8 @@ def float32_reference(settings: Settings, place: Place) -> Reference:
     engine = assemble(settings, place)
     warm_up(settings, place, engine)
     samples = [
-        take_sample(settings, place, engine, settings.seed + i) for i in range(settings.samples)
+        take_sample(settings, place, engine, engine.prompt, settings.seed + i)
+        for i in range(settings.samples)
     ]
     speeds = [s.tokens_per_second for s in samples if s.tokens_per_second is not None]
     return Reference(

@@ -79,10 +79,15 @@ def train_tiny(output: Path) -> None:
     was made by it; try what you trained with 'workshop run speculative --model OUTPUT/verifier
     --draft OUTPUT/draft'.
     """
-    from workshop.tiny import recipe
+    from workshop.llm import checkpoint
+    from workshop.llm.tokenizer import Tokenizer
+    from workshop.tiny import card, recipe
 
     try:
         report = recipe.train_tiny(output, watcher())
+        verifier = checkpoint.load(output / "verifier")
+        tokenizer = Tokenizer(output / "tokenizer.model")
+        card.write(output / "MODEL_CARD.md", report, card.say(verifier, tokenizer))
     except OSError as error:
         raise click.ClickException(f"cannot write {error.filename}: {error.strerror}") from None
     except KeyboardInterrupt:

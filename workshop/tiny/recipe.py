@@ -31,6 +31,7 @@ from workshop.tiny.corpus import document, documents
 
 SEED = 20
 HELD_OUT_SEED = 21  # a stream of documents of its own: never trained on
+HELD_OUT_ROWS = 100
 VOCAB = 1024
 CONTEXT = 512
 
@@ -107,29 +108,34 @@ def logits_and_targets(model: Llama, batch: Tensor) -> tuple[Tensor, Tensor]:
     return logits.flatten(0, 1).float(), targets.flatten()
 
 
+def held_out_batches(tokenizer: Tokenizer) -> Iterator[Tensor]:
+    """Text that was not trained on, four rows at a time."""
+    for first in range(0, HELD_OUT_ROWS, 4):
+        yield rows(tokenizer, HELD_OUT_SEED, first, 4)
+
+
 @torch.no_grad()
-def held_out_loss(model: Llama, tokenizer: Tokenizer, batches: int = 25) -> float:
-    """Mean cross-entropy, nats per token, on text that was not trained on."""
-    losses = []
-    for step in range(batches):
-        logits, targets = logits_and_targets(model, rows(tokenizer, HELD_OUT_SEED, 4 * step, 4))
-        losses.append(F.cross_entropy(logits, targets).item())
+def held_out_loss(model: Llama, tokenizer: Tokenizer) -> float:
+    """Mean cross-entropy on held-out text, nats per token."""
+    losses = [
+        F.cross_entropy(*logits_and_targets(model, batch)).item()
+        for batch in held_out_batches(tokenizer)
+    ]
     return sum(losses) / len(losses)
 
 
 @torch.no_grad()
-def argmax_agreement(
-    verifier: Llama, draft: Llama, tokenizer: Tokenizer, batches: int = 25
-) -> float:
-    """Share of held-out tokens at which the two would say the same: greedy acceptance's ceiling."""
-    same, total = 0, 0
-    for step in range(batches):
-        batch = rows(tokenizer, HELD_OUT_SEED, 4 * step, 4)
-        ours, _ = logits_and_targets(verifier, batch)
-        theirs, _ = logits_and_targets(draft, batch)
-        same += int((ours.argmax(-1) == theirs.argmax(-1)).sum())
-        total += ours.shape[0]
-    return same / total
+def argmax_agreement(verifier: Llama, draft: Llama, tokenizer: Tokenizer) -> float:
+    """Share of held-out positions at which both find the same token likeliest.
+
+    About what greedy speculation can accept.
+    """
+    same = [
+        logits_and_targets(verifier, batch)[0].argmax(-1)
+        == logits_and_targets(draft, batch)[0].argmax(-1)
+        for batch in held_out_batches(tokenizer)
+    ]
+    return torch.cat(same).float().mean().item()
 
 
 def initialise(model: Llama, seed: int) -> None:

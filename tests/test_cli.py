@@ -1,0 +1,160 @@
+"""The command line: quick to answer, one sentence for a mistake, exit codes that mean something."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from workshop.results import from_json
+from workshop.stages import STAGES
+
+QUICK = ["--samples", "1", "--new-tokens", "6"]
+
+
+def workshop(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess:
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "workshop", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **env},
+        timeout=300,
+        check=False,
+    )
+
+
+def is_one_sentence(stderr: str) -> bool:
+    lines = [line for line in stderr.splitlines() if line.startswith("Error: ")]
+    return len(lines) == 1 and "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["stages"], ["nonsense"]])
+def test_the_prompt_waits_for_no_heavy_import(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from workshop.cli import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "heavy = {'torch', 'matplotlib', 'submitit', 'numpy', 'rich', 'msgspec'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_completion_waits_for_no_heavy_import() -> None:
+    done = workshop(_WORKSHOP_COMPLETE="bash_source")
+    assert "_WORKSHOP_COMPLETE=bash_complete" in done.stdout
+    words = workshop(_WORKSHOP_COMPLETE="bash_complete", COMP_WORDS="workshop ", COMP_CWORD="1")
+    assert "plain,demo" in words.stdout
+    assert "plain,plot" in words.stdout
+
+
+def test_help_names_every_command_with_a_line() -> None:
+    told = workshop("--help").stdout
+    for command in ("demo", "run", "stages", "plot", "quantize", "model"):
+        line = next(x for x in told.splitlines() if x.split()[:1] == [command])
+        assert len(line.split()) > 3
+
+
+@pytest.mark.parametrize("command", ["demo", "run", "stages", "plot", "quantize", "model"])
+def test_every_command_has_help(command: str) -> None:
+    done = workshop(command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: workshop {command}")
+
+
+def test_stages_says_what_each_changes_and_against_what() -> None:
+    lines = workshop("stages").stdout
+    for stage in STAGES.values():
+        assert stage.summary in lines
+        assert stage.against is None or f"against {stage.against}" in lines
+    listed = json.loads(workshop("stages", "--json").stdout)
+    assert [one["name"] for one in listed] == list(STAGES)
+    assert all(len(one["changes"]) == 1 for one in listed if one["against"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "compil"], "there is no stage 'compil'; the stages are baseline, compile"),
+        (["nonsense"], "there is no command 'nonsense'; the commands are demo, run"),
+        (["run", "baseline", "--model", "nowhere"], "'nowhere' is neither a checkpoint directory"),
+        (["run", "baseline", "--model", "random:huge"], "there is no shape 'huge'; the shapes are"),
+        (["run", "baseline", "--new-tokens", "5000"], "use --new-tokens 506"),
+        (["run", "baseline", "--samples", "0"], "0 is not in the range x>=1"),
+        (["run", "speculative", "--model", "random:15m"], "no draft model belongs to 'random:15m'"),
+        (["run", "compile", "--draft", "tiny"], "--draft names a model that nothing uses"),
+        (["run", "tp", "--ranks", "3"], "do not split evenly over 3 ranks"),
+        (["run", "speculative", "--draft", "random:15m"], "a draft must have the model's own"),
+        (["plot", "missing.out"], "missing.out"),
+        (["quantize", "random:15m", "-o", "out"], "has random weights"),
+        (["demo", "--output-dir", "/proc/nothing"], "/proc/nothing"),
+    ],
+)
+def test_a_usage_mistake_is_one_sentence_and_exit_code_2(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    done = workshop(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert is_one_sentence(done.stderr), done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_checkpoint_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    done = workshop("run", "baseline", "--model", str(tmp_path))
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr)
+    assert str(tmp_path / "config.json") in done.stderr
+
+
+def test_json_is_the_record_alone() -> None:
+    done = workshop("run", "baseline", "--json", *QUICK)
+    assert done.returncode == 0, done.stderr
+    record = from_json(done.stdout)
+    assert record.status == "ok"
+    assert len(record.samples) == 1
+    assert len(record.samples[0].tokens) == 6
+
+
+def test_a_full_disk_is_one_sentence() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "workshop", "run", "baseline", *QUICK],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+        )
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr), done.stderr
+    assert "No space left" in done.stderr
+
+
+def test_an_int8_checkpoint_runs_as_the_same_model_quantised_in_memory(tmp_path: Path) -> None:
+    out = tmp_path / "int8"
+    done = workshop("quantize", "tiny", "-o", str(out))
+    assert done.returncode == 0, done.stderr
+    again = workshop("quantize", "tiny", "-o", str(out))
+    assert again.returncode == 2
+    assert "holds a checkpoint already" in again.stderr
+
+    eager = ["run", "quantize", "--no-compile", "--json", "--samples", "1", "--new-tokens", "20"]
+    offline = from_json(workshop(*eager, "--model", str(out)).stdout)
+    in_memory = from_json(workshop(*eager).stdout)
+    assert offline.samples[0].tokens == in_memory.samples[0].tokens
+    assert offline.model_bytes == in_memory.model_bytes
+
+    unquantised = workshop("run", "baseline", "--model", str(out))
+    assert unquantised.returncode == 2
+    assert "is an int8 checkpoint: add --quantize int8" in unquantised.stderr

@@ -1,0 +1,186 @@
+"""The main job, as a newcomer has it: from a built wheel, in an empty directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from workshop.figures.theme import made_here
+from workshop.readers.ours import read_log
+from workshop.results import PREFIX, Result
+from workshop.stages import STAGES
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+# Fewer and shorter than the demo's own, for the sake of time; everything else is the same.
+SHORT = ["--samples", "2", "--new-tokens", "40"]
+
+
+@dataclass(frozen=True)
+class Demo:
+    code: int
+    out: str
+    err: str
+    directory: Path
+
+    def result(self, stage: str) -> Result:
+        (log,) = self.directory.glob(f"job-{stage}-*.out")
+        (found,) = read_log(log)
+        return found
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package from a wheel, and nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    subprocess.run([*build, str(CHECKOUT)], check=True, capture_output=True, timeout=120)
+    (wheel,) = folder.glob("*.whl")
+    target = folder / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--target", target, wheel], check=True)
+    return target
+
+
+def run(installed: Path, directory: Path, *arguments: str, **env: str) -> Demo:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "workshop", *arguments],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(installed), **env},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    return Demo(done.returncode, done.stdout, done.stderr, directory)
+
+
+@pytest.fixture(scope="session")
+def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return run(installed, tmp_path_factory.mktemp("demo"), "demo", *SHORT)
+
+
+def test_what_is_run_is_the_wheel(installed: Path, tmp_path: Path) -> None:
+    where = subprocess.run(
+        [sys.executable, "-P", "-c", "import workshop; print(workshop.__file__)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert where.strip() == str(installed / "workshop" / "__init__.py")
+
+
+@pytest.mark.parametrize("folder", ["templates", "exercises", "solutions"])
+def test_the_wheel_holds_what_stands_at_the_top_of_the_repository(
+    installed: Path, folder: str
+) -> None:
+    here = {p.relative_to(CHECKOUT) for p in (CHECKOUT / folder).rglob("*") if p.is_file()}
+    package = installed / "workshop"
+    there = {p.relative_to(package) for p in (package / folder).rglob("*") if p.is_file()}
+    assert here
+    assert {p for p in there if "__pycache__" not in p.parts} == here
+
+
+def test_the_demo_succeeds_and_is_silent_on_standard_error(demo: Demo) -> None:
+    assert demo.code == 0, demo.out + demo.err
+    assert demo.err == ""
+
+
+def test_there_is_one_log_a_stage_and_the_figure(demo: Demo) -> None:
+    names = sorted(path.name for path in demo.directory.iterdir())
+    logs = [f"job-{stage}-{number}.out" for number, stage in enumerate(STAGES, start=1)]
+    assert names == sorted([*logs, "progression.png"])
+    assert made_here(demo.directory / "progression.png")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_whole_record_as_its_last_line(demo: Demo, stage: str) -> None:
+    (log,) = demo.directory.glob(f"job-{stage}-*.out")
+    assert log.read_text().splitlines()[-1].startswith(PREFIX)
+    result = demo.result(stage)
+    assert (result.stage, result.label, result.status) == (stage, stage, "ok")
+    assert len(result.samples) == 2
+    assert result.against == STAGES[stage].against
+
+
+@pytest.mark.parametrize("stage", ["compile", "quantize", "speculative", "tp"])
+def test_what_is_compiled_has_no_graph_break_and_never_compiles_again(
+    demo: Demo, stage: str
+) -> None:
+    result = demo.result(stage)
+    assert result.graph_breaks == 0
+    assert result.recompiles == 0
+    assert (result.compile_seconds or 0) > 0
+
+
+def test_one_thing_changes_at_a_time(demo: Demo) -> None:
+    baseline, compiled, quantized, speculative, tp = (demo.result(stage) for stage in STAGES)
+    assert baseline.compile_seconds is None
+    assert compiled.model_bytes == baseline.model_bytes
+    assert (quantized.model_bytes or 0) < 0.6 * (compiled.model_bytes or 0)
+    assert speculative.model_bytes == quantized.model_bytes
+    assert speculative.mean_accepted is not None
+    assert (tp.world_size, quantized.world_size) == (2, 1)
+    assert baseline.reference is not None
+
+
+def test_speculation_says_what_its_verifier_says(demo: Demo) -> None:
+    """The paths differ in how they sum, so a near tie may part them; the first words agree."""
+    said, guessed = (demo.result(s).samples[0].tokens for s in ("quantize", "speculative"))
+    assert said[:10] == guessed[:10]
+
+
+def test_the_table_has_a_row_and_a_sentence_for_every_stage(demo: Demo) -> None:
+    for stage in STAGES:
+        assert re.search(rf"^ ?{stage} +[\d.]+ ± [\d.]+ ", demo.out, re.MULTILINE), demo.out
+        assert re.search(rf"^{stage}: .*\.$", demo.out, re.MULTILINE), demo.out
+    assert "(baseline in float32)" in demo.out
+    assert "progression.png" in demo.out
+
+
+def test_the_logs_can_be_plotted_in_any_order(demo: Demo, installed: Path, tmp_path: Path) -> None:
+    logs = sorted((str(p) for p in demo.directory.glob("job-*.out")), reverse=True)
+    done = run(installed, tmp_path, "plot", *logs, "-o", "again.png")
+    assert done.code == 0, done.err
+    first, again = demo.directory / "progression.png", tmp_path / "again.png"
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_a_stage_that_cannot_run_does_not_keep_the_others_from_running(
+    installed: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    done = run(
+        installed,
+        work,
+        "demo",
+        *SHORT,
+        CXX="/nonexistent/g++",
+        TORCHINDUCTOR_CACHE_DIR=str(tmp_path / "cache"),
+    )
+    assert done.code == 1
+    assert "Traceback" not in done.out + done.err
+    assert done.result("baseline").status == "ok"
+    for stage in ("compile", "quantize", "speculative", "tp"):
+        assert done.result(stage).status == "failed"
+        assert re.search(rf"^{stage}: No number: .*no C\+\+ compiler", done.out, re.MULTILINE)
+    assert "What to do: install g++" in done.out
+    assert (work / "progression.png").exists()
+
+
+def test_a_figure_of_the_users_own_is_not_written_over(installed: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "progression.png"
+    mine.write_bytes(b"mine")
+    done = run(installed, tmp_path, "demo", *SHORT)
+    assert done.code == 2
+    assert "progression.png is there" in done.err
+    assert mine.read_bytes() == b"mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["progression.png"]

@@ -1,0 +1,82 @@
+"""One sentence per stage, drawn from its numbers: one for a win, another for a loss."""
+
+from __future__ import annotations
+
+import pytest
+from builders import failed, result
+
+from workshop.explain import why
+from workshop.results import Result
+
+BYTES = {"baseline": 20, "compile": 20, "quantize": 10, "speculative": 10, "tp": 11}
+
+
+def stage(name: str, speed: float, **fields: object) -> Result:
+    return result(name, speed, speed, model_bytes=BYTES[name] * 10**6, **fields)
+
+
+@pytest.mark.parametrize("mbu", [0.1, 0.9])
+def test_baseline_tells_what_takes_the_time(mbu: float) -> None:
+    said = why(stage("baseline", 100, mbu=mbu), None)
+    assert "10 ms" in said
+    assert "20 MB" in said
+    assert ("calling many small kernels" in said) == (mbu < 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "against", "wins", "loses"),
+    [
+        ("compile", "baseline", "one graph", "little for a graph to save"),
+        ("quantize", "compile", "2 times fewer bytes", "not what takes the time"),
+        ("tp", "quantize", "saves more than two all-reduces", "take longer than"),
+    ],
+)
+def test_a_stage_that_wins_and_one_that_loses_are_told_apart(
+    name: str, against: str, wins: str, loses: str
+) -> None:
+    before = stage(against, 100)
+    faster = why(stage(name, 150, world_size=2), before)
+    slower = why(stage(name, 60, world_size=2), before)
+    assert faster.startswith(f"1.5 times as fast as {against} (10 ms to 6.67 ms a token)")
+    assert slower.startswith(f"0.6 times as fast as {against}")
+    assert wins in faster
+    assert wins not in slower
+    assert loses in slower
+    assert loses not in faster
+
+
+def test_quantising_is_not_credited_with_what_the_kernel_did() -> None:
+    said = why(stage("quantize", 300), stage("compile", 100))
+    assert "the int8 kernel also gets more out of this machine" in said
+
+
+def test_speculation_is_tokens_per_pass_over_the_cost_of_a_pass() -> None:
+    before = stage("quantize", 100)
+    # 3 tokens a pass at 1.5 times the speed: a pass costs 2 plain steps.
+    wins = why(stage("speculative", 150, mean_accepted=2.0, acceptance_rate=2 / 3), before)
+    assert "a pass gives 3 tokens (67 % of the guesses are accepted)" in wins
+    assert "takes as long as 2 plain steps" in wins
+    assert "costs more" not in wins
+    loses = why(stage("speculative", 50, mean_accepted=0.5, acceptance_rate=1 / 6), before)
+    assert "guessing costs more than it saves" in loses
+
+
+def test_on_a_cpu_tensor_parallelism_says_why_it_cannot_win() -> None:
+    said = why(stage("tp", 50, world_size=2, threads=1), stage("quantize", 100))
+    assert "share the cores (1 thread each)" in said
+    assert "share the cores" not in why(stage("tp", 50, world_size=2), stage("quantize", 100))
+
+
+def test_a_stage_without_a_number_says_why() -> None:
+    assert why(failed("compile", "no compiler"), None) == "No number: no compiler."
+
+
+def test_a_stage_whose_predecessor_is_missing_still_has_a_sentence() -> None:
+    assert why(stage("compile", 100), None).startswith("A token takes 10 ms")
+    assert why(stage("compile", 100), failed("baseline")).startswith("A token takes 10 ms")
+
+
+def test_every_sentence_ends() -> None:
+    before = stage("compile", 100, mbu=0.2)
+    for name in BYTES:
+        assert why(stage(name, 120, mbu=0.3, mean_accepted=1.0), before).endswith(".")

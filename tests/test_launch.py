@@ -1,0 +1,134 @@
+"""Starting runs: logs of their own, nothing written over, nothing left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from workshop.launch import follow, make_directory, next_id, reserve_log, run_locally
+from workshop.results import PREFIX, from_json
+from workshop.stages import UsageError, settings_of
+
+
+def test_a_log_never_takes_the_name_of_another(tmp_path: Path) -> None:
+    first = reserve_log(tmp_path, "compile")
+    first.write_text("kept")
+    second = reserve_log(tmp_path, "compile")
+    other = reserve_log(tmp_path, "tp")
+    assert first.name == "job-compile-1.out"
+    assert second.name == "job-compile-2.out"
+    assert other.name == "job-tp-3.out"
+    assert first.read_text() == "kept"
+
+
+def test_sessions_at_the_same_time_get_names_of_their_own(tmp_path: Path) -> None:
+    taken: list[Path] = []
+    threads = [
+        threading.Thread(target=lambda: taken.append(reserve_log(tmp_path, "tp")))
+        for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(taken)) == 20
+
+
+def test_other_files_do_not_count_as_logs(tmp_path: Path) -> None:
+    for name in ("job-compile-x.out", "notes.txt", "job-compile-9.out.bak"):
+        (tmp_path / name).touch()
+    assert next_id(tmp_path) == 1
+
+
+def test_a_directory_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot write logs to"):
+        reserve_log(tmp_path / "missing", "tp")
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UsageError, match="cannot make the directory"):
+        make_directory(file / "below")
+
+
+def test_following_gives_whole_lines_as_they_come_and_the_rest_at_the_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.touch()
+    over = threading.Event()
+
+    def write() -> None:
+        with log.open("a") as file:
+            for piece in ("one\ntw", "o\n\nfo", "ur"):
+                file.write(piece)
+                file.flush()
+                time.sleep(0.15)
+        over.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert list(follow(log, over.is_set)) == ["one", "two", "", "four"]
+    writer.join()
+
+
+def test_a_local_job_leaves_its_log_and_nothing_else(tmp_path: Path) -> None:
+    log = reserve_log(tmp_path, "baseline")
+    lines: list[str] = []
+    settings = replace(settings_of("baseline"), samples=2, new_tokens=8)
+    result = run_locally(settings, log, lines.append)
+    assert result.status == "ok", log.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == [log.name]
+    assert lines == log.read_text().splitlines()
+    # Nothing comes after the record, submitit's own last words included.
+    assert from_json(lines[-1].removeprefix(PREFIX)) == result
+
+
+def test_ranks_meet_share_the_cores_and_write_one_log(tmp_path: Path) -> None:
+    log = reserve_log(tmp_path, "tp")
+    settings = replace(settings_of("tp"), compile=False, samples=2, new_tokens=12)
+    result = run_locally(settings, log)
+    assert result.status == "ok", log.read_text()
+    assert result.world_size == 2
+    assert result.threads == max(1, len(os.sched_getaffinity(0)) // 2)
+    assert log.read_text().count(PREFIX) == 1
+    # Linear layers are split, embedding and norms are on both ranks.
+    one = run_locally(replace(settings, ranks=1), reserve_log(tmp_path, "quantize"))
+    assert one.model_bytes is not None
+    assert result.model_bytes is not None
+    assert one.model_bytes < result.model_bytes < 1.5 * one.model_bytes
+    assert result.samples[0].tokens == result.samples[1].tokens
+
+
+def test_ending_the_command_ends_its_jobs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "workshop", "run", "tp", "--no-compile", "--samples", "9999"]
+    mark = {**os.environ, "WORKSHOP_TEST_MARK": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=mark, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("Time for inference"):
+                break
+        assert len(marked(tmp_path)) >= 4  # the command, submitit's controller, two ranks
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while marked(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert marked(tmp_path) == []
+
+
+def marked(mark: Path) -> list[int]:
+    """Processes that have the mark in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"WORKSHOP_TEST_MARK={mark}".encode() in environment:
+            found.append(int(entry.name))
+    return found
