@@ -79,6 +79,12 @@ def test_scales_are_numbers_that_bf16_holds(weight: Tensor) -> None:
     assert torch.equal(scale.bfloat16().float(), scale)
 
 
+def test_weights_too_small_for_a_good_scale_do_not_change_their_sign() -> None:
+    """Where floats end, a scale can be too small by a third: 165 steps are cut to 127."""
+    values, _ = quantize_rows(torch.tensor([[1.5e-38, -1.5e-38, 0.0]]))
+    assert values.tolist() == [[127, -127, 0]]
+
+
 @properties
 @given(matrices())
 def test_the_sign_makes_no_difference(weight: Tensor) -> None:

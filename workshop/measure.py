@@ -12,7 +12,6 @@ What is timed, the same for every stage:
 from __future__ import annotations
 
 import datetime
-import getpass
 import socket
 import statistics
 import time
@@ -53,7 +52,7 @@ def measure(settings: Settings, place: Place, log: RunLog) -> Result:
         threads=torch.get_num_threads() if place.device.type == "cpu" else None,
         world_size=place.ranks,
         host=socket.gethostname(),
-        user=getpass.getuser(),
+        user=provenance.user(),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         versions=provenance.versions(),
         slurm=provenance.slurm_job(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import subprocess
@@ -23,6 +24,14 @@ def versions() -> Versions:
         rocm=torch.version.hip,
         git_commit=git_commit(Path(__file__).parent),
     )
+
+
+def user() -> str:
+    """Who runs this; the number where the system has no name for it, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def git_commit(directory: Path) -> str | None:

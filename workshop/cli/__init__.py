@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ COMMANDS = {
     "quantize": ("model", "Write an int8 checkpoint."),
     "model": ("model", "Train the embedded model anew."),
 }
+
+
+STDOUT = 1  # the file descriptor
 
 
 class LazyGroup(click.Group):
@@ -65,4 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:  # a full disk, a directory that may not be written
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        # What could not be written must not be tried once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         sys.exit(1)
