@@ -113,18 +113,34 @@ def test_frequencies_that_older_files_store_are_left_aside(directory: Path) -> N
 def test_an_int8_checkpoint_is_the_model_quantised_in_memory(
     tmp_path: Path, tied: bool, dtype: torch.dtype
 ) -> None:
-    model = random_llama(tiny(tied=tied), dtype=dtype)
-    checkpoint.save(model, tmp_path / "plain")
-    quantize.quantize(model)
-    checkpoint.save(model, tmp_path / "int8")
+    """Once, with the scales in fp32, as ``workshop quantize`` does; or at every start."""
+    checkpoint.save(random_llama(tiny(tied=tied), dtype=dtype), tmp_path / "plain")
+    once = checkpoint.load(tmp_path / "plain")
+    quantize.quantize(once, torch.float32)
+    checkpoint.save(once, tmp_path / "int8")
+    stored = load_file(tmp_path / "int8" / "model.safetensors")
+    assert stored["lm_head.weight"].dtype == torch.int8
+    assert stored["lm_head.scale"].dtype == torch.float32
+    assert stored["model.norm.weight"].dtype == dtype
     assert checkpoint.quantization(tmp_path / "plain") is None
     assert checkpoint.quantization(tmp_path / "int8") == "int8"
     loaded = checkpoint.load(tmp_path / "int8", dtype)
+    at_start = checkpoint.load(tmp_path / "plain", dtype)
+    quantize.quantize(at_start)
     assert quantize.is_quantized(loaded)
-    assert torch.equal(read(loaded, TOKENS), read(model, TOKENS))
-    afterwards = checkpoint.load(tmp_path / "plain", dtype)
-    quantize.quantize(afterwards)
-    assert torch.equal(read(afterwards, TOKENS), read(model, TOKENS))
+    assert torch.equal(read(loaded, TOKENS), read(at_start, TOKENS))
+
+
+def test_without_a_dtype_a_checkpoint_is_loaded_as_it_is_stored(tmp_path: Path) -> None:
+    checkpoint.save(random_llama(dtype=torch.bfloat16), tmp_path)
+    assert {p.dtype for p in checkpoint.load(tmp_path).parameters()} == {torch.bfloat16}
+
+
+def test_the_size_of_a_checkpoint_is_that_of_its_weights(directory: Path, tmp_path: Path) -> None:
+    weights = sum(p.nbytes for p in random_llama().parameters())
+    header = checkpoint.size(directory) - weights
+    assert 0 < header < 5000
+    assert checkpoint.save(random_llama(), tmp_path / "again") == checkpoint.size(directory)
 
 
 # --- What is wrong is refused, with the file and the tensor -----------------------------------
@@ -358,7 +374,7 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(directory: Path, stopped_
     (directory / stopped_at).mkdir()
     quantized = random_llama(seed=9)
     quantize.quantize(quantized)
-    with pytest.raises(Exception, match=r"(?i)is a directory"):
+    with pytest.raises((CheckpointError, OSError), match=r"(?i)is a directory"):
         checkpoint.save(quantized, directory, other)
     loaded = checkpoint.load(directory, torch.float32)
     assert torch.equal(read(loaded, TOKENS), read(random_llama(), TOKENS))

@@ -36,7 +36,7 @@ def restored(values: Tensor, scale: Tensor) -> Tensor:
     return values.double() * scale.double()[:, None]
 
 
-properties = settings(deadline=None, max_examples=150)
+properties = settings(max_examples=150)
 
 
 @properties

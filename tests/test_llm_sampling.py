@@ -18,7 +18,7 @@ DRAWS = 200_000
 
 logits_lists = st.lists(st.floats(-40, 40, width=32), min_size=1, max_size=40)
 temperatures = st.floats(0.05, 20)
-properties = settings(deadline=None, max_examples=200)
+properties = settings(max_examples=200)
 
 
 def drawn(weights: Tensor, seed: int = 0, rows: int = DRAWS) -> Tensor:

@@ -159,7 +159,7 @@ def test_what_an_earlier_generation_left_in_the_caches_does_no_harm() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_greedy_acceptance_keeps_what_agrees_up_to_the_first_that_does_not(
     data: st.DataObject,
 ) -> None:
@@ -351,7 +351,7 @@ def test_drawn_tokens_are_distributed_as_the_verifiers(small: Llama, way: str) -
 # --- Prompt lookup ----------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 6), st.integers(1, 4))
 def test_lookup_gives_what_followed_the_last_time(text: list[int], k: int, ngram: int) -> None:
     """k tokens, which followed the latest earlier place of the longest ending that has one.

@@ -20,7 +20,7 @@ SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # what sentencepiece writes for a space, i
 any_text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(any_text.filter(lambda text: SPACE not in text))
 @example("")
 @example(" ")
@@ -40,7 +40,6 @@ def test_one_character_does_not_come_back_and_becomes_a_space() -> None:
     assert TOKENIZER.decode(TOKENIZER.encode(f"a{SPACE}b")) == "a b"
 
 
-@settings(deadline=None)
 @given(any_text)
 def test_a_text_begins_with_the_token_for_it_and_holds_no_other_of_its_kind(text: str) -> None:
     """Text cannot smuggle in the beginning or the end of a sequence."""
@@ -54,7 +53,6 @@ def test_begin_and_end_have_tokens_of_their_own_and_no_text() -> None:
     assert TOKENIZER.decode([TOKENIZER.bos, TOKENIZER.eos]) == ""
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(min_value=-3, max_value=40_000)))
 def test_whatever_a_model_says_decodes(tokens: list[int]) -> None:
     """A random model has more tokens than the tokenizer, and bytes that are no character."""

@@ -170,6 +170,9 @@ def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
     """Write a checkpoint: all files beside their places first, then each renamed into its own.
 
     Returns the bytes of its weights.
+
+    Raises:
+        CheckpointError, OSError: it cannot be written; a checkpoint that was there before still is.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config = model.config.to_hugging_face()
@@ -183,7 +186,10 @@ def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
     beside[CONFIG].write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if tokenizer is not None:
         shutil.copyfile(tokenizer, beside[TOKENIZER])
-    save_file(tensors, beside[WEIGHTS], metadata={"format": "pt"})
+    try:
+        save_file(tensors, beside[WEIGHTS], metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise CheckpointError(f"{beside[WEIGHTS]}: {error}") from None
     shutil.copymode(beside[CONFIG], beside[WEIGHTS])  # safetensors lets nobody else read it
     (directory / INDEX).unlink(missing_ok=True)  # of a checkpoint in several files, if one was here
     for name in names:  # config.json last: a directory without it is not a checkpoint
