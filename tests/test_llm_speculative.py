@@ -295,7 +295,7 @@ SMALL = tiny(dim=16, layers=1, heads=2, kv_heads=1, hidden=24, vocab=VOCAB, cont
 SMALLER = tiny(dim=8, layers=1, heads=2, kv_heads=1, hidden=8, vocab=VOCAB, context=32)
 PROMPT = [1, 5, 2, 5]  # so that prompt lookup, too, has something to find
 TEMPERATURE = 0.8
-SEEDS = 2500
+SEEDS = 1500
 
 
 def distribution_of_tokens_2_and_3(model: Llama) -> Tensor:

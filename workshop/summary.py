@@ -38,7 +38,7 @@ def scaled(value: float | None, by: float) -> float | None:
 
 def table(results: Sequence[Result]) -> Table:
     """One row a stage; the factors are of tokens/s, against baseline and the stage built on."""
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("stage", no_wrap=True)
     for name in (
         "tokens/s",

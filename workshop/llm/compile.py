@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 from torch._dynamo.utils import counters
 
 from workshop.llm import generate
@@ -19,9 +20,20 @@ F = TypeVar("F", bound=Callable)
 
 
 def compiled_prefill(function: F) -> F:
-    """One graph for prompts of every length."""
-    compiled: Any = torch.compile(function, fullgraph=True, dynamic=True)
-    return compiled
+    """One graph for prompts of every length above 1.
+
+    The length alone is marked as dynamic: with ``dynamic=True``, numbers such as a norm's epsilon
+    would be too, and every start would trace the model twice for them.
+    """
+    compiled: Any = torch.compile(function, fullgraph=True)
+
+    def prefill(model: Any, cache: Any, tokens: Tensor, positions: Tensor, *rest: Any) -> Any:
+        torch._dynamo.maybe_mark_dynamic(tokens, 1)
+        torch._dynamo.maybe_mark_dynamic(positions, 0)
+        return compiled(model, cache, tokens, positions, *rest)
+
+    either: Any = prefill
+    return either
 
 
 def compiled_decode(function: F) -> F:
