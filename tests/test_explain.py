@@ -12,7 +12,8 @@ BYTES = {"baseline": 20, "compile": 20, "quantize": 10, "speculative": 10, "tp":
 
 
 def stage(name: str, speed: float, **fields: object) -> Result:
-    return result(name, speed, speed, model_bytes=BYTES[name] * 10**6, **fields)
+    bandwidth = BYTES[name] * 1e6 * speed / 1e9
+    return result(name, speed, speed, bandwidth_gb_per_second=bandwidth, **fields)
 
 
 @pytest.mark.parametrize("mbu", [0.1, 0.9])
@@ -27,7 +28,7 @@ def test_baseline_tells_what_takes_the_time(mbu: float) -> None:
     ("name", "against", "wins", "loses"),
     [
         ("compile", "baseline", "one graph", "little for a graph to save"),
-        ("quantize", "compile", "2 times fewer bytes", "not what takes the time"),
+        ("quantize", "compile", "most, not all, of the time", "not what takes the time"),
         ("tp", "quantize", "saves more than two all-reduces", "take longer than"),
     ],
 )
@@ -47,6 +48,7 @@ def test_a_stage_that_wins_and_one_that_loses_are_told_apart(
 
 def test_quantising_is_not_credited_with_what_the_kernel_did() -> None:
     said = why(stage("quantize", 300), stage("compile", 100))
+    assert "reads 2 times fewer bytes" in said
     assert "the int8 kernel also gets more out of this machine" in said
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
-from builders import failed, result
+from builders import failed
+from builders import result as plain_result
 from rich.console import Console
 
 from workshop.results import Reference, Result
+from workshop.stages import STAGES
 from workshop.summary import number, table
+
+
+def result(stage: str, *speeds: float, **fields: Any) -> Result:
+    return plain_result(stage, *speeds, against=STAGES[stage].against, **fields)
 
 
 def printed(*results: Result) -> dict[str, list[str]]:

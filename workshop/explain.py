@@ -42,7 +42,7 @@ def alone(result: Result) -> str:
     floor = reading_seconds(result)
     if floor is None or not result.mbu:
         return f"A token takes {ms(result)}."
-    read = f"reading its {megabytes(result)} of weights alone would take {floor * MS:.2g} ms"
+    read = f"reading its {read_bytes(result) / MB:.3g} MB of weights would take {floor * MS:.2g} ms"
     if result.mbu < 0.5:
         return (
             f"A token takes {ms(result)}, and {read}: the rest is spent calling many small "
@@ -64,9 +64,9 @@ def compiled(result: Result, against: Result) -> str:
 
 
 def quantized(result: Result, against: Result) -> str:
-    shrunk = (against.model_bytes or 0) / (result.model_bytes or 1)
+    shrunk = read_bytes(against) / (read_bytes(result) or 1)
     gain = factor(result, against)
-    told = f"{outcome(result, against)}: the weights take {shrunk:.2g} times fewer bytes"
+    told = f"{outcome(result, against)}: a token reads {shrunk:.2g} times fewer bytes of weights"
     if gain > shrunk * 1.1:
         return f"{told}, and the int8 kernel also gets more out of this machine than the bf16 one."
     if gain >= 1.05:
@@ -115,5 +115,6 @@ def reading_seconds(result: Result) -> float | None:
     return result.mbu * result.tpot_seconds
 
 
-def megabytes(result: Result) -> str:
-    return f"{(result.model_bytes or 0) / MB:.3g} MB"
+def read_bytes(result: Result) -> float:
+    """Bytes of weights read for a token."""
+    return (result.bandwidth_gb_per_second or 0.0) * 1e9 * (result.tpot_seconds or 0.0)
