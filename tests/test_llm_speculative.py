@@ -255,6 +255,21 @@ def test_after_a_whole_proposal_the_next_token_is_drawn_from_its_own_distributio
     assert chi_square_p(counts, torch.outer(overlap / overlap.sum(), behind)) > TOO_UNLIKELY
 
 
+@pytest.mark.parametrize("uniform", [0.0, 0.5, 1 - 2**-24])
+def test_what_the_verifier_never_says_is_never_kept_and_what_the_draft_never_oversays_always(
+    uniform: float,
+) -> None:
+    """Whatever the random number is: both ends of its range come up once in millions."""
+    p, never = torch.tensor([SLOPE, SLOPE]), torch.tensor([ONLY_LAST, ONLY_LAST])
+    q, noise, number = torch.tensor([SLOPE]), torch.ones(4), torch.tensor([uniform])
+    for token in range(4):
+        proposed = torch.tensor([token])
+        assert accept(p, q, proposed, number, noise)[1] == 1
+        tokens, n = accept(never, q, proposed, number, noise)
+        assert n == (token == 3)
+        assert tokens[0] == 3
+
+
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_two_tokens_in_a_row_are_distributed_as_the_verifiers(k: int) -> None:
     """Where each token changes what may follow, over as many passes as it takes.

@@ -78,7 +78,7 @@ def cells(result: Result, results: Sequence[Result]) -> list[str]:
         result.label,
         speed(result.tokens_per_second, result.tokens_per_second_std),
         factor(result, find(results, BASELINE)),
-        f"{told} {result.against}" if against else MISSING,
+        told if told == MISSING else f"{told} {result.against}",
         number(scaled(result.ttft_seconds, 1e3)),
         number(scaled(result.tpot_seconds, 1e3)),
         number(scaled(result.memory_gb, 1e3)),
