@@ -218,13 +218,13 @@ def test_nothing_left_a_graph(breaks_before: int, compiled_speculator: Speculato
 def test_leaving_a_graph_is_an_error() -> None:
     """``fullgraph``: not a slow surprise."""
 
-    def leaves(x: torch.Tensor) -> torch.Tensor:
+    def leaves(model: None, cache: None, tokens: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
         torch._dynamo.graph_break()  # as printing a tensor would be
-        return x - 1
+        return tokens - 1
 
     for compiled_as in (compiled_prefill, compiled_decode):
         with pytest.raises(torch._dynamo.exc.Unsupported):
-            compiled_as(leaves)(torch.ones(3))
+            compiled_as(leaves)(None, None, torch.ones(1, 3), torch.arange(3))
 
 
 @pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="no SIMD here")
