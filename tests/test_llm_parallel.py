@@ -34,7 +34,8 @@ CONFIG = tiny(heads=8, kv_heads=4, hidden=96)
 DRAFT = tiny(dim=32, layers=1, hidden=48)
 ROOM = 64
 PROMPT = random_tokens(9)
-MORE = random_tokens(5, seed=1)
+MORE = random_tokens(3, seed=1)
+NEW_TOKENS = 9  # few: on a busy machine, ranks wait long for each other, at every all-reduce
 COLUMN = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 ROW = ("o_proj", "down_proj")
 
@@ -68,7 +69,7 @@ def speculated(model: Llama, ranks: int, temperature: float) -> list[int]:
         StaticCache(CONFIG, 1, ROOM, torch.float32, ranks),
         DraftModel(draft, StaticCache(DRAFT, 1, ROOM, torch.float32), prefill),
         PROMPT,
-        new_tokens=20,
+        new_tokens=NEW_TOKENS,
         k=3,
         sampler=Sampler(temperature, CONFIG.vocab, seed=4),
     )
@@ -89,8 +90,8 @@ def spoken(model: Llama, ranks: int) -> dict[str, Any]:
         "growing": read(model, PROMPT + MORE, growing),
         "all-reduces": reduces.count,
         "cache": sum(buffer.nbytes for buffer in cache.buffers()),
-        "greedy": generated(model, cache, PROMPT, 20),
-        "drawn": generated(model, cache, PROMPT, 20, temperature=0.8, seed=3),
+        "greedy": generated(model, cache, PROMPT, NEW_TOKENS),
+        "drawn": generated(model, cache, PROMPT, NEW_TOKENS, temperature=0.8, seed=3),
         "speculated": speculated(model, ranks, 0.0),
         "speculated, drawn": speculated(model, ranks, 0.8),
     }
@@ -119,7 +120,7 @@ def compiled_work(rank: int, ranks: int) -> dict[str, Any]:
     step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), 0.0, None)
     _, code = run_and_get_code(compiled, *step)
     graphs = graphs_compiled()
-    greedy = generated(model, cache, PROMPT, 20, Steps(prefill, compiled))
+    greedy = generated(model, cache, PROMPT, NEW_TOKENS, Steps(prefill, compiled))
     return {
         "all-reduces": "\n".join(code).count("_c10d_functional.all_reduce_"),
         "greedy": greedy,
