@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llm_builders import TINY, TOO_UNLIKELY, chi_square_p, generated, random_llama, random_tokens
 from torch import Tensor
 
-from workshop.llm.cache import StaticCache
+from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.sampling import Sampler, choose, draw, probabilities
 
 DRAWS = 200_000
@@ -132,10 +132,17 @@ def test_probabilities_of_bf16_logits_are_computed_in_fp32() -> None:
     assert torch.equal(probabilities(logits, 0.7), probabilities(logits.float(), 0.7))
 
 
+@pytest.mark.parametrize(
+    "cache",
+    [GrowingCache(TINY), StaticCache(TINY, 1, 32, torch.float32)],
+    ids=["growing cache", "static cache"],
+)
 @torch.inference_mode()
-def test_the_same_seed_gives_the_same_tokens_and_another_seed_others() -> None:
+def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(
+    cache: GrowingCache | StaticCache,
+) -> None:
+    """Whatever was generated with the same cache before."""
     model, prompt = random_llama(), random_tokens(5)
-    cache = StaticCache(TINY, 1, 32, torch.float32)
 
     def tokens(seed: int, temperature: float = 1.0) -> list[int]:
         return generated(model, cache, prompt, 20, temperature=temperature, seed=seed)
