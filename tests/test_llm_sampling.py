@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -133,16 +134,16 @@ def test_probabilities_of_bf16_logits_are_computed_in_fp32() -> None:
 
 
 @pytest.mark.parametrize(
-    "cache",
-    [GrowingCache(TINY), StaticCache(TINY, 1, 32, torch.float32)],
+    "make_cache",
+    [lambda: GrowingCache(TINY), lambda: StaticCache(TINY, 1, 32, torch.float32)],
     ids=["growing cache", "static cache"],
 )
 @torch.inference_mode()
 def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(
-    cache: GrowingCache | StaticCache,
+    make_cache: Callable[[], GrowingCache | StaticCache],
 ) -> None:
     """Whatever was generated with the same cache before."""
-    model, prompt = random_llama(), random_tokens(5)
+    model, prompt, cache = random_llama(), random_tokens(5), make_cache()
 
     def tokens(seed: int, temperature: float = 1.0) -> list[int]:
         return generated(model, cache, prompt, 20, temperature=temperature, seed=seed)
@@ -150,6 +151,7 @@ def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(
     assert tokens(seed=1) == tokens(seed=1)
     assert tokens(seed=1) != tokens(seed=2)
     assert tokens(seed=1, temperature=0.0) == tokens(seed=2, temperature=0.0)
+    assert tokens(seed=2) == generated(model, make_cache(), prompt, 20, temperature=1.0, seed=2)
 
 
 @torch.inference_mode()
