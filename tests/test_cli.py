@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from workshop.results import from_json
 from workshop.stages import STAGES
@@ -95,6 +96,19 @@ def test_stages_says_what_each_changes_and_against_what() -> None:
         (["run", "compile", "--draft", "tiny"], "--draft names a model that nothing uses"),
         (["run", "tp", "--ranks", "3"], "do not split evenly over 3 ranks"),
         (["run", "speculative", "--draft", "random:15m"], "a draft must have the model's own"),
+        (
+            [
+                "run",
+                "speculative",
+                "--model",
+                "random:42m",
+                "--draft",
+                "random:15m",
+                "--new-tokens",
+                "300",
+            ],
+            "random:15m has 256: use --new-tokens 246",
+        ),
         (["plot", "missing.out"], "missing.out"),
         (["quantize", "random:15m", "-o", "out"], "has random weights"),
         (["demo", "--output-dir", "/proc/nothing"], "/proc/nothing"),
@@ -116,6 +130,21 @@ def test_a_broken_checkpoint_is_one_sentence_and_exit_code_1(tmp_path: Path) -> 
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
     assert str(tmp_path / "config.json") in done.stderr
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    import shutil
+
+    from workshop.llm import checkpoint
+    from workshop.llm.config import Config
+    from workshop.models import EMBEDDED
+
+    small = checkpoint.random_model(Config(32, 1, 2, 2, 32, 100, 64), torch.bfloat16)
+    checkpoint.save(small, tmp_path)
+    shutil.copy(EMBEDDED / "verifier" / "tokenizer.model", tmp_path)
+    done = workshop("run", "baseline", "--model", str(tmp_path), "--new-tokens", "4")
+    assert done.returncode == 2
+    assert "has 1024 pieces and the model 100" in done.stderr
 
 
 def test_json_is_the_record_alone() -> None:

@@ -87,30 +87,43 @@ def plan(settings: Settings) -> Plan:
     source = find_model(settings.model)
     config = config_of(source)
     tokenizer = Tokenizer(source.tokenizer)
-    prompt = tokenizer.encode(settings.prompt)
-    # A proposal may go past the last new token.
-    room = settings.draft_tokens + 1 if settings.speculate != "none" else 0
-    needed = len(prompt) + settings.new_tokens + room
-    if needed > config.context:
+    if tokenizer.vocab > config.vocab:
         raise UsageError(
-            f"a prompt of {len(prompt)} tokens and {settings.new_tokens} new ones need {needed} "
-            f"positions, and {source.name} has {config.context}: "
-            f"use --new-tokens {max(0, settings.new_tokens - needed + config.context)} "
-            "or a shorter prompt"
+            f"{source.tokenizer} has {tokenizer.vocab} pieces and the model {config.vocab}: "
+            "this is not the tokenizer that the model was trained with"
         )
-    if settings.quantize == "none" and is_int8(source):
-        raise UsageError(
-            f"{source.directory} is an int8 checkpoint: add --quantize int8, "
-            "or name the checkpoint that it was made from"
-        )
-    parallel.check_divides(config, settings.ranks)
     draft = None
     if settings.speculate == "draft":
         draft = find_draft(settings.model, settings.draft)
         check_draft(draft, source)
     elif settings.draft is not None:
         raise UsageError("--draft names a model that nothing uses: add --speculate draft")
-    return Plan(source, draft, tokenizer, prompt, min(-(-needed // 64) * 64, config.context))
+    prompt = tokenizer.encode(settings.prompt)
+    length = cache_length(settings, len(prompt), [source, draft] if draft else [source])
+    if settings.quantize == "none" and is_int8(source):
+        raise UsageError(
+            f"{source.directory} is an int8 checkpoint: add --quantize int8, "
+            "or name the checkpoint that it was made from"
+        )
+    parallel.check_divides(config, settings.ranks)
+    return Plan(source, draft, tokenizer, prompt, length)
+
+
+def cache_length(settings: Settings, prompt: int, sources: list[Source]) -> int:
+    """Positions that a cache needs, rounded up; raises UsageError where a model has fewer."""
+    # A proposal may go past the last new token.
+    room = settings.draft_tokens + 1 if settings.speculate != "none" else 0
+    needed = prompt + settings.new_tokens + room
+    shortest = min(sources, key=lambda source: config_of(source).context)
+    context = config_of(shortest).context
+    if needed > context:
+        raise UsageError(
+            f"a prompt of {prompt} tokens and {settings.new_tokens} new ones need {needed} "
+            f"positions, and {shortest.name} has {context}: "
+            f"use --new-tokens {max(0, settings.new_tokens - needed + context)} "
+            "or a shorter prompt"
+        )
+    return min(-(-needed // 64) * 64, context)
 
 
 def check_draft(draft: Source, model: Source) -> None:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 def probabilities(logits: Tensor, temperature: float) -> Tensor:
     """The distribution [..., vocab] that a token is drawn from, fp32; temperature > 0."""
-    return torch.softmax(logits.float() / temperature, dim=-1)
+    logits = logits.float()
+    logits = logits - logits.amax(dim=-1, keepdim=True)  # so that no temperature overflows
+    return torch.softmax(logits / temperature, dim=-1)
 
 
 def draw(weights: Tensor, noise: Tensor) -> Tensor:
