@@ -20,14 +20,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import torch
+from workshop import compile_cache
 
-from workshop import machine, provenance
-from workshop.assemble import Place, assemble
-from workshop.measure import take_sample, warm_up
-from workshop.stages import STAGES, Settings, settings_of
-from workshop.tiny.corpus import prompts
-from workshop.tiny.recipe import HELD_OUT_SEED
+compile_cache.keep()  # before torch is imported
+
+import torch  # noqa: E402
+
+from workshop import machine, provenance  # noqa: E402
+from workshop.assemble import Place, assemble  # noqa: E402
+from workshop.measure import take_sample, warm_up  # noqa: E402
+from workshop.stages import STAGES, Settings, settings_of  # noqa: E402
+from workshop.tiny.corpus import prompts  # noqa: E402
+from workshop.tiny.recipe import HELD_OUT_SEED  # noqa: E402
 
 FASTER_THAN = {  # name -> what its ratio is taken against
     "baseline float32": "baseline",
@@ -70,7 +74,6 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, help="result file (JSON)")
     options = parser.parse_args()
 
-    machine.use_kept_compile_cache()
     place = Place(machine.pick_device("auto"))
     torch.set_num_threads(machine.cores())
     warning = machine.busy_warning()

@@ -48,10 +48,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, directory: Path, *arguments: str, **env: str) -> Demo:
+    # Importing torch puts a cache directory into this process's own environment.
+    clean = {k: v for k, v in os.environ.items() if k != "TORCHINDUCTOR_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "workshop", *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(installed), **env},
+        env={**clean, "PYTHONPATH": str(installed), **env},
         capture_output=True,
         text=True,
         timeout=600,
@@ -61,8 +63,15 @@ def run(installed: Path, directory: Path, *arguments: str, **env: str) -> Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return run(installed, tmp_path_factory.mktemp("demo"), "demo", *SHORT)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's cache directory, in which nothing is compiled yet."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def demo(installed: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    directory = tmp_path_factory.mktemp("demo")
+    return run(installed, directory, "demo", *SHORT, XDG_CACHE_HOME=str(cache))
 
 
 def test_what_is_run_is_the_wheel(installed: Path, tmp_path: Path) -> None:
@@ -98,6 +107,12 @@ def test_there_is_one_log_a_stage_and_the_figure(demo: Demo) -> None:
     logs = [f"job-{stage}-{number}.out" for number, stage in enumerate(STAGES, start=1)]
     assert names == sorted([*logs, "progression.png"])
     assert made_here(demo.directory / "progression.png")
+
+
+def test_what_was_compiled_is_kept_for_the_next_time(demo: Demo, cache: Path) -> None:
+    assert demo.code == 0
+    kept = [path for path in (cache / "workshop" / "inductor").rglob("*.so") if path.is_file()]
+    assert len(kept) > 10
 
 
 @pytest.mark.parametrize("stage", STAGES)

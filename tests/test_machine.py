@@ -50,24 +50,3 @@ def test_a_gpu_that_is_not_there_is_refused_with_what_to_do() -> None:
     assert machine.pick_device("auto") == CPU
     with pytest.raises(UsageError, match=r"torch sees no GPU here.*--device cpu"):
         machine.pick_device("cuda")
-
-
-def test_the_compile_cache_is_the_users_and_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert machine.use_kept_compile_cache() == tmp_path / "workshop" / "inductor"
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "workshop" / "inductor")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "/mine")
-    assert machine.use_kept_compile_cache() == Path("/mine")
-
-
-def test_a_home_that_cannot_be_written_is_no_reason_to_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert machine.use_kept_compile_cache() is None
-    assert "TORCHINDUCTOR_CACHE_DIR" not in os.environ

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workshop import compile_cache
 from workshop.readers.ours import read_log
 from workshop.results import Result
 from workshop.stages import Settings, UsageError
@@ -84,12 +85,11 @@ def measure_rank(
     settings: Settings, rank: int, local_rank: int, address: str, port: int, out: Any
 ) -> Result:
     """Measure as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
-    from workshop import machine
-
-    machine.use_kept_compile_cache()  # before torch.compile looks for it
+    compile_cache.keep()  # before torch is imported
 
     import torch
 
+    from workshop import machine
     from workshop.assemble import Place
     from workshop.llm import parallel
     from workshop.measure import measure

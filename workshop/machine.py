@@ -110,22 +110,3 @@ def busy_warning(own: int = 1) -> str | None:
         f"{os.cpu_count()} processors: timings will be too slow and uneven; "
         "run again when it is idle"
     )
-
-
-def use_kept_compile_cache() -> Path | None:
-    """Keep compiled graphs in the user's cache directory, where the next run finds them.
-
-    Returns None where that cannot be written: torch then uses a temporary directory.
-    """
-    if "TORCHINDUCTOR_CACHE_DIR" in os.environ:
-        return Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = home / "workshop" / "inductor"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    if not os.access(path, os.W_OK):
-        return None
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(path)
-    return path

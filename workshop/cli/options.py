@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from workshop import compile_cache
 from workshop.stages import Settings, UsageError
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -57,6 +58,8 @@ def check(settings: Settings) -> None:
         UsageError: settings that do not go together, or a device that is not there.
         ClickException: a model's files that cannot be used.
     """
+    compile_cache.keep()  # before torch is imported
+
     from workshop.assemble import plan
     from workshop.llm.checkpoint import CheckpointError
     from workshop.llm.parallel import ParallelError
