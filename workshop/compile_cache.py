@@ -17,8 +17,7 @@ def keep() -> Path | None:
     """
     if VARIABLE in os.environ:
         return Path(os.environ[VARIABLE])
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = home / "workshop" / "inductor"
+    path = usual_place()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -27,3 +26,9 @@ def keep() -> Path | None:
         return None
     os.environ[VARIABLE] = str(path)
     return path
+
+
+def usual_place() -> Path:
+    """Where graphs are kept unless the user says where."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "workshop" / "inductor"

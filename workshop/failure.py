@@ -92,6 +92,19 @@ def known(error: BaseException) -> Failure | None:
             "activate the environment that workshop is installed in, or install the module",
             expected=True,
         )
+    if name == "UncompletedJobError" and "timed-out" in text:  # submitit, warned by Slurm
+        return Failure(
+            "the job's time limit was about to end the run",
+            "ask for more time: --time 01:00:00",
+            expected=True,
+        )
+    if name in ("DistNetworkError", "DistStoreError"):
+        return Failure(
+            f"the ranks did not find each other: {text.strip().splitlines()[0]}",
+            "see whether every rank has started (the log of each), and whether the nodes may "
+            "talk to each other; then submit again",
+            expected=True,
+        )
     if isinstance(error, KeyboardInterrupt):
         return Failure("interrupted from the keyboard", None, expected=True)
     return None

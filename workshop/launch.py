@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from workshop import compile_cache
+from workshop.rank import Rank, rank_of_job
 from workshop.readers.ours import read_log
 from workshop.results import Result
 from workshop.stages import Settings, UsageError
@@ -27,9 +29,37 @@ LONGEST_END_SECONDS = 10
 LOG_NAME = re.compile(r"job-[\w-]+-(\d+)\.out")
 
 
+class RunFailedError(RuntimeError):
+    """A run without a complete result; its log has said why, so no traceback follows."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """What a submitit job runs, once for each rank; plain data, so that it can be pickled.
+    """What a submitit job runs, once for each rank; plain data, so that it can be pickled."""
+
+    settings: Settings
+
+    def __call__(self) -> Result:
+        """Measure; a failed run raises RunFailedError: Slurm is told by the exit code."""
+        result = measure_rank(self.settings, rank_of_job(), sys.stdout)
+        if result.status != "ok":
+            sys.excepthook = without_traceback
+            raise RunFailedError(result.reason or "the run has no complete result")
+        return result
+
+    def checkpoint(self) -> Any:
+        """How submitit starts a preempted job again: from the start.
+
+        Samples from two nodes would make one number of two measurements.
+        """
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+@dataclass(frozen=True)
+class LocalTask:
+    """The same on this machine, where the record tells how it went.
 
     Attributes:
         log: the one file for everything that the job prints, all ranks of it.
@@ -42,26 +72,29 @@ class Task:
     visible_devices: str | None = None
 
     def __call__(self) -> Result:
-        with output_to(self.log):
-            return self.measure()
-
-    def measure(self) -> Result:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if self.visible_devices is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
-        from submitit.helpers import TorchDistributedEnvironment
+        with output_to(self.log):
+            return measure_rank(self.settings, rank_of_job(), sys.stdout)
 
-        environment = TorchDistributedEnvironment()
-        # One host reaches itself by its loopback, whether or not its name resolves.
-        one_node = environment.local_world_size == environment.world_size
-        return measure_rank(
-            self.settings,
-            environment.rank,
-            environment.local_rank,
-            "127.0.0.1" if one_node else environment.master_addr,
-            environment.master_port,
-            sys.stdout,
-        )
+
+@dataclass(frozen=True)
+class DebugTask:
+    """The same in this process: nothing is redirected."""
+
+    settings: Settings
+
+    def __call__(self) -> Result:
+        return measure_rank(self.settings, rank_of_job(), sys.stdout)
+
+
+def without_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """An excepthook that has nothing to add to what the log says of a failed run."""
+    if not issubclass(kind, RunFailedError):
+        sys.__excepthook__(kind, error, trace)
 
 
 @contextlib.contextmanager
@@ -81,9 +114,7 @@ def output_to(path: Path) -> Iterator[None]:
             os.close(old)
 
 
-def measure_rank(
-    settings: Settings, rank: int, local_rank: int, address: str, port: int, out: Any
-) -> Result:
+def measure_rank(settings: Settings, place: Rank, out: Any) -> Result:
     """Measure as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
     compile_cache.keep()  # before torch is imported
 
@@ -92,22 +123,21 @@ def measure_rank(
     from workshop import machine
     from workshop.assemble import Place
     from workshop.llm import parallel
-    from workshop.measure import measure
+    from workshop.measure import measure, no_run
     from workshop.runlog import RunLog
 
-    device = machine.pick_device(settings.device, local_rank)
+    log = RunLog(out, place.rank)
     torch.set_num_threads(max(1, machine.cores() // settings.ranks))
     try:
-        if settings.ranks > 1:
-            parallel.join(rank, settings.ranks, address, port, device)
-        return measure(settings, Place(device, rank, settings.ranks), RunLog(out, rank))
+        try:
+            device = machine.pick_device(settings.device, place.local_rank)
+            if settings.ranks > 1:
+                parallel.join(place.rank, settings.ranks, place.address, place.port, device)
+        except Exception as error:
+            return no_run(settings, error, log)
+        return measure(settings, Place(device, place.rank, settings.ranks), log)
     finally:
         parallel.leave()
-
-
-def measure_here(settings: Settings, out: Any) -> Result:
-    """Measure in this process; for one rank."""
-    return measure_rank(settings, 0, 0, "127.0.0.1", 0, out)
 
 
 def make_directory(directory: Path) -> None:
@@ -160,7 +190,9 @@ def run_locally(
         executor.update_parameters(
             tasks_per_node=settings.ranks, timeout_min=LONGEST_MINUTES, gpus_per_node=0
         )
-        job = executor.submit(Task(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES")))
+        job = executor.submit(
+            LocalTask(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+        )
         try:
             for line in follow(log, job.done):
                 each_line(line)
@@ -172,6 +204,23 @@ def run_locally(
         with log.open("a", encoding="utf-8") as file:
             print(died, file=file)
     return read_log(log)[-1]
+
+
+def run_in_this_process(settings: Settings) -> Result:
+    """Run as a job of submitit's debug executor: here, where a debugger can be attached.
+
+    Raises:
+        UsageError: several ranks, which are several processes.
+    """
+    import submitit
+
+    if settings.ranks > 1:
+        raise UsageError(
+            f"{settings.stage} has {settings.ranks} ranks, which are processes of their own: "
+            "use --executor local"
+        )
+    with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
+        return submitit.DebugExecutor(folder).submit(DebugTask(settings)).result()
 
 
 def end(job: Any) -> None:

@@ -38,8 +38,44 @@ def measure(settings: Settings, place: Place, log: RunLog) -> Result:
     Never raises for what goes wrong in the run: the record then says so, and keeps the samples
     that were finished.
     """
+    result = unmeasured(settings, place)
+    log.start(result)
+    samples: list[Sample] = []
+    try:
+        with torch.inference_mode():
+            result = run(settings, place, log, result, samples)
+        result = replace(with_samples(result, samples), status="ok")
+    except (Exception, KeyboardInterrupt) as error:
+        result = ended_by(error, with_samples(result, samples), log)
+    log.finish(result)
+    return result
+
+
+def no_run(settings: Settings, error: Exception, log: RunLog) -> Result:
+    """The record of a run that came to nothing before it began."""
+    result = unmeasured(settings, Place(torch.device("cpu"), log.rank, settings.ranks))
+    result = ended_by(error, replace(result, device=None, threads=None), log)
+    log.finish(result)
+    return result
+
+
+def ended_by(error: BaseException, result: Result, log: RunLog) -> Result:
+    """The record with the reason; the log gets a traceback where it is not the user's to mend."""
+    why = failure.explain(error)
+    if not why.expected:
+        log.say(failure.whole_traceback(error))
+    return replace(
+        result,
+        status="incomplete" if result.samples else "failed",
+        reason=why.reason,
+        advice=why.advice,
+    )
+
+
+def unmeasured(settings: Settings, place: Place) -> Result:
+    """The record of a run that has just begun."""
     stage = find_stage(settings.stage)
-    result = Result(
+    return Result(
         stage=stage.name,
         status="incomplete",
         against=stage.against,
@@ -57,24 +93,6 @@ def measure(settings: Settings, place: Place, log: RunLog) -> Result:
         versions=provenance.versions(),
         slurm=provenance.slurm_job(),
     )
-    log.start(result)
-    samples: list[Sample] = []
-    try:
-        with torch.inference_mode():
-            result = run(settings, place, log, result, samples)
-        result = replace(with_samples(result, samples), status="ok")
-    except (Exception, KeyboardInterrupt) as error:
-        why = failure.explain(error)
-        if not why.expected:
-            log.say(failure.whole_traceback(error))
-        result = replace(
-            with_samples(result, samples),
-            status="incomplete" if samples else "failed",
-            reason=why.reason,
-            advice=why.advice,
-        )
-    log.finish(result)
-    return result
 
 
 def run(

@@ -194,7 +194,7 @@ def with_samples(result: Result, samples: Sequence[Sample]) -> Result:
     )
 
 
-def to_json(record: Result | Sample | Settings) -> str:
+def to_json(record: object) -> str:
     """A record as one line of JSON; nan and inf, which JSON lacks, become null."""
     return msgspec.json.encode(record).decode()
 

@@ -35,6 +35,12 @@ TECHNIQUE_OPTIONS = [
     click.option("--ranks", type=click.IntRange(1), help="Processes that share the model."),
 ]
 
+CLUSTER_OPTION = click.option(
+    "--cluster",
+    metavar="NAME|FILE",
+    help="The cluster's description.  [./workshop.toml, yours, the site's, or the generic one]",
+)
+
 
 def with_options(options: list[Callable[[C], C]]) -> Callable[[C], C]:
     def decorate(command: C) -> C:

@@ -35,11 +35,16 @@ def run(stage: str, as_json: bool, **options: Any) -> None:
 
 
 def run_here(settings: Settings, quiet: bool) -> Result:
-    """In this process; several ranks are processes of their own, whose log is passed on."""
-    from workshop.launch import measure_here, run_locally
+    """In this process; several ranks are processes of their own, whose log is passed on.
 
-    if settings.ranks == 1:
-        return measure_here(settings, None if quiet else sys.stdout)
+    Where srun has started these processes already, each is a rank.
+    """
+    from workshop.launch import measure_rank, run_locally
+    from workshop.rank import Rank, rank_of_step
+
+    rank = rank_of_step(settings.ranks)
+    if rank or settings.ranks == 1:
+        return measure_rank(settings, rank or Rank(), None if quiet else sys.stdout)
     with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
         log = Path(folder) / f"job-{settings.stage}-0.out"
         log.touch()

@@ -1,0 +1,271 @@
+"""``workshop status``, ``logs``, ``cancel`` and ``wait``: what became of submitted jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from workshop.cli.options import CLUSTER_OPTION
+from workshop.stages import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from workshop.slurm.cluster import Cluster
+    from workshop.slurm.follow import Job, View
+
+T = TypeVar("T")
+
+WATCH_SECONDS = 5
+RECENT = datetime.timedelta(days=1)
+LONGEST_ANSWER = 30  # seconds, of scancel
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@CLUSTER_OPTION
+@click.option("--all", "everything", is_flag=True, help="Also those that ended over a day ago.")
+@click.option("--watch", is_flag=True, help="Again and again, until all have ended.")
+@click.option("--json", "as_json", is_flag=True)
+def status(
+    jobs: tuple[str, ...], cluster: str | None, everything: bool, watch: bool, as_json: bool
+) -> None:
+    """How your jobs stand: all, or those that JOBS names by number or stage."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    while True:
+        views = views_of(jobs, cluster, everything)
+        if as_json:
+            click.echo(json.dumps([dataclasses.asdict(view) for view in views]))
+        elif not views:
+            click.echo("No jobs yet: 'workshop submit STAGE' submits one.")
+        else:
+            if watch and console.is_terminal:
+                console.clear()
+            show(console, views)
+        if not watch or all(view.ended for view in views):
+            return
+        time.sleep(WATCH_SECONDS)
+
+
+@click.command()
+@click.argument("job")
+@CLUSTER_OPTION
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the job has ended.")
+def logs(job: str, cluster: str | None, following: bool) -> None:
+    """Print the log of JOB: a number, or a stage, which means its last run."""
+    from workshop.launch import follow as lines_of
+    from workshop.readers.ours import visible
+
+    chosen = jobs_named([job], cluster)
+    if len(chosen) > 1:
+        listed = ", ".join(one.job_id for one in chosen)
+        raise UsageError(f"job {job} is an array: name one of {listed}")
+    (one,) = chosen
+    if not one.log.exists() and not (following and appears(one)):
+        (view,) = asked(lambda: look([one]))
+        raise click.ClickException(
+            f"there is no log yet at {one.log}: job {one.job_id} is {view.state}, {view.words}"
+            + (f"; {view.advice}" if view.advice else "")
+        )
+    over = ended(one) if following else lambda: True
+    for line in lines_of(one.log, over):
+        click.echo(visible(line))
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@CLUSTER_OPTION
+@click.option("--all", "everything", is_flag=True, help="All of yours that have not ended.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bool) -> None:
+    """Cancel JOBS, named by number or stage. Jobs that workshop did not submit are not touched."""
+    if bool(jobs) == everything:
+        raise UsageError("name the jobs to cancel, or give --all")
+    chosen = kept(cluster) if everything else jobs_named(jobs, cluster)
+    views = asked(lambda: look(chosen))
+    going = [one for one, view in zip(chosen, views, strict=True) if not view.ended]
+    if not going:
+        click.echo("Nothing to cancel: " + ("none is left." if everything else "they have ended."))
+        return
+    listed = ", ".join(f"{one.job_id} ({one.run.stage})" for one in going)
+    if not yes:
+        click.confirm(f"Cancel {listed}?", abort=True)
+    for one in going:
+        stop(one)
+    click.echo(f"Cancelled: {listed}")
+
+
+@click.command()
+@click.argument("jobs", nargs=-1)
+@CLUSTER_OPTION
+def wait(jobs: tuple[str, ...], cluster: str | None) -> None:
+    """Wait until all your jobs, or JOBS, have ended; exit with 0 if all ended well, else 1."""
+    chosen = jobs_named(jobs, cluster) if jobs else kept(cluster)
+    sys.exit(wait_until_ended(chosen))
+
+
+def wait_for(numbers: Sequence[str], cluster: Cluster) -> int:
+    """Wait for jobs that were just submitted; the exit code that stands for how they ended."""
+    from workshop.slurm.follow import chosen
+
+    return wait_until_ended(chosen(kept_by(cluster), numbers))
+
+
+def wait_until_ended(chosen: Sequence[Job]) -> int:
+    from workshop.slurm import follow
+
+    def say(view: View) -> None:
+        if sys.stderr.isatty() or view.ended:
+            click.echo(line_of(view), err=True)
+
+    views = asked(lambda: follow.wait(chosen, say))
+    return 0 if all(view.ok for view in views) else 1
+
+
+def line_of(view: View) -> str:
+    """A job's state in one line."""
+    speed = f", {view.tokens_per_second:.1f} tokens/s" if view.tokens_per_second else ""
+    advice = f"; {view.advice}" if view.advice else ""
+    return f"{view.stage} {view.job_id}: {view.state}, {view.words}{speed}{advice}"
+
+
+def the_cluster(wanted: str | None) -> Cluster:
+    """The description to go by, with this user's own paths in it; raises UsageError."""
+    from workshop.slurm.expand import expanded
+    from workshop.slurm.find import find_cluster
+
+    return expanded(find_cluster(wanted, Path.cwd(), os.environ), os.environ)
+
+
+def kept(cluster: str | None) -> list[Job]:
+    """All jobs that this user ever submitted from here."""
+    return kept_by(the_cluster(cluster))
+
+
+def kept_by(cluster: Cluster) -> list[Job]:
+    from workshop import runs
+    from workshop.slurm.follow import jobs_of
+
+    return jobs_of(runs.every(runs.root(cluster.paths.runs)))
+
+
+def jobs_named(names: Sequence[str], cluster: str | None) -> list[Job]:
+    from workshop.slurm.follow import chosen
+
+    return chosen(kept(cluster), names)
+
+
+def look(jobs: Sequence[Job]) -> list[View]:
+    from workshop.slurm import follow
+
+    return follow.look(jobs)
+
+
+def views_of(names: Sequence[str], cluster: str | None, everything: bool) -> list[View]:
+    """The jobs to show: those named, else all that go on or ended not long ago."""
+    chosen = jobs_named(names, cluster) if names else kept(cluster)
+    if not names and not everything:
+        chosen = [one for one in chosen if recent(one)]
+    return asked(lambda: look(chosen))
+
+
+def recent(job: Job) -> bool:
+    """Whether a job was submitted within a day, or was not yet seen to end."""
+    from workshop import runs
+
+    try:
+        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(
+            job.run.submitted
+        )
+    except (ValueError, TypeError):
+        return True
+    return age < RECENT or runs.end_of(job.directory, job.job_id) is None
+
+
+def asked(question: Callable[[], T]) -> T:
+    """The answer, or one sentence if Slurm gives none."""
+    from workshop.slurm.queue import QueueError
+
+    try:
+        return question()
+    except QueueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def appears(job: Job) -> bool:
+    """Wait for a job to start writing; False if it ended without."""
+    while not job.log.exists():
+        (view,) = asked(lambda: look([job]))
+        if view.ended:
+            return job.log.exists()
+        time.sleep(1)
+    return True
+
+
+def ended(job: Job) -> Callable[[], bool]:
+    """Tells whether a job has ended; asks Slurm every few seconds at most."""
+    asked_at, over = 0.0, False
+
+    def tell() -> bool:
+        nonlocal asked_at, over
+        if not over and time.monotonic() - asked_at > 2:
+            asked_at = time.monotonic()
+            (view,) = asked(lambda: look([job]))
+            over = view.ended
+        return over
+
+    return tell
+
+
+def stop(job: Job) -> None:
+    """scancel; only if user and name are those that were submitted: numbers come round again."""
+    command = ["scancel", f"--name={job.run.job_name}", f"--user={os.getuid()}", job.job_id]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LONGEST_ANSWER, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise click.ClickException(f"scancel did not work: {error}") from None
+    if done.returncode:
+        raise click.ClickException(f"job {job.job_id} was not cancelled: {done.stderr.strip()}")
+
+
+def show(console: object, views: Sequence[View]) -> None:
+    """The table, and what to do about what went wrong."""
+    from rich.console import Console
+
+    assert isinstance(console, Console)
+    if not console.is_terminal or console.width < 100:
+        console = Console(highlight=False, width=160)
+    console.print(table_of(views))
+    for advice in dict.fromkeys(f"{view.stage}: {view.advice}" for view in views if view.advice):
+        console.print(f"What to do, {advice}", markup=False, soft_wrap=True)
+
+
+def table_of(views: Sequence[View]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from workshop.slurm.times import clock
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "job", "state", "elapsed", "node", "tokens/s", "why"):
+        table.add_column(name, justify="right" if name in ("elapsed", "tokens/s") else "left")
+    for view in views:
+        speed = f"{view.tokens_per_second:.1f}" if view.tokens_per_second else ""
+        elapsed = clock(view.elapsed_seconds) if view.elapsed_seconds is not None else ""
+        cells = [view.stage, view.job_id, view.state, elapsed, view.nodes or "", speed, view.words]
+        table.add_row(*(Text(cell) for cell in cells))
+    return table

@@ -1,0 +1,333 @@
+"""``workshop submit`` and ``workshop render``."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workshop.cli.follow import the_cluster, wait_for
+from workshop.cli.options import (
+    CLUSTER_OPTION,
+    RUN_OPTIONS,
+    TECHNIQUE_OPTIONS,
+    C,
+    check,
+    override,
+    with_options,
+)
+from workshop.stages import STAGES, Settings, UsageError, find_stage, settings_of
+
+if TYPE_CHECKING:
+    from workshop.runs import Run
+    from workshop.slurm.cluster import Cluster
+    from workshop.slurm.doctor.finding import Finding
+    from workshop.slurm.request import Request, Wishes
+
+ALL = "all"
+
+# A default of None means: what the cluster's description says.
+SLURM_OPTIONS: list[Callable[[C], C]] = [
+    CLUSTER_OPTION,
+    click.option("--reservation", help="As your instructor gave it to you."),
+    click.option("--partition"),
+    click.option("--account"),
+    click.option("--qos"),
+    click.option("--constraint", help="Features that a node must have."),
+    click.option("--time", help="Longest run: minutes, or HH:MM:SS."),
+    click.option("--nodes", type=click.IntRange(1), default=1, help="Computers.  [1]"),
+    click.option("--gpus", type=click.IntRange(0), help="On all nodes together.  [one a rank]"),
+    click.option("--gpus-per-node", type=click.IntRange(0), help="On each node."),
+    click.option("--exclusive/--shared", default=None, help="Whole nodes, or parts of them."),
+    click.option("--exclude", help="Nodes to leave out."),
+    click.option("--dependency", help="As sbatch has it: afterany:123."),
+    click.option("--after", metavar="JOB", help="Start when this job has ended well."),
+    click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="Times, as one array."),
+    click.option("--requeue/--no-requeue", default=True, help="If preempted, or a node fails."),
+    click.option(
+        "--set",
+        "values",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A value of the template: mem=16G, cpus_per_task=8, or one of your own.",
+    ),
+    click.option(
+        "--output-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(),
+        help="Where the log goes: job-STAGE-JOB.out.  [here]",
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is about to be submitted."""
+
+    settings: Settings
+    request: Request
+
+
+@click.command()
+@click.argument("stage")
+@with_options(RUN_OPTIONS)
+@with_options(TECHNIQUE_OPTIONS)
+@with_options(SLURM_OPTIONS)
+@click.option(
+    "--restarts",
+    type=click.IntRange(0, 10),
+    default=0,
+    help="Times to start again when the time limit ends it.  [0]",
+)
+@click.option(
+    "--drop-expired-reservation",
+    "drop",
+    is_flag=True,
+    help="Submit without the reservation if it is over.",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["slurm", "local", "debug"]),
+    default="slurm",
+    help="local: here, as a process of its own. debug: here, in this process.  [slurm]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the script; submit nothing.")
+@click.option("--wait", "waits", is_flag=True, help="Wait for the end; exit with its outcome.")
+@click.option("--json", "as_json", is_flag=True)
+def submit(
+    stage: str,
+    executor: str,
+    dry_run: bool,
+    drop: bool,
+    waits: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Submit STAGE to Slurm, or 'all': the progression, one job after the other.
+
+    The log will be job-STAGE-JOB.out in this directory: 'workshop plot job*.out' draws it.
+    """
+    stages = list(STAGES) if stage == ALL else [find_stage(stage).name]
+    if executor != "slurm":
+        here(stages, executor, dry_run, options)
+        return
+    cluster = the_cluster(options.pop("cluster"))
+    wishes = wishes_of(options)
+    if drop:
+        wishes = without_expired(cluster, wishes)
+    jobs = [prepare(name, cluster, wishes, options) for name in stages]
+    if dry_run:
+        for job in chained(jobs):
+            click.echo(dry_script(job, cluster), nl=False)
+        return
+    doubts = look_before(jobs[0].request, cluster)
+    submitted = submit_all(jobs, cluster, wishes, doubts)
+    tell(submitted, as_json)
+    if waits:
+        sys.exit(wait_for([job for run in submitted for job in run.jobs], cluster))
+
+
+@click.command()
+@click.argument("stage")
+@with_options(RUN_OPTIONS)
+@with_options(TECHNIQUE_OPTIONS)
+@with_options(SLURM_OPTIONS)
+@click.option(
+    "-o", "--output", metavar="FILE", help="The script's file; - prints it.  [STAGE.slurm]"
+)
+def render(stage: str, output: str | None, **options: Any) -> None:
+    """Write the script of STAGE, ready for 'sbatch': the same run, without this tool."""
+    from workshop import files
+    from workshop.slurm.submit import plain_script
+
+    name = find_stage(stage).name
+    cluster = the_cluster(options.pop("cluster"))
+    job = prepare(name, cluster, wishes_of(options), options)
+    script = plain_script(job.settings, job.request, cluster)
+    if output == "-":
+        click.echo(script, nl=False)
+        return
+    path = Path(output or f"{name}.slurm")
+    if path.exists() and path.read_bytes() != script.encode():
+        raise UsageError(f"{path} is there already: move it, or name another with -o")
+    files.write(path, script.encode())
+    click.echo(f"{path}: submit it with 'sbatch {path}'")
+
+
+def wishes_of(options: dict[str, Any]) -> Wishes:
+    """The options that are about Slurm, taken out of ``options``; raises UsageError."""
+    from workshop.slurm.request import Wishes
+
+    names = {one.name for one in dataclasses.fields(Wishes)}
+    taken = {name: options.pop(name) for name in [*options] if name in names}
+    after = options.pop("after")
+    if after is not None:
+        if not re.fullmatch(r"[0-9]+(_[0-9]+)?", after):
+            raise UsageError(f"--after {after}: a job's number is needed, as 123")
+        taken["dependency"] = ",".join(filter(None, [taken["dependency"], f"afterok:{after}"]))
+    values = {}
+    for text in taken["values"]:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--set {text}: NAME=VALUE is needed, as mem=16G")
+        values[name] = value
+    return Wishes(**{**taken, "values": values})
+
+
+def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> Job:
+    """Settings and request of one stage; raises UsageError."""
+    from workshop.launch import make_directory
+    from workshop.slurm.request import make_request, with_ranks
+    from workshop.slurm.submit import checkpoint_of, this_python
+
+    directory = options["output_dir"].absolute()
+    make_directory(directory)
+    given = {name: value for name, value in options.items() if name in SETTINGS}
+    settings = with_ranks(override(settings_of(stage), given), wishes, given["ranks"])
+    settings = dataclasses.replace(
+        settings,
+        model=checkpoint_of(settings.model, cluster.paths.checkpoints),
+        draft=settings.draft and checkpoint_of(settings.draft, cluster.paths.checkpoints),
+    )
+    return Job(settings, make_request(cluster, settings, wishes, directory, this_python()))
+
+
+SETTINGS = {one.name for one in dataclasses.fields(Settings)}
+
+
+def chained(jobs: Sequence[Job]) -> list[Job]:
+    """For --dry-run: each job waits for the one before, whose number is not known yet."""
+    pairs = itertools.pairwise(jobs)
+    return [jobs[0], *(behind(job, f"JOB_OF_{first.settings.stage}") for first, job in pairs)]
+
+
+def behind(job: Job, number: str) -> Job:
+    """The job, to start when ``number`` has ended well."""
+    request = dataclasses.replace(job.request, dependency=f"afterok:{number}")
+    return dataclasses.replace(job, request=request)
+
+
+def dry_script(job: Job, cluster: Cluster) -> str:
+    from workshop import runs
+    from workshop.slurm.submit import submitted_script
+
+    return submitted_script(job.request, cluster, runs.root(cluster.paths.runs))
+
+
+def submit_all(
+    jobs: Sequence[Job], cluster: Cluster, wishes: Wishes, doubts: Sequence[Finding]
+) -> list[Run]:
+    """Submit each behind the one before; what was submitted stays if a later one is refused."""
+    from workshop import runs
+    from workshop.slurm.refusal import SubmitError
+    from workshop.slurm.submit import submit as submit_one
+
+    submitted: list[Run] = []
+    for job in jobs:
+        before = submitted[-1].number if submitted else None
+        if before is not None:
+            job = behind(job, before)
+        try:
+            submitted.append(
+                submit_one(
+                    job.settings,
+                    job.request,
+                    cluster,
+                    runs.root(cluster.paths.runs),
+                    wishes.repeat,
+                    before,
+                )
+            )
+        except SubmitError as error:
+            if submitted:
+                tell(submitted, as_json=False)
+            why = doubts[0].sentence if doubts else str(error)
+            raise click.ClickException(why) from None
+    return submitted
+
+
+def without_expired(cluster: Cluster, wishes: Wishes) -> Wishes:
+    """The wishes without a reservation that is over, with a notice; raises UsageError."""
+    from workshop.slurm.doctor.reservation import reservation_is_over
+
+    name = wishes.reservation or cluster.slurm.reservation
+    if name is None or not reservation_is_over(name):
+        return wishes
+    click.echo(f"Notice: the reservation {name} is over: submitting without it.", err=True)
+    return dataclasses.replace(wishes, reservation="")
+
+
+def look_before(request: Request, cluster: Cluster) -> list[Finding]:
+    """Look at what can be known before: warn of what may fail, refuse what is sure to.
+
+    Returns:
+        Doubts: what may be why, should Slurm refuse the job.
+    """
+    from workshop.slurm.doctor import quick_look
+
+    findings = quick_look(request, cluster)
+    for finding in findings:
+        if finding.level == "warning":
+            click.echo(f"Warning: {finding.sentence}", err=True)
+    for finding in findings:
+        if finding.level == "problem":
+            raise click.ClickException(finding.sentence)
+    return [finding for finding in findings if finding.level == "doubt"]
+
+
+def tell(submitted: Sequence[Run], as_json: bool) -> None:
+    """Which jobs there are now, and how to follow them."""
+    from workshop.slurm.request import log_of
+
+    if as_json:
+        told = [
+            {
+                "stage": run.stage,
+                "job": run.number,
+                "jobs": list(run.jobs),
+                "logs": [str(log_of(run.output, job)) for job in run.jobs],
+                "after": run.after,
+            }
+            for run in submitted
+        ]
+        click.echo(json.dumps(told))
+        return
+    for run in submitted:
+        logs = log_of(run.output, run.jobs[0])
+        more = f" and {len(run.jobs) - 1} more" if len(run.jobs) > 1 else ""
+        behind = f", after job {run.after}" if run.after else ""
+        click.echo(f"{run.stage}: job {run.number}{behind}; its log: {logs}{more}")
+    click.echo(f"Follow it with 'workshop status --watch' or 'workshop logs -f {run.jobs[-1]}'.")
+
+
+def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str, Any]) -> None:
+    """Run on this machine, with a log of the same kind; exits with the outcome."""
+    from workshop.cli.demo import run_all
+    from workshop.launch import make_directory, run_in_this_process
+
+    given = {name: value for name, value in options.items() if name in SETTINGS}
+    chosen = [override(settings_of(name), given) for name in stages]
+    for one in chosen:
+        check(one)
+    if dry_run:
+        raise UsageError(f"--dry-run prints a script, and --executor {executor} has none")
+    directory = options["output_dir"]
+    make_directory(directory)
+    if executor == "debug":
+        results = [run_in_this_process(one) for one in chosen]
+    else:
+        runs = run_all(chosen, directory)
+        results = list(runs.values())
+        for log in runs:
+            click.echo(log)
+    for result in results:
+        if result.reason:
+            click.echo(f"Error: {result.label}: {result.reason}", err=True)
+    sys.exit(0 if all(result.status == "ok" for result in results) else 1)

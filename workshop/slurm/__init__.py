@@ -1,0 +1,1 @@
+"""The cluster side: describe a cluster, render a job, submit it, follow it."""

@@ -1,0 +1,42 @@
+"""Questions to Slurm, one command each; an answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+
+LONGEST_ANSWER = 20  # seconds
+_FIELD = re.compile(r"(\S+?)=(.*?)(?=\s+[A-Za-z][\w:/]*=|\s*$)")
+
+
+class NoAnswerError(RuntimeError):
+    """Slurm did not answer; the message is the command's own last line."""
+
+
+def ask(command: Sequence[str], seconds: float = LONGEST_ANSWER) -> str:
+    """What a command of Slurm's prints; raises NoAnswerError."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+            env={**os.environ, "LC_ALL": "C", "SLURM_TIME_FORMAT": "standard"},
+        )
+    except subprocess.TimeoutExpired:
+        raise NoAnswerError(f"{command[0]} did not answer within {seconds:g} seconds") from None
+    except OSError:
+        raise NoAnswerError(f"there is no {command[0]} on this machine") from None
+    if done.returncode:
+        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise NoAnswerError(lines[-1] if lines else f"{command[0]} failed without a word")
+    return done.stdout
+
+
+def records(text: str) -> list[dict[str, str]]:
+    """The records that ``scontrol --oneliner show`` prints: a line each, of NAME=VALUE fields."""
+    return [dict(_FIELD.findall(line)) for line in text.splitlines() if "=" in line]

@@ -1,0 +1,299 @@
+"""What one job asks of Slurm: a stage's settings on a cluster, as plain values for a template."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workshop.slurm import times
+from workshop.slurm.cluster import Cluster, GpuRequest
+from workshop.stages import Settings, UsageError
+
+SIGNAL_SECONDS = 60  # Slurm checks its clock about twice a minute
+
+
+@dataclass(frozen=True)
+class Request:
+    """The values that a template sees. None leaves a directive out.
+
+    Attributes:
+        stage: which template is rendered.
+        output: the log's path, as a pattern: %j is the job's number, %A_%a an array task's.
+        nodes: computers; each runs ``tasks_per_node`` ranks and gives ``gpus_per_node`` GPUs.
+        time: minutes.
+        array: indices, as 0-4%1.
+        dependency: as afterok:123.
+        restarts: how often a job that reaches its time limit starts again.
+        requeue: start again after preemption, or when a node fails.
+        signal: warn before the time limit; for jobs that know what to do then.
+        srun: start the command by srun; several ranks always are.
+        draft: the draft model's name.
+        python: the interpreter, as the command calls it.
+        modules, setup, variables, cache: as a cluster's description has them.
+        extra: further values, for an instructor's own templates.
+    """
+
+    stage: str
+    job_name: str
+    output: str
+    nodes: int = 1
+    tasks_per_node: int = 1
+    cpus_per_task: int | None = None
+    gpus_per_node: int = 0
+    gpu_request: GpuRequest = "gpus"
+    gpu_type: str | None = None
+    mem: str | None = None
+    time: int = 30
+    partition: str | None = None
+    account: str | None = None
+    reservation: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    exclusive: bool = False
+    dependency: str | None = None
+    array: str | None = None
+    requeue: bool = True
+    restarts: int = 0
+    signal: bool = True
+    srun: bool = True
+    draft: str | None = None
+    python: str = "python"
+    modules: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+    cache: str | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ranks(self) -> int:
+        return self.nodes * self.tasks_per_node
+
+    @property
+    def time_limit(self) -> str:
+        """The time as Slurm prints it: 01:30:00."""
+        hours, minutes = divmod(self.time, 60)
+        return f"{hours:02}:{minutes:02}:00"
+
+    @property
+    def gpu_option(self) -> str | None:
+        """The option that this cluster wants to be asked with; None for a job without GPUs.
+
+        --gpus counts over all nodes and may split 4 as 3 and 1: several nodes are asked by node.
+        """
+        if self.gpu_request == "none" or not self.gpus_per_node:
+            return None
+        if self.gpu_request == "gpus" and self.nodes > 1:
+            return "gpus-per-node"
+        return self.gpu_request
+
+    @property
+    def gpu_value(self) -> str:
+        """What stands behind that option: 2, a100:2 or gpu:a100:2."""
+        parts = ["gpu" if self.gpu_request == "gres" else None, self.gpu_type]
+        return ":".join([*filter(None, parts), str(self.gpus_per_node)])
+
+    @property
+    def signal_value(self) -> str | None:
+        """USR2 goes to the tasks that srun started, else (B) to the script that became Python."""
+        if not self.signal:
+            return None
+        return f"{'' if self.by_srun else 'B:'}USR2@{SIGNAL_SECONDS}"
+
+    @property
+    def by_srun(self) -> bool:
+        return self.srun or self.ranks > 1
+
+
+# What --set can change; the rest has an option of its own, or is the cluster's.
+SETTABLE = ("job_name", "mem", "cpus_per_task", "gpu_type", "gpu_request", "srun")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a participant asked for beside the stage's settings; None leaves it to the cluster."""
+
+    partition: str | None = None
+    account: str | None = None
+    reservation: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    exclusive: bool | None = None
+    time: str | None = None
+    nodes: int = 1
+    gpus: int | None = None
+    gpus_per_node: int | None = None
+    dependency: str | None = None
+    repeat: int = 1
+    requeue: bool = True
+    restarts: int = 0
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_request(
+    cluster: Cluster,
+    settings: Settings,
+    wishes: Wishes,
+    output_dir: Path,
+    python: str,
+) -> Request:
+    """What a job of ``settings`` asks for on ``cluster``; paths of the cluster are expanded before.
+
+    Raises:
+        UsageError: wishes that do not go together, or a time that Slurm would not understand.
+    """
+    tasks = ranks_per_node(settings.ranks, wishes.nodes)
+    gpus = gpus_per_node(wishes, tasks)
+    slurm = cluster.slurm
+    given: dict[str, Any] = {
+        name: (wish if wish is not None else getattr(slurm, name)) or None  # "" takes it away
+        for name in ("partition", "account", "reservation", "qos", "constraint", "exclude")
+        for wish in [getattr(wishes, name)]
+    }
+    exclusive = slurm.exclusive if wishes.exclusive is None else wishes.exclusive
+    request = Request(
+        stage=settings.stage,
+        job_name=f"workshop-{settings.stage}",
+        output=output_pattern(output_dir, settings.stage, wishes.repeat),
+        nodes=wishes.nodes,
+        tasks_per_node=tasks,
+        cpus_per_task=slurm.cpus_per_task,
+        gpus_per_node=gpus,
+        gpu_request=cluster.gpus.request,
+        gpu_type=cluster.gpus.type,
+        mem=slurm.mem,
+        time=minutes(wishes.time or slurm.time),
+        exclusive=exclusive,
+        dependency=wishes.dependency,
+        array=array_of(wishes.repeat, exclusive),
+        requeue=wishes.requeue,
+        restarts=wishes.restarts,
+        srun=slurm.srun,
+        draft=settings.draft or ("tiny-draft" if settings.speculate == "draft" else None),
+        python=cluster.environment.python or python,
+        modules=cluster.environment.modules,
+        setup=cluster.environment.setup,
+        variables=cluster.environment.variables,
+        cache=cluster.paths.cache,
+        **given,
+    )
+    return with_values(request, wishes.values)
+
+
+def ranks_per_node(ranks: int, nodes: int) -> int:
+    """Ranks on each node; raises UsageError where they do not spread evenly."""
+    if ranks % nodes:
+        raise UsageError(
+            f"{ranks} rank{'s' if ranks > 1 else ''} cannot be spread evenly over {nodes} nodes: "
+            f"choose --nodes and --ranks so that one divides the other"
+        )
+    return ranks // nodes
+
+
+def gpus_per_node(wishes: Wishes, tasks: int) -> int:
+    """GPUs of each node: one for each rank, unless more were asked for; raises UsageError."""
+    if wishes.gpus_per_node is not None:
+        return wishes.gpus_per_node
+    if wishes.gpus is None:
+        return tasks
+    if wishes.gpus % wishes.nodes:
+        raise UsageError(
+            f"{wishes.gpus} GPUs cannot be spread evenly over {wishes.nodes} nodes: "
+            "use --gpus-per-node"
+        )
+    return wishes.gpus // wishes.nodes
+
+
+def with_ranks(settings: Settings, wishes: Wishes, asked: int | None) -> Settings:
+    """The settings with as many ranks as there are GPUs, for a stage that shares its model.
+
+    ``workshop submit tp --gpus 4`` means four ranks; ``asked`` is what --ranks says, which wins.
+    """
+    if asked is not None or settings.ranks == 1:
+        return settings
+    if wishes.gpus_per_node:
+        return dataclasses.replace(settings, ranks=wishes.gpus_per_node * wishes.nodes)
+    if wishes.gpus:
+        return dataclasses.replace(settings, ranks=wishes.gpus)
+    if settings.ranks < wishes.nodes:
+        return dataclasses.replace(settings, ranks=wishes.nodes)
+    return settings
+
+
+def output_pattern(directory: Path, stage: str, repeat: int = 1) -> str:
+    """The log's path for Slurm, which replaces %j in it; raises UsageError."""
+    if "\\" in str(directory):  # Slurm takes it as: replace nothing
+        raise UsageError(f"Slurm cannot write to {directory}: there is a backslash in its name")
+    number = "%A_%a" if repeat > 1 else "%j"
+    return f"{str(directory).replace('%', '%%')}/job-{stage}-{number}.out"
+
+
+def log_of(pattern: str, job_id: str) -> Path:
+    """The log of a job, from the pattern that Slurm was given; ``job_id`` is 12 or 12_3."""
+    whole, _, task = job_id.partition("_")
+    values = {"%%": "%", "%j": job_id, "%A": whole, "%a": task}
+    text, i = "", 0
+    while i < len(pattern):
+        pair = pattern[i : i + 2]
+        text += values.get(pair, pattern[i])
+        i += 2 if pair in values else 1
+    return Path(text)
+
+
+def array_of(repeat: int, exclusive: bool) -> str | None:
+    """The indices of a repeated job; on shared nodes one at a time, or they disturb each other."""
+    if repeat == 1:
+        return None
+    return f"0-{repeat - 1}{'' if exclusive else '%1'}"
+
+
+def minutes(text: str) -> int:
+    """A time as Slurm writes it, in minutes, rounded up; raises UsageError."""
+    length = times.seconds(text)
+    if not length:
+        raise UsageError(
+            f"{text!r} is not a time that a job can have: use minutes (30), hours (01:30:00) "
+            f"or days (1-12:00:00); Slurm takes {times.FORMS}"
+        )
+    return -(-length // 60)
+
+
+def with_values(request: Request, values: Mapping[str, str]) -> Request:
+    """The request with every ``--set name=value``; what it does not know goes to the template.
+
+    Raises:
+        UsageError: a value that is not of the field's kind, or a field that has its own option.
+    """
+    known = {one.name for one in dataclasses.fields(Request)}
+    changed: dict[str, Any] = {}
+    extra: dict[str, str] = {}
+    for name, value in values.items():
+        if name in SETTABLE:
+            changed[name] = converted(name, value)
+        elif name in known:
+            raise UsageError(
+                f"--set cannot change {name}: it has an option of its own, or belongs to the "
+                f"cluster's description; --set changes {', '.join(SETTABLE)}"
+            )
+        else:
+            extra[name] = value
+    return dataclasses.replace(request, **changed, extra=extra)
+
+
+def converted(name: str, value: str) -> str | int | bool:
+    """The text behind ``--set name=`` as the kind of value that it is; raises UsageError."""
+    if name == "cpus_per_task":
+        if not (value.isascii() and value.isdigit() and int(value) > 0):
+            raise UsageError(f"--set {name}={value}: a whole number above 0 is needed")
+        return int(value)
+    if name == "srun":
+        if value not in ("true", "false"):
+            raise UsageError(f"--set {name}={value}: use true or false")
+        return value == "true"
+    if name == "gpu_request" and value not in ("gpus", "gpus-per-node", "gres", "none"):
+        raise UsageError(f"--set {name}={value}: use gpus, gpus-per-node, gres or none")
+    return value

@@ -1,0 +1,181 @@
+"""From a request to a job: its directory, its script, and Slurm's answer."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workshop import runs
+from workshop.slurm.cluster import Cluster
+from workshop.slurm.refusal import SubmitError, explain
+from workshop.slurm.request import Request
+from workshop.slurm.template import render
+from workshop.stages import Settings, UsageError, settings_of
+
+if TYPE_CHECKING:
+    from workshop.slurm.executor import WorkshopExecutor
+
+KEPT = ("SLURM_CONF", "SLURM_CLUSTERS")  # of a job's variables: those that say which Slurm it is
+
+
+def submit(
+    settings: Settings,
+    request: Request,
+    cluster: Cluster,
+    where: Path,
+    repeat: int = 1,
+    after: str | None = None,
+) -> runs.Run:
+    """Submit, and keep what was submitted in a directory below ``where``.
+
+    Raises:
+        SubmitError: Slurm is not here, or did not take the job.
+        UsageError: a template or a value that cannot be, or a directory that cannot be written.
+    """
+    from workshop.launch import Task
+
+    directory = runs.new_directory(where, settings.stage)
+    run = runs.Run(
+        settings, request.job_name, request.output, runs.now(), cluster.name, after=after
+    )
+    try:
+        runs.save(directory, run)
+        executor = executor_of(request, cluster, directory)
+        with submitting(request):
+            jobs = executor.submit_array([Task(settings)] * repeat)
+    except Exception:
+        runs.discard(directory)
+        raise
+    run = dataclasses.replace(run, jobs=tuple(job.job_id for job in jobs))
+    runs.save(directory, run)
+    return run
+
+
+def executor_of(request: Request, cluster: Cluster, folder: Path) -> WorkshopExecutor:
+    """submitit's executor for jobs of this kind; raises SubmitError where there is no Slurm."""
+    from workshop.slurm.executor import WorkshopExecutor
+
+    try:
+        executor = WorkshopExecutor(
+            folder, request.restarts, python=request.python, templates=own_templates(cluster)
+        )
+    except RuntimeError as error:
+        raise SubmitError(without_slurm(error)) from None
+    executor.update_parameters(
+        **{one.name: getattr(request, one.name) for one in dataclasses.fields(request)}
+    )
+    return executor
+
+
+@contextlib.contextmanager
+def submitting(request: Request) -> Iterator[None]:
+    """Outside of any job that we may be in; what sbatch refuses becomes a SubmitError."""
+    from submitit.core import utils
+
+    try:
+        with outside_of_any_job():
+            yield
+    except utils.FailedJobError as error:
+        raise SubmitError(explain(str(error), request)) from None
+    except (utils.FailedSubmissionError, FileNotFoundError) as error:
+        raise SubmitError(without_slurm(error)) from None
+
+
+def without_slurm(error: Exception) -> str:
+    """What it means that submitit found no Slurm."""
+    text = str(error)
+    if "srun" in text or "sbatch" in text:
+        return (
+            "there is no Slurm on this machine (no sbatch, no srun): log in to the cluster, or "
+            "use --executor local; 'workshop sandbox shell' starts a small one to rehearse on"
+        )
+    return f"the job could not be submitted: {text.splitlines()[0] if text else error!r}"
+
+
+@contextlib.contextmanager
+def outside_of_any_job() -> Iterator[None]:
+    """Hide the job that we may be in, whose variables a new job would take for its own."""
+    if "SLURM_JOB_ID" not in os.environ:
+        yield
+        return
+    from submitit.helpers import clean_env
+
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    with clean_env():
+        os.environ.update(kept)
+        yield
+
+
+def own_templates(cluster: Cluster) -> Path | None:
+    return Path(cluster.paths.templates) if cluster.paths.templates else None
+
+
+def submitted_script(request: Request, cluster: Cluster, where: Path) -> str:
+    """The script as ``submit`` would send it; the run's directory has no name yet."""
+    folder = str(where / f"...-{request.stage}")
+    command = [*shlex.split(request.python), "-u", "-m", "submitit.core._submit", folder]
+    return render(request, command, own_templates(cluster))
+
+
+def plain_script(settings: Settings, request: Request, cluster: Cluster) -> str:
+    """A script for sbatch alone, which runs the same without submitit's pickles.
+
+    Nothing in it answers a warning before the time limit, or starts it again after one.
+    """
+    plain = dataclasses.replace(request, signal=False)
+    command = [*shlex.split(request.python), "-u", "-m", "workshop", "run", settings.stage]
+    return render(plain, [*command, *run_options(settings)], own_templates(cluster))
+
+
+def run_options(settings: Settings) -> list[str]:
+    """The options that make ``workshop run STAGE`` run these settings."""
+    stage = settings_of(settings.stage)
+    words: list[str] = []
+    for one in dataclasses.fields(settings):
+        value = getattr(settings, one.name)
+        if value == getattr(stage, one.name):
+            continue
+        option = f"--{one.name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is False:
+            words.append(f"--no-{option[2:]}")
+        else:
+            words.append(f"{option}={value}")
+    return words
+
+
+def checkpoint_of(model: str, checkpoints: str | None) -> str:
+    """What ``--model`` names, as a path that every node finds: also one of the class's directory.
+
+    Raises:
+        UsageError: neither a known name nor a directory.
+    """
+    if model == "tiny" or model.startswith("random:"):
+        return model
+    for place in [Path(model).expanduser(), *([Path(checkpoints) / model] if checkpoints else [])]:
+        if place.is_dir():
+            return str(place.resolve())
+    there = names_in(Path(checkpoints)) if checkpoints else []
+    raise UsageError(
+        f"the model {model!r} is neither a checkpoint directory, nor 'tiny', nor 'random:<shape>'"
+        + (f"; {checkpoints} has {', '.join(there)}" if there else "")
+    )
+
+
+def names_in(directory: Path) -> Sequence[str]:
+    try:
+        return sorted(path.name for path in directory.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def this_python() -> str:
+    """The interpreter that runs this, as a shell word."""
+    return shlex.quote(sys.executable)
