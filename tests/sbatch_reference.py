@@ -14,6 +14,8 @@ def directives(script: str) -> list[str]:
     found: list[str] = []
     for line in script.encode().decode("latin-1").split("\n"):  # sbatch knows bytes alone
         if line.startswith("#SBATCH"):
+            if "hetjob" in line.lower() or "packjob" in line.lower():
+                raise ValueError(f"another job begins: {line}")
             found += arguments(line.removeprefix("#SBATCH"))
         elif line.strip(SPACE) and not line.lstrip(SPACE).startswith("#"):
             break
@@ -21,13 +23,19 @@ def directives(script: str) -> list[str]:
 
 
 def arguments(text: str) -> list[str]:
-    """Words of a line: quotes hold a word together, a backslash takes the next as it is."""
+    """Words of a line: quotes hold a word together; a backslash takes the next as it is, if that
+
+    is no space, inside of quotes as well.
+    """
     words: list[str] = []
     word: str | None = None
     quote: str | None = None
     escaped = False
     for char in text:
-        if escaped:
+        if char in SPACE and quote is None:
+            words += [word] if word is not None else []
+            word, escaped = None, False
+        elif escaped:
             word, escaped = (word or "") + char, False
         elif char == "\\":
             word, escaped = word or "", True
@@ -40,9 +48,6 @@ def arguments(text: str) -> list[str]:
             word, quote = word or "", char
         elif char == "#":
             break
-        elif char in SPACE:
-            words += [word] if word is not None else []
-            word = None
         else:
             word = (word or "") + char
     return [*words, *([word] if word is not None else [])]

@@ -43,6 +43,10 @@ NASTY = [
     "{{ 7 * 7 }}",
     "{% raw %}",
     "<b>&amp;",
+    "it's",
+    "\\'",
+    "hetjob",
+    "my PackJob 'hetjob'",
 ]
 
 # What has no line break, tab or other invisible character; those are refused, see below.
@@ -255,7 +259,7 @@ def test_an_instructors_own_template_comes_first(tmp_path: Path) -> None:
     (tmp_path / "compile.slurm.j2").write_text(
         '{% extends "base.slurm.j2" %}{% block example %}echo {{ greeting }}{% endblock %}'
     )
-    assert "echo hello\\ you" in render(plain(extra={"greeting": "hello you"}), ["true"], tmp_path)
+    assert "echo 'hello you'" in render(plain(extra={"greeting": "hello you"}), ["true"], tmp_path)
     assert names_in(environment(tmp_path), "compile.slurm.j2") > {"greeting", "account"}
 
 

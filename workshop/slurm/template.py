@@ -1,8 +1,9 @@
 """A request, rendered to a script: no value can become a directive or a command.
 
-sbatch and the shell both take a backslash before a character as: this character, and nothing more.
-So every value is written with its unusual characters escaped that way, whatever the template does
-with it, and reads the same to both. What cannot be escaped (a newline) is refused.
+sbatch and the shell read quotes nearly alike. So every value is written in the way that both read
+the same, wherever a template puts it: in single quotes, with a quote or a backslash of its own
+escaped outside of them (sbatch knows escapes inside as well, and none of a space). What cannot be
+written so (a line break) is refused. Source: get_argument in Slurm's src/sbatch/opt.c.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from workshop.stages import UsageError
 
 SUFFIX = ".slurm.j2"
 LONGEST_VALUE = 2000  # characters; sbatch cuts a directive off at some 8000
-_UNUSUAL = re.compile(r"([^\w@%+=:,./\-])", re.ASCII)
+_PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
+_PIECES = re.compile(r"(['\\])")
+# Anywhere in a directive, sbatch takes these words for the start of another job.
+_SEPARATORS = re.compile("(het|pack)(job)", re.IGNORECASE)
 
 
 def quote(value: Any) -> Markup:
@@ -42,9 +46,10 @@ def quote(value: Any) -> Markup:
         )
     if len(text) > LONGEST_VALUE:
         raise UsageError(f"{text[:60]!r}… has {len(text)} characters: a value has {LONGEST_VALUE}")
-    if not text:
-        return Markup("''")
-    return Markup("".join(c if ord(c) > 127 else _UNUSUAL.sub(r"\\\1", c) for c in text))
+    if not _PLAIN.fullmatch(text):
+        pieces = _PIECES.split(text)  # every other one is a quote or a backslash
+        text = "".join(f"\\{one}" if i % 2 else f"'{one}'" for i, one in enumerate(pieces))
+    return Markup(_SEPARATORS.sub(r"\1''\2", text))
 
 
 def environment(own: Path | None = None) -> jinja2.Environment:

@@ -1,0 +1,97 @@
+"""``workshop cluster``: what is described, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import click
+
+from workshop.stages import UsageError
+
+
+@click.group()
+def cluster() -> None:
+    """Describe this cluster once, for every job.
+
+    A description is a TOML file: ./workshop.toml, ~/.config/workshop/cluster.toml or the site's
+    /etc/workshop/cluster.toml, the first that there is; or a name from 'workshop cluster list'.
+    """
+
+
+@cluster.command()
+@click.argument("wanted", metavar="[NAME|FILE]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="As a job gets it, for scripts.")
+def show(wanted: str | None, as_json: bool) -> None:
+    """Which description is used here, and all that it says, defaults included."""
+    from workshop.slurm.expand import expanded
+    from workshop.slurm.find import find_cluster
+    from workshop.slurm.toml import comment, dumps, flat
+
+    found = find_cluster(wanted, Path.cwd(), os.environ)
+    yours = expanded(found, os.environ)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(yours), default=str, indent=2))
+        return
+    for_you = flat(yours)
+    comments = {
+        key: f"for you: {for_you[key]}"
+        for key, value in flat(found).items()
+        if value != for_you[key]
+    }
+    click.echo(comment(f"from {found.source}"))
+    click.echo(dumps(found, comments), nl=False)
+
+
+@cluster.command("list")
+def list_() -> None:
+    """The descriptions that have a name, and the one that is used without a name."""
+    from workshop.slurm.description import load
+    from workshop.slurm.find import available, find_cluster
+
+    for name, file in available(os.environ).items():
+        try:
+            said = load(file).description or ""
+        except UsageError as error:
+            said = f"unusable: {error}"
+        click.echo(f"{name:<12} {said}\n{'':<12} {file}")
+    click.echo(f"\nused here: {find_cluster(None, Path.cwd(), os.environ).source}")
+
+
+@cluster.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write; must not be there yet.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With the origin of each value, for scripts.")
+def detect(output: Path | None, as_json: bool) -> None:
+    """Ask Slurm for what a description holds, on a login node of the cluster.
+
+    Each value has a comment that says where it comes from. What Slurm does not know is left to
+    you: modules, setup, where the checkpoints are.
+    """
+    from workshop.files import write
+    from workshop.slurm import detect as slurm
+    from workshop.slurm.ask import NoAnswerError
+
+    if output and output.exists():
+        raise UsageError(f"{output} is there already: choose another file, or move it away")
+    try:
+        detected = slurm.detect()
+    except NoAnswerError as error:
+        advice = "run this on a login node of the cluster, where 'scontrol ping' answers"
+        raise click.ClickException(f"{error}; {advice}") from None
+    text = slurm.text(detected)
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write(output, text.encode())
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(detected), default=str, indent=2))
+    elif output:
+        click.echo(f"{output}: fill it in, then see 'workshop cluster show {output}'")
+    else:
+        click.echo(text, nl=False)

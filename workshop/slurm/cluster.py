@@ -1,0 +1,104 @@
+"""What there is to know of a cluster before a job can be sent to it: a description, made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+GpuRequest = Literal["gpus", "gpus-per-node", "gres", "none"]
+
+
+@dataclass(frozen=True)
+class Scheduling:
+    """What every job of the class asks Slurm for; None leaves a directive out.
+
+    Attributes:
+        partition: sbatch --partition; so are account, reservation, qos, constraint and exclude.
+        exclusive: ask for whole nodes, so that nobody disturbs a measurement.
+        time: longest run, as Slurm writes it: minutes, MM:SS, HH:MM:SS or D-HH:MM:SS.
+        cpus_per_task: processors of each rank.
+        mem: memory of each node, as 16G.
+        srun: start ranks by srun even where there is but one; several ranks always are.
+    """
+
+    partition: str | None = None
+    account: str | None = None
+    reservation: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    exclusive: bool = False
+    time: str = "00:30:00"
+    cpus_per_task: int | None = None
+    mem: str | None = None
+    srun: bool = True
+
+
+@dataclass(frozen=True)
+class Gpus:
+    """How this cluster wants to be asked for GPUs, and what it has.
+
+    Attributes:
+        request: the option: --gpus (all nodes together), --gpus-per-node, --gres, or none at all.
+        type: the name that Slurm has for the kind, where it must be asked for: --gpus=a100:1.
+        per_node: GPUs of a node.
+        kind: the model, for people: 'NVIDIA A100 40 GB'.
+    """
+
+    request: GpuRequest = "gpus"
+    type: str | None = None
+    per_node: int | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a job needs before Python can start.
+
+    Attributes:
+        modules: loaded in this order.
+        setup: lines of shell, run after the modules; each must succeed.
+        python: the interpreter that has workshop installed; None is the one that submits.
+        variables: exported. In their values and in ``python``, ``$USER``, ``$HOME`` and a leading
+            ``~`` are those of who submits.
+    """
+
+    modules: tuple[str, ...] = ()
+    setup: tuple[str, ...] = ()
+    python: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things are; ``$USER``, ``$HOME`` and a leading ``~`` are those of who submits.
+
+    Attributes:
+        checkpoints: directory whose subdirectories ``--model`` can name, shared by the class.
+        cache: of compiled graphs (TORCHINDUCTOR_CACHE_DIR), per user, on a disk of the node.
+        runs: where runs are kept; must be seen by login and compute nodes.
+        templates: an instructor's own templates, which come before those that are shipped.
+    """
+
+    checkpoints: str | None = None
+    cache: str | None = None
+    runs: str | None = None
+    templates: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster's description, as its TOML file has it.
+
+    Attributes:
+        source: the file that it was read from.
+    """
+
+    name: str = "generic"
+    description: str | None = None
+    slurm: Scheduling = Scheduling()
+    gpus: Gpus = Gpus()
+    environment: Environment = Environment()
+    paths: Paths = Paths()
+    source: Path | None = None

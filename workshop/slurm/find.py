@@ -1,0 +1,74 @@
+"""Which description is meant: a file, a name, or the nearest that there is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workshop.slurm.cluster import Cluster
+from workshop.slurm.description import close, load
+from workshop.slurm.expand import user_home
+from workshop.stages import UsageError
+
+VARIABLE = "WORKSHOP_CLUSTER"
+HERE = "workshop.toml"
+DEFAULT = "cluster.toml"
+SHIPPED = Path(__file__).parent / "clusters"
+
+# An installation's own, before the machine's.
+SITE = (Path(sys.prefix) / "etc" / "workshop", Path("/etc/workshop"))
+
+
+def find_cluster(
+    wanted: str | None,
+    cwd: Path,
+    environ: Mapping[str, str],
+    site: Sequence[Path] = SITE,
+) -> Cluster:
+    """The cluster that is wanted, by file or by name; not yet expanded for a user.
+
+    Nothing wanted, the variable WORKSHOP_CLUSTER says what is; not set either, it is the first of
+    ./workshop.toml, the user's cluster.toml and the site's, or else the generic one.
+
+    Raises:
+        UsageError: there is none of that name, or its file is not as it must be.
+    """
+    wanted = wanted if wanted is not None else environ.get(VARIABLE) or None
+    if wanted is None:
+        return load(nearest(cwd, environ, site))
+    file = Path(user_home(environ) + wanted[1:] if wanted.startswith("~/") else wanted)
+    if "/" in wanted or wanted.endswith(".toml") or os.path.isfile(cwd / file):
+        return load(cwd / file)
+    names = available(environ, site)
+    if wanted not in names:
+        there_are = f"those there are: {', '.join(names)}"
+        raise UsageError(f"there is no cluster {wanted!r}{close(wanted, names)}; {there_are}")
+    return load(names[wanted])
+
+
+def nearest(cwd: Path, environ: Mapping[str, str], site: Sequence[Path] = SITE) -> Path:
+    """The description of a command that names none."""
+    places = [cwd / HERE, *(folder / DEFAULT for folder in (users_own(environ), *site))]
+    return next(
+        (place for place in places if os.path.isfile(place)),
+        SHIPPED / "generic.toml",
+    )
+
+
+def available(environ: Mapping[str, str], site: Sequence[Path] = SITE) -> dict[str, Path]:
+    """Every name there is, and its file: the user's own hides the site's, that hides ours."""
+    found: dict[str, Path] = {}
+    for folder in (users_own(environ), *site, SHIPPED):
+        for file in sorted(folder.glob("*.toml")):
+            found.setdefault(file.stem, file)
+    return dict(sorted(found.items()))
+
+
+def users_own(environ: Mapping[str, str]) -> Path:
+    """Where a user keeps descriptions."""
+    config = environ.get("XDG_CONFIG_HOME", "")
+    if os.path.isabs(config):  # a relative one is to be ignored, says the XDG specification
+        return Path(config) / "workshop"
+    return Path(user_home(environ)) / ".config" / "workshop"
