@@ -21,6 +21,15 @@ COMMANDS = {
     "plot": ("show", "Draw memory, bandwidth and tokens/s of each stage."),
     "quantize": ("model", "Write an int8 checkpoint."),
     "model": ("model", "Train the embedded model anew."),
+    "submit": ("submit", "Submit a stage to Slurm, or the whole progression."),
+    "render": ("submit", "Write a stage's script, ready for sbatch."),
+    "status": ("follow", "How your jobs stand, and how fast they were."),
+    "logs": ("follow", "Print a job's log, or follow it."),
+    "wait": ("follow", "Wait until jobs have ended."),
+    "cancel": ("follow", "Cancel jobs."),
+    "doctor": ("doctor", "Know what is wrong before you submit."),
+    "cluster": ("cluster", "Describe this cluster once, for every job."),
+    "sandbox": ("sandbox", "A private Slurm to rehearse on, on this machine."),
 }
 
 

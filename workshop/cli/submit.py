@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.cli.follow import the_cluster, wait_for
+from workshop.cli.follow import asked, the_cluster, wait_for
 from workshop.cli.options import (
     CLUSTER_OPTION,
     RUN_OPTIONS,
@@ -119,6 +119,7 @@ def submit(
         here(stages, executor, dry_run, options)
         return
     cluster = the_cluster(options.pop("cluster"))
+    after = options["after"]
     wishes = wishes_of(options)
     if drop:
         wishes = without_expired(cluster, wishes)
@@ -128,6 +129,8 @@ def submit(
             click.echo(dry_script(job, cluster), nl=False)
         return
     doubts = look_before(jobs[0].request, cluster)
+    if after is not None:
+        check_can_wait_for(after)
     submitted = submit_all(jobs, cluster, wishes, doubts)
     tell(submitted, as_json)
     if waits:
@@ -280,6 +283,21 @@ def look_before(request: Request, cluster: Cluster) -> list[Finding]:
         if finding.level == "problem":
             raise click.ClickException(finding.sentence)
     return [finding for finding in findings if finding.level == "doubt"]
+
+
+def check_can_wait_for(job: str) -> None:
+    """A job that is gone or has failed will never end well; Slurm would take the new one still."""
+    from workshop.slurm import queue
+
+    state = asked(lambda: queue.states([job]))[job]
+    if state.state == "GONE":
+        raise click.ClickException(
+            f"--after {job}: Slurm knows no such job: 'workshop status' lists yours"
+        )
+    if state.ended and not state.succeeded:
+        raise click.ClickException(
+            f"--after {job}: that job has not ended well ({state.state}): see 'workshop logs {job}'"
+        )
 
 
 def tell(submitted: Sequence[Run], as_json: bool) -> None:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from workshop import results
+from workshop.readers.last_words import Listener
+from workshop.readers.text import QUOTED, SKIPPED, one_line
 from workshop.results import RecordError, Result, Sample
 from workshop.stages import STAGES, Settings
 
 LONGEST_LINE = 16_000_000  # characters; a record with thousands of tokens has some ten thousand
-SKIPPED = "\N{REPLACEMENT CHARACTER}"
 _CHUNK = 1 << 16  # bytes
-_QUOTED = 160  # characters of a log's last line that are worth repeating
 
 _STAGE_LINE = re.compile(r"Stage: (\S+)\s*")
 # What a terminal acts on and a person does not see: colours, cursor movements, titles.
@@ -57,7 +57,7 @@ def bounded_lines(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[str]:
         *ended, rest = decoder.decode(chunk, final=not chunk).split("\n")
         for piece in ended:
             length += len(piece)
-            yield _visible("".join((*parts, piece))) if length <= longest else SKIPPED
+            yield visible("".join((*parts, piece))) if length <= longest else SKIPPED
             parts, length = [], 0
         length += len(rest)
         parts = [*parts, rest] if length <= longest else []
@@ -65,21 +65,14 @@ def bounded_lines(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[str]:
             break
         chunk = file.read(_CHUNK)
     if length:
-        yield _visible("".join(parts)) if length <= longest else SKIPPED
+        yield visible("".join(parts)) if length <= longest else SKIPPED
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
     """The line without terminal escapes, and without the zeros of a hole in a file."""
     if "\x1b" in line:
         line = _ESCAPES.sub("", line)
     return line.replace("\0", "")
-
-
-def one_line(text: str, longest: int = _QUOTED) -> str:
-    """Text of unknown origin, safe to print in a sentence: one line, no control characters."""
-    text = " ".join(text[: 4 * longest].split())
-    text = "".join(char if char.isprintable() else SKIPPED for char in text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 @dataclass
@@ -92,6 +85,7 @@ class _Run:
     record: Result | None = None
     record_problem: str | None = None  # why the log's last line is not the record it should be
     last_line: str | None = None
+    listener: Listener = field(default_factory=Listener)
 
 
 def results_in(lines: Iterable[str], file_name: str) -> list[Result]:
@@ -176,7 +170,8 @@ def _possible(sample: Sample) -> bool:
 
 def _add_words(run: _Run, line: str) -> None:
     """Take from a line for people what a log without a record is described with."""
-    start = line[: 4 * _QUOTED].strip()
+    run.listener.hear(line)
+    start = line[: 4 * QUOTED].strip()
     if not any(char.isalnum() for char in start) or SKIPPED in start:
         return
     if start.startswith("|"):  # the model's
@@ -191,10 +186,12 @@ def _add_words(run: _Run, line: str) -> None:
 def _without_record(run: _Run, file_name: str, empty: bool) -> Result:
     """The result of a run that left no record: its finished samples, and why there are no more."""
     stage = run.settings.stage if run.settings else run.stage or _stage_of_file(file_name)
+    words = None if run.record_problem else run.listener.words
     result = Result(
         stage=stage,
         status="incomplete" if run.samples else "failed",
         reason=_reason(run, empty),
+        advice=one_line(words.advice, 2 * QUOTED) if words and words.advice else None,
         against=STAGES[stage].against if stage else None,
         settings=run.settings,
     )
@@ -205,12 +202,14 @@ def _reason(run: _Run, empty: bool) -> str:
     if empty:
         return "the log is empty: the run has not started, or its output went elsewhere"
     if run.record_problem:
-        return one_line(f"the result line cannot be read: {run.record_problem}", 2 * _QUOTED)
+        return one_line(f"the result line cannot be read: {run.record_problem}", 2 * QUOTED)
     done = f"after {len(run.samples)} of {run.settings.samples} samples" if run.settings else ""
-    sentence = f"the run did not finish {done}".strip() + ": there is no result line"
+    sentence = f"the run did not finish {done}".strip()
+    if (words := run.listener.words) is not None:
+        return f"{sentence}: {one_line(words.reason)} ('{one_line(words.line)}')"
     if run.last_line is None:
-        return sentence
-    return f"{sentence}, and the last line is '{one_line(run.last_line)}'"
+        return f"{sentence}: there is no result line"
+    return f"{sentence}: there is no result line, and the last line is '{one_line(run.last_line)}'"
 
 
 def _stage_of_file(file_name: str) -> str | None:

@@ -1,0 +1,148 @@
+"""``workshop sandbox``: a private Slurm to rehearse on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from workshop.slurm.sandbox import Sandbox
+
+DIRECTORY = click.option(
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where all of it is; by default a directory of yours in $TMPDIR or /tmp.",
+)
+SHAPE = [
+    click.option("--nodes", type=click.IntRange(1, 99), default=5, show_default=True),
+    click.option("--gpus", type=click.IntRange(0, 16), default=4, show_default=True),
+    click.option("--accounting", is_flag=True, help="With slurmdbd: sacct works. Slower to start."),
+    click.option("--enforce-memory", is_flag=True, help="End jobs that exceed --mem. For root."),
+]
+
+
+def with_shape(command: Callable) -> Callable:
+    for option in reversed([DIRECTORY, *SHAPE]):
+        command = option(command)
+    return command
+
+
+@click.group()
+def sandbox() -> None:
+    """A private Slurm to rehearse on, on this machine.
+
+    Real daemons, simulated nodes and GPUs; everything in one directory, which goes with it.
+    """
+
+
+@sandbox.command()
+@with_shape
+@click.option("--json", "as_json", is_flag=True, help="Print directory and environment alone.")
+def up(directory: Path | None, as_json: bool, **shape: Any) -> None:
+    """Start one, and say how to use it."""
+    with one_sentence():
+        started = start(directory, None, **shape)
+    environment = started.environment()
+    if as_json:
+        click.echo(json.dumps({"directory": str(started.directory), "environment": environment}))
+        return
+    from workshop.slurm.sandbox import place
+
+    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    click.echo(
+        f"A Slurm of {shape['nodes']} nodes is up in {started.directory}. Use it in a shell of "
+        f"its own:\n\n    {place.command('shell', started.directory)}\n\n"
+        f"or in this one:\n\n    export {exports}\n\n"
+        "and then, for example:\n\n"
+        "    sinfo\n    workshop submit compile --reservation edu20\n\n"
+        f"Take it down with:\n\n    {place.command('down', started.directory)}"
+    )
+
+
+@sandbox.command()
+@DIRECTORY
+def down(directory: Path | None) -> None:
+    """End it with all its jobs, and remove its directory."""
+    from workshop.slurm import sandbox as slurm
+
+    directory = directory or slurm.default_directory()
+    with one_sentence():
+        if not directory.exists() and not slurm.is_up(directory):
+            click.echo(f"No sandbox is up in {directory}.")
+            return
+        slurm.down(directory)
+    click.echo(f"The sandbox in {directory} is down, and the directory is removed.")
+
+
+@sandbox.command()
+@with_shape
+def shell(directory: Path | None, **shape: Any) -> None:
+    """Run $SHELL in one; started for it and taken down after it, unless one is up there."""
+    from workshop.slurm import sandbox as slurm
+
+    directory = directory or slurm.default_directory()
+    with one_sentence():
+        if slurm.is_up(directory):
+            sys.exit(run_shell(slurm.Sandbox(directory.resolve())))
+        started = start(directory, os.getpid(), **shape)
+        try:
+            code = run_shell(started)
+        finally:
+            slurm.down(started.directory)
+    sys.exit(code)
+
+
+def start(
+    directory: Path | None,
+    guard: int | None,
+    nodes: int,
+    gpus: int,
+    accounting: bool,
+    enforce_memory: bool,
+) -> Sandbox:
+    from workshop.slurm import sandbox as slurm
+
+    shape = slurm.Shape(
+        nodes=nodes, gpus_per_node=gpus, accounting=accounting, enforce_memory=enforce_memory
+    )
+    return slurm.up(directory or slurm.default_directory(), shape, guard)
+
+
+def run_shell(sandbox: Sandbox) -> int:
+    """Run the user's shell in the sandbox; gives its exit code as a shell would."""
+    from workshop.slurm.sandbox import processes
+
+    environment = processes.without_slurm(os.environ) | sandbox.environment()
+    # Ctrl-C is meant for what runs in the shell.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with subprocess.Popen([os.environ.get("SHELL") or "/bin/sh"], env=environment) as process:
+            try:
+                code = process.wait()
+            except BaseException:
+                process.send_signal(signal.SIGHUP)  # as if its terminal were closed
+                raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def one_sentence() -> Iterator[None]:
+    """What goes wrong with a sandbox is one sentence, with exit code 1."""
+    from workshop.slurm.sandbox import SandboxError
+
+    try:
+        yield
+    except SandboxError as error:
+        raise click.ClickException(str(error)) from None
