@@ -465,7 +465,7 @@ def test_show_for_scripts_is_what_a_job_gets(tmp_path: Path) -> None:
     done = workshop(tmp_path, "show", "cyclone", "--json")
     shown = json.loads(done.stdout)
     assert shown["slurm"]["account"] == "edu20"
-    assert shown["paths"]["cache"] == "/tmp/alice/workshop"
+    assert shown["paths"]["cache"] == "/tmp/workshop-alice"
     assert shown["source"] == str(SHIPPED / "cyclone.toml")
 
 

@@ -178,7 +178,7 @@ def test_a_usual_cluster(tmp_path: Path) -> None:
         cpus_per_task=16,
     )
     assert cluster.gpus == Gpus("gpus", None, 4)
-    assert cluster.paths == Paths(cache="/tmp/$USER/workshop")
+    assert cluster.paths == Paths(cache="/tmp/workshop-$USER")
     assert found.origins["slurm.partition"] == "the one with most GPUs that alice may use"
     assert found.origins["slurm.account"] == "sacctmgr: the default of alice"
     assert found.origins["slurm.time"] == "for a lesson; the partition allows 2-00:00:00"

@@ -158,7 +158,7 @@ def kept_by(cluster: Cluster) -> list[Job]:
     from workshop import runs
     from workshop.slurm.follow import jobs_of
 
-    return jobs_of(runs.every(runs.root(cluster.paths.runs)))
+    return jobs_of(runs.every(runs.root(cluster.paths.kept)))
 
 
 def jobs_named(names: Sequence[str], cluster: str | None) -> list[Job]:

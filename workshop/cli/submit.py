@@ -221,7 +221,7 @@ def dry_script(job: Job, cluster: Cluster) -> str:
     from workshop import runs
     from workshop.slurm.submit import submitted_script
 
-    return submitted_script(job.request, cluster, runs.root(cluster.paths.runs))
+    return submitted_script(job.request, cluster, runs.root(cluster.paths.kept))
 
 
 def submit_all(
@@ -243,7 +243,7 @@ def submit_all(
                     job.settings,
                     job.request,
                     cluster,
-                    runs.root(cluster.paths.runs),
+                    runs.root(cluster.paths.kept),
                     wishes.repeat,
                     before,
                 )

@@ -77,14 +77,23 @@ class Paths:
     Attributes:
         checkpoints: directory whose subdirectories ``--model`` can name, shared by the class.
         cache: of compiled graphs (TORCHINDUCTOR_CACHE_DIR), per user, on a disk of the node.
-        runs: where runs are kept; must be seen by login and compute nodes.
+        scratch: per user, large, seen by login and compute nodes; runs are kept there.
+        runs: where runs are kept, if not in scratch or at home; must be seen by both as well.
         templates: an instructor's own templates, which come before those that are shipped.
     """
 
     checkpoints: str | None = None
     cache: str | None = None
+    scratch: str | None = None
     runs: str | None = None
     templates: str | None = None
+
+    @property
+    def kept(self) -> str | None:
+        """Where this cluster's runs are kept; None is at home."""
+        if self.runs or not self.scratch:
+            return self.runs
+        return f"{self.scratch}/workshop/runs"
 
 
 @dataclass(frozen=True)

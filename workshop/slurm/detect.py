@@ -13,7 +13,7 @@ from workshop.slurm.inventory import Nodes, Partition, Reservation
 from workshop.slurm.toml import comment, dumps, flat
 
 CLASS_SECONDS = 3600
-CACHE = "/tmp/$USER/workshop"
+CACHE = "/tmp/workshop-$USER"
 PART_OF_GPU = re.compile(r"\d+g\.\d+gb")  # MIG: 1g.5gb is a seventh of an A100
 
 

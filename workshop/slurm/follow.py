@@ -20,6 +20,7 @@ Ask = Callable[[Collection[str]], dict[str, JobState]]
 NO_SLURM_YET = "SUBMITTING"  # between sbatch and its answer
 FIRST_LOOK = 1.0  # seconds
 LONGEST_PAUSE = 15.0
+PATIENCE = 5  # questions without an answer: a controller is restarted within a minute
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def spoken(
     if result and result.status == "ok" and (state.succeeded or state.state == "GONE"):
         return "done", None, True
     sentence, advice = queue.outcome(state)
-    told_more = state.state in ("FAILED", "GONE", "COMPLETED", "OUT_OF_MEMORY")
+    told_more = state.state in ("FAILED", "GONE", "COMPLETED")
     if result and result.reason and told_more:
         return result.reason, result.advice or advice, False
     if result is None and state.succeeded:
@@ -180,12 +181,20 @@ def wait(
     Looks often at first, then ever more rarely: Slurm serves a whole class.
 
     Raises:
-        queue.QueueError: Slurm does not answer.
+        queue.QueueError: Slurm does not answer, and did not for a while.
     """
     before: dict[str, str] = {}
-    seconds = FIRST_LOOK
+    seconds, unanswered = FIRST_LOOK, 0
     while True:
-        views = look(jobs, ask)
+        try:
+            views = look(jobs, ask)
+        except queue.QueueError:
+            unanswered += 1
+            if unanswered == PATIENCE:
+                raise
+            pause(LONGEST_PAUSE)
+            continue
+        unanswered = 0
         for one in views:
             if before.get(one.job_id) != (now := f"{one.state} {one.words}"):
                 before[one.job_id] = now

@@ -24,6 +24,7 @@ class Partition:
         refused: accounts that may not, though all others may.
         groups: of users that may use it; None is all of them.
         memory: what a job gets that does not ask, as Slurm puts it: DefMemPerCPU=100.
+        qos: the partition's own QOS, which may lift its limits.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Partition:
     refused: tuple[str, ...]
     groups: tuple[str, ...] | None
     memory: str | None
+    qos: str | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Reservation:
     Attributes:
         partition: None where it has no partition of its own.
         users, accounts, groups: for whom; a name with a - in front is kept out.
+        count: how many nodes.
+        flexible: its jobs may use nodes outside of it.
     """
 
     name: str
@@ -70,6 +74,8 @@ class Reservation:
     accounts: tuple[str, ...]
     groups: tuple[str, ...]
     maintenance: bool
+    count: int = 0
+    flexible: bool = False
 
 
 def settings(text: str) -> dict[str, str]:
@@ -90,6 +96,7 @@ def partitions(text: str) -> list[Partition]:
             refused=_names(one.get("DenyAccounts", "")),
             groups=_all_or(one.get("AllowGroups", "ALL")),
             memory=_memory(one),
+            qos=None if one.get("QoS", "") in NOTHING else one["QoS"],
         )
         for one in records(text)
         if "PartitionName" in one and one.get("RootOnly") != "YES"
@@ -132,6 +139,8 @@ def reservations(text: str) -> list[Reservation]:
             accounts=_names(one.get("Accounts", "")),
             groups=_names(one.get("Groups", "")),
             maintenance="MAINT" in one.get("Flags", "").split(","),
+            count=int(one["NodeCnt"]) if one.get("NodeCnt", "").isdecimal() else 0,
+            flexible="FLEX" in one.get("Flags", "").split(","),
         )
         for one in records(text)
         if "ReservationName" in one

@@ -6,7 +6,8 @@ is a doubt: Slurm decides, and if it refuses, the doubt tells why.
 
 from __future__ import annotations
 
-from workshop.slurm.ask import NoAnswerError, ask, records
+from workshop.slurm import inventory
+from workshop.slurm.ask import NoAnswerError, ask
 from workshop.slurm.cluster import Cluster
 from workshop.slurm.doctor.account import about_account
 from workshop.slurm.doctor.directories import about_directories
@@ -15,11 +16,13 @@ from workshop.slurm.doctor.partition import about_gpus, about_partition
 from workshop.slurm.doctor.reservation import about_reservation, reservations
 from workshop.slurm.request import Request
 
+PARTITIONS = ["scontrol", "--oneliner", "show", "partition"]
+
 
 def quick_look(request: Request, cluster: Cluster) -> list[Finding]:
     """The cheap part, before every submission: two or three questions to Slurm."""
     try:
-        partitions = records(ask(["scontrol", "--oneliner", "show", "partition"]))
+        partitions = inventory.partitions(ask(PARTITIONS))
     except NoAnswerError as error:
         return [no_slurm(error)]
     findings = about_partition(request, partitions)
@@ -32,7 +35,7 @@ def full_look(request: Request, cluster: Cluster) -> list[Finding]:
     """Everything that can be looked at from the login node."""
     try:
         version = ask(["sbatch", "--version"]).strip()
-        partitions = records(ask(["scontrol", "--oneliner", "show", "partition"]))
+        partitions = inventory.partitions(ask(PARTITIONS))
     except NoAnswerError as error:
         return [no_slurm(error)]
     why = "everything else is asked of it"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-
+from workshop.provenance import user
 from workshop.slurm.ask import NoAnswerError, ask
 from workshop.slurm.description import close
 from workshop.slurm.doctor.finding import Finding, one_of
@@ -13,7 +12,7 @@ from workshop.slurm.request import Request
 def about_account(request: Request) -> list[Finding]:
     """Whether account and QOS are mine; where there is no accounting, any is taken."""
     why = "hours are charged to it"
-    fields = ["format=account,qos,defaultaccount", f"user={getpass.getuser()}", "withassoc"]
+    fields = ["format=account,qos,defaultaccount", f"user={user()}", "withassoc"]
     try:
         text = ask(["sacctmgr", "--noheader", "--parsable2", "show", "user", *fields])
     except NoAnswerError:

@@ -21,7 +21,7 @@ def about_directories(request: Request, cluster: Cluster) -> list[Finding]:
     home_cache = compile_cache.usual_place()
     findings = [
         *writable(logs, "the log goes there"),
-        *writable(runs.root(cluster.paths.runs), "runs are kept there"),
+        *writable(runs.root(cluster.paths.kept), "runs are kept there"),
     ]
     if request.cache is None:
         kind = file_system(home_cache)
@@ -32,7 +32,7 @@ def about_directories(request: Request, cluster: Cluster) -> list[Finding]:
                     f"compiled graphs are kept in {home_cache}, on {kind}",
                     "hundreds of small files on a shared disk make compiling slow for everybody",
                     "set paths.cache in the cluster's description to a disk of the node, as "
-                    "/tmp/$USER/workshop",
+                    "/tmp/workshop-$USER",
                 )
             )
     if cluster.paths.checkpoints:

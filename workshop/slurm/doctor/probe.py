@@ -116,7 +116,7 @@ def about_node(facts: Facts, gpus_wanted: int) -> list[Finding]:
                 f"{facts.cache} cannot be written on {facts.host}",
                 "compiled graphs are kept there for the next job",
                 "set paths.cache in the cluster's description to a disk of the node, as "
-                "/tmp/$USER/workshop",
+                "/tmp/workshop-$USER",
             )
         )
     return findings

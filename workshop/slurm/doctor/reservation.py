@@ -3,68 +3,90 @@
 from __future__ import annotations
 
 import datetime
-import getpass
 from collections.abc import Sequence
 
-from workshop.slurm.ask import NoAnswerError, ask, records
+from workshop.provenance import user
+from workshop.slurm import inventory
+from workshop.slurm.access import permits
+from workshop.slurm.ask import NoAnswerError, ask
 from workshop.slurm.description import close
 from workshop.slurm.doctor.finding import Finding
+from workshop.slurm.inventory import Reservation
 from workshop.slurm.request import Request
 
+WHY = "without it, the job waits in the queue with everybody's"
 
-def reservations() -> list[dict[str, str]]:
+
+def reservations() -> list[Reservation]:
+    """All that we may see; none where Slurm does not answer."""
     try:
-        return records(ask(["scontrol", "--oneliner", "show", "reservation"]))
+        return inventory.reservations(ask(["scontrol", "--oneliner", "show", "reservation"]))
     except NoAnswerError:
         return []
 
 
-def about_reservation(request: Request, there: Sequence[dict[str, str]]) -> list[Finding]:
-    why = "without it, the job waits in the queue with everybody's"
+def about_reservation(request: Request, there: Sequence[Reservation]) -> list[Finding]:
+    """Whether the job will ever start in its reservation."""
     wanted = request.reservation or ""
-    names = [one["ReservationName"] for one in there if "ReservationName" in one]
-    found = [one for one in there if one.get("ReservationName") == wanted]
+    names = [one.name for one in there]
+    found = [one for one in there if one.name == wanted]
     if not found:
-        rest = f"those that you can see are {', '.join(names)}" if names else "you can see none"
+        seen = f"you can see {', '.join(names)}" if names else "you can see none"
         return [
             Finding(
                 "doubt",
                 f"there is no reservation {wanted!r}, or it is over{close(wanted, names)}",
-                why,
-                f"{rest}; leave it out to wait in the ordinary queue (--reservation '')",
+                WHY,
+                f"{seen}; to wait in the ordinary queue, leave it out (--reservation '')",
             )
         ]
-    reservation = found[0]
-    findings: list[Finding] = []
-    if not is_mine(reservation, request):
-        findings.append(
-            Finding(
-                "doubt",
-                f"the reservation {wanted} does not name you (it is for {whose(reservation)})",
-                why,
-                "ask your instructor to add you, or use the --account that it names",
-            )
-        )
-    nodes = int(reservation.get("NodeCnt", "0") or 0)
-    if nodes and request.nodes > nodes and "FLEX" not in reservation.get("Flags", ""):
-        findings.append(
-            Finding(
-                "problem",
-                f"the reservation {wanted} has {nodes} nodes, and {request.nodes} were asked for",
-                "the job would wait for ever",
-                f"use --nodes {nodes} or fewer",
-            )
-        )
-    findings += about_hours(request, reservation)
-    if not findings:
-        findings.append(Finding("ok", f"the reservation {wanted} is active, and yours", why))
-    return findings
+    (reservation,) = found
+    findings = [
+        *about_owner(request, reservation),
+        *about_size(request, reservation),
+        *about_hours(request, reservation),
+    ]
+    fine = Finding("ok", f"the reservation {wanted} is active, and yours", WHY)
+    return findings or [fine]
 
 
-def about_hours(request: Request, reservation: dict[str, str]) -> list[Finding]:
-    """Whether a reservation is running, and long enough for the job."""
-    name, now = reservation["ReservationName"], datetime.datetime.now()
-    start, end = moment(reservation.get("StartTime")), moment(reservation.get("EndTime"))
+def about_owner(request: Request, reservation: Reservation) -> list[Finding]:
+    """Whether it names me, my account or a group of mine; one that names nobody is for all."""
+    # The account of a job that names none, and one's groups, are for Slurm to work out.
+    by_account = request.account is None or permits(reservation.accounts, [request.account])
+    if reservation.groups or (permits(reservation.users, [user()]) and by_account):
+        return []
+    parts = [f"the users {', '.join(reservation.users)}"] if reservation.users else []
+    parts += [f"the accounts {', '.join(reservation.accounts)}"] if reservation.accounts else []
+    return [
+        Finding(
+            "doubt",
+            f"the reservation {reservation.name} does not name you (it is for "
+            f"{' and '.join(parts)})",
+            WHY,
+            "ask your instructor to add you, or use the --account that it names",
+        )
+    ]
+
+
+def about_size(request: Request, reservation: Reservation) -> list[Finding]:
+    if not reservation.count or request.nodes <= reservation.count or reservation.flexible:
+        return []
+    return [
+        Finding(
+            "problem",
+            f"the reservation {reservation.name} has {reservation.count} nodes, and "
+            f"{request.nodes} were asked for",
+            "the job would wait for ever",
+            f"use --nodes {reservation.count} or fewer",
+        )
+    ]
+
+
+def about_hours(request: Request, reservation: Reservation) -> list[Finding]:
+    """Whether it is running, and long enough for the job."""
+    name, now = reservation.name, datetime.datetime.now()
+    start, end = moment(reservation.start), moment(reservation.end)
     if start and start > now:
         return [
             Finding(
@@ -88,44 +110,19 @@ def about_hours(request: Request, reservation: dict[str, str]) -> list[Finding]:
     return []
 
 
-def is_mine(reservation: dict[str, str], request: Request) -> bool:
-    """Whether a reservation names this user or the account; one that names nobody is for all."""
-    users, accounts = listed(reservation.get("Users")), listed(reservation.get("Accounts"))
-    groups = listed(reservation.get("Groups"))
-    if groups or any(name.startswith("-") for name in [*users, *accounts]):
-        return True  # not ours to work out
-    if not users and not accounts:
-        return True
-    return (
-        getpass.getuser() in users
-        or (request.account or "") in accounts
-        or (request.account is None and bool(accounts))
-    )
-
-
-def whose(reservation: dict[str, str]) -> str:
-    users, accounts = listed(reservation.get("Users")), listed(reservation.get("Accounts"))
-    parts = [f"the users {', '.join(users)}"] if users else []
-    return " and ".join([*parts, *([f"the accounts {', '.join(accounts)}"] if accounts else [])])
-
-
 def reservation_is_over(name: str) -> bool:
     """Whether a reservation is gone; not if one of nearly that name is there: that is a slip."""
     there = reservations()
     for one in there:
-        if one.get("ReservationName") == name:
-            end = moment(one.get("EndTime"))
+        if one.name == name:
+            end = moment(one.end)
             return end is not None and end < datetime.datetime.now()
-    return not close(name, [one.get("ReservationName", "") for one in there])
+    return not close(name, [one.name for one in there])
 
 
-def moment(text: str | None) -> datetime.datetime | None:
+def moment(text: str) -> datetime.datetime | None:
     """A time as Slurm prints it; None for Unknown and the like."""
     try:
-        return datetime.datetime.fromisoformat(text or "")
+        return datetime.datetime.fromisoformat(text)
     except ValueError:
         return None
-
-
-def listed(text: str | None) -> list[str]:
-    return [] if text in (None, "", "(null)") else (text or "").split(",")

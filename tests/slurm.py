@@ -1,0 +1,93 @@
+"""A real Slurm for tests: fixtures that share one, and what to ask it.
+
+Tests that change the cluster itself (kill a daemon, drain a node) bring up one of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workshop.slurm.sandbox import Sandbox, SandboxError, Shape, down, up
+from workshop.slurm.sandbox.config import USUAL
+from workshop.slurm.sandbox.programs import find, search_path
+
+REQUIRED = "WORKSHOP_REQUIRE_SLURM"  # set where Slurm has to be there: in CI
+POLL_SECONDS = 0.05
+
+
+def require_slurm(shape: Shape = USUAL) -> None:
+    """Skip the test where Slurm is not installed; fail it where it has to be."""
+    try:
+        find(shape, search_path())
+    except SandboxError as error:
+        if os.environ.get(REQUIRED):
+            pytest.fail(f"{REQUIRED} is set, but {error}")
+        pytest.skip(str(error).splitlines()[0])
+
+
+def short_directory() -> Path:
+    """A directory that is there: pytest's own are too long for a socket's path."""
+    return Path(tempfile.mkdtemp(prefix="ws", dir="/tmp"))
+
+
+def shared(shape: Shape) -> Iterator[Sandbox]:
+    require_slurm(shape)
+    directory = short_directory()
+    try:
+        yield up(directory, shape, guard=os.getpid())
+    finally:
+        down(directory)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A Slurm of five nodes with four GPUs each; three nodes are reserved as edu20."""
+    yield from shared(Shape())
+
+
+@pytest.fixture(scope="session")
+def accounting_sandbox() -> Iterator[Sandbox]:
+    """The same with slurmdbd: sacct works, and only the account edu20 is accepted."""
+    yield from shared(Shape(accounting=True))
+
+
+def slurm(
+    sandbox: Sandbox, *command: str | Path, check: bool = True, **kw: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the environment of the sandbox; its output is text."""
+    environment = {**os.environ, **sandbox.environment(), **kw.pop("env", {})}
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=kw.pop("timeout", 60),
+        **kw,
+    )
+    if check:
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done
+
+
+def wait_for(predicate: Callable[[], Any], seconds: float = 20) -> Any:
+    """The first true value of ``predicate``; fails the test if none comes in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := predicate()):
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+        time.sleep(POLL_SECONDS)
+    return value
+
+
+def state(sandbox: Sandbox, job_id: int | str) -> str:
+    """The state of a job as squeue has it, for five minutes after its end; else ``UNKNOWN``."""
+    command = ("squeue", "--states=all", "--noheader", "--format=%T", f"--jobs={job_id}")
+    done = slurm(sandbox, *command, check=False)
+    return done.stdout.split()[0] if done.stdout.strip() else "UNKNOWN"
