@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from workshop.cli import COMMANDS
 from workshop.results import from_json
 from workshop.stages import STAGES
 
@@ -35,7 +36,18 @@ def is_one_sentence(stderr: str) -> bool:
     return len(lines) == 1 and "Traceback" not in stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["stages"], ["nonsense"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["stages"],
+        ["nonsense"],
+        ["submit", "--help"],
+        ["status", "--help"],
+        ["sandbox", "--help"],
+    ],
+)
 def test_the_prompt_waits_for_no_heavy_import(arguments: list[str]) -> None:
     code = (
         "import sys\n"
@@ -61,12 +73,12 @@ def test_completion_waits_for_no_heavy_import() -> None:
 
 def test_help_names_every_command_with_a_line() -> None:
     told = workshop("--help").stdout
-    for command in ("demo", "run", "stages", "plot", "quantize", "model"):
+    for command in COMMANDS:
         line = next(x for x in told.splitlines() if x.split()[:1] == [command])
         assert len(line.split()) > 3
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "stages", "plot", "quantize", "model"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     done = workshop(command, "--help")
     assert done.returncode == 0

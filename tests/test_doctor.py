@@ -204,7 +204,10 @@ def test_the_doctor_knows_which_accounts_are_mine(
     workshop = command_in(accounting_sandbox, tmp_path)
     assert "the account edu20 is yours: None" in doctor(workshop)["ok"]
     wrong = doctor(workshop, "--account", "edu2")["doubt"]
-    assert "the account edu2 is not yours (did you mean edu20?): use --account with edu20" in wrong
+    assert (
+        "the account edu2 is not yours (did you mean edu20?): use --account with one of edu20, root"
+        in wrong
+    )
     assert "use --qos with normal" in doctor(workshop, "--qos", "nrmal")["doubt"][0]
 
 

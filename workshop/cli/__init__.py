@@ -26,7 +26,7 @@ COMMANDS = {
     "status": ("follow", "How your jobs stand, and how fast they were."),
     "logs": ("follow", "Print a job's log, or follow it."),
     "wait": ("follow", "Wait until jobs have ended."),
-    "cancel": ("follow", "Cancel jobs."),
+    "cancel": ("follow", "Cancel jobs of yours that workshop submitted."),
     "doctor": ("doctor", "Know what is wrong before you submit."),
     "cluster": ("cluster", "Describe this cluster once, for every job."),
     "sandbox": ("sandbox", "A private Slurm to rehearse on, on this machine."),
