@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop.slurm import times
-from workshop.slurm.cluster import Cluster, Environment, Gpus, Paths, Scheduling
-from workshop.slurm.description import all_keys, load
-from workshop.slurm.expand import expand, expanded
-from workshop.slurm.find import SHIPPED, available, find_cluster, nearest
-from workshop.slurm.toml import comment, dumps, flat, string
+from workshop.slurm.cluster.description import Cluster, Environment, Gpus, Paths, Scheduling
+from workshop.slurm.cluster.expand import expand, expanded
+from workshop.slurm.cluster.find import SHIPPED, available, find_cluster, nearest
+from workshop.slurm.cluster.load import all_keys, load
+from workshop.slurm.cluster.toml import comment, dumps, flat, string
 from workshop.stages import UsageError
 
 ALICE = {"USER": "alice", "HOME": "/home/alice"}

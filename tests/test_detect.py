@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from slurm import slurm
 
-from workshop.slurm import inventory
-from workshop.slurm.ask import NoAnswerError
-from workshop.slurm.cluster import Cluster, Gpus, Paths, Scheduling
-from workshop.slurm.description import load
-from workshop.slurm.detect import Detected, detect, text
+from workshop.slurm.cluster.description import Cluster, Gpus, Paths, Scheduling
+from workshop.slurm.cluster.detect import Detected, detect, text
+from workshop.slurm.cluster.load import load
+from workshop.slurm.facts import inventory
+from workshop.slurm.facts.ask import NoAnswerError
 from workshop.slurm.sandbox import Sandbox
 
 # What Slurm prints

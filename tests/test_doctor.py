@@ -16,8 +16,8 @@ from workshop.slurm.doctor import reservation as of_reservation
 from workshop.slurm.doctor.directories import file_system
 from workshop.slurm.doctor.finding import Finding
 from workshop.slurm.doctor.probe import Facts, about_node
-from workshop.slurm.inventory import Partition, Reservation
-from workshop.slurm.request import Request
+from workshop.slurm.facts.inventory import Partition, Reservation
+from workshop.slurm.job.request import Request
 from workshop.slurm.sandbox import Sandbox
 
 REQUEST = Request(

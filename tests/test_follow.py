@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slurm import require_slurm, short_directory, slurm, wait_for
+from slurm import require_slurm, short_directory, slurm, state, wait_for
 from test_submit import EAGER, Workshop, command_in, status, submitted
 
 from workshop import runs
@@ -84,13 +84,13 @@ def test_a_setup_line_that_fails_stops_the_job_and_is_shown(
 
 
 @pytest.mark.parametrize(
-    ("line", "state"), [("exit 7", "FAILED"), ("kill -9 $$", "FAILED"), ("exit 0", "COMPLETED")]
+    ("line", "end"), [("exit 7", "FAILED"), ("kill -9 $$", "FAILED"), ("exit 0", "COMPLETED")]
 )
 def test_a_script_that_ends_by_itself_has_no_result_and_is_not_called_well(
-    workshop: Workshop, tmp_path: Path, line: str, state: str
+    workshop: Workshop, tmp_path: Path, line: str, end: str
 ) -> None:
     view = outcome(workshop, described(tmp_path, line))
-    assert (view["state"], view["ok"]) == (state, False)
+    assert (view["state"], view["ok"]) == (end, False)
     assert view["words"]
 
 
@@ -124,6 +124,7 @@ def test_jobs_of_others_are_never_cancelled(
     foreign = slurm(
         sandbox, "sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 30"
     ).stdout.strip()
+    wait_for(lambda: state(sandbox, foreign) == "RUNNING")
     refused = workshop("cancel", "--yes", foreign, check=False)
     assert refused.returncode == 2
     assert f"no job {foreign!r} was submitted from here" in refused.stderr
@@ -139,8 +140,7 @@ def test_jobs_of_others_are_never_cancelled(
     directory = runs.new_directory(tmp_path / "runs", "baseline")
     runs.save(directory, record)
     workshop("cancel", "--yes", foreign, check=False)
-    shown = slurm(sandbox, "squeue", "--noheader", "--format=%T", f"--jobs={foreign}").stdout
-    assert shown.strip() == "RUNNING"
+    assert state(sandbox, foreign) == "RUNNING"
     slurm(sandbox, "scancel", foreign)
 
 

@@ -10,18 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.slurm.jobstate import ENDED, GONE
-from workshop.slurm.queue import (
+from workshop.slurm.queue.jobstate import ENDED, GONE
+from workshop.slurm.queue.reasons import outcome, why_pending
+from workshop.slurm.queue.squeue import (
     LONGEST_WORD,
     JobState,
     QueueError,
-    outcome,
     run_command,
     sacct_line,
     seconds,
     squeue_line,
     states,
-    why_pending,
 )
 
 UNKNOWN = "slurm_load_jobs error: Invalid job id specified\n"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from slurm import shared, slurm, wait_for
 
-from workshop.slurm.jobstate import GONE, JobState
-from workshop.slurm.queue import QueueError, outcome, run_command, states, why_pending
+from workshop.slurm.queue.jobstate import GONE, JobState
+from workshop.slurm.queue.reasons import outcome, why_pending
+from workshop.slurm.queue.squeue import QueueError, run_command, states
 from workshop.slurm.sandbox import Sandbox, Shape
 
 UNKNOWN = "slurm_load_jobs error: Invalid job id specified\n"

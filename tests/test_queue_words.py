@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from workshop.slurm.jobstate import ENDED, GONE, JobState
-from workshop.slurm.reasons import OUTCOMES, outcome, why_pending
+from workshop.slurm.queue.jobstate import ENDED, GONE, JobState
+from workshop.slurm.queue.reasons import OUTCOMES, outcome, why_pending
 
 PENDING = JobState("12", "PENDING")
 

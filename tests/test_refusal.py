@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workshop.slurm.refusal import explain
-from workshop.slurm.request import Request
+from workshop.slurm.job.refusal import explain
+from workshop.slurm.job.request import Request
 
 REQUEST = Request(
     stage="tp",

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.slurm.cluster import Cluster, Environment, Gpus, Scheduling
-from workshop.slurm.request import (
+from workshop.runs import log_of
+from workshop.slurm.cluster.description import Cluster, Environment, Gpus, Scheduling
+from workshop.slurm.job.request import (
     Request,
     Wishes,
-    log_of,
     make_request,
     minutes,
     output_pattern,

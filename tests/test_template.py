@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sbatch_reference import directives
 
-from workshop.slurm.request import Request
-from workshop.slurm.template import LONGEST_VALUE, environment, names_in, quote, render
+from workshop.slurm.job.request import Request
+from workshop.slurm.job.template import LONGEST_VALUE, environment, names_in, quote, render
 from workshop.stages import STAGES, UsageError
 
 NASTY = [

@@ -68,6 +68,18 @@ class Ended:
     nodes: str | None = None
 
 
+def log_of(pattern: str, job_id: str) -> Path:
+    """The log of a job, from the pattern that Slurm was given; ``job_id`` is 12 or 12_3."""
+    whole, _, task = job_id.partition("_")
+    values = {"%%": "%", "%j": job_id, "%A": whole, "%a": task}
+    text, i = "", 0
+    while i < len(pattern):
+        pair = pattern[i : i + 2]
+        text += values.get(pair, pattern[i])
+        i += 2 if pair in values else 1
+    return Path(text)
+
+
 def root(configured: str | None, environ: Mapping[str, str] = os.environ) -> Path:
     """Where runs are kept: WORKSHOP_RUNS, what the cluster's description says, or the home."""
     chosen = environ.get(VARIABLE) or configured

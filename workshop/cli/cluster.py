@@ -26,9 +26,9 @@ def cluster() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As a job gets it, for scripts.")
 def show(wanted: str | None, as_json: bool) -> None:
     """Which description is used here, and all that it says, defaults included."""
-    from workshop.slurm.expand import expanded
-    from workshop.slurm.find import find_cluster
-    from workshop.slurm.toml import comment, dumps, flat
+    from workshop.slurm.cluster.expand import expanded
+    from workshop.slurm.cluster.find import find_cluster
+    from workshop.slurm.cluster.toml import comment, dumps, flat
 
     found = find_cluster(wanted, Path.cwd(), os.environ)
     yours = expanded(found, os.environ)
@@ -48,8 +48,8 @@ def show(wanted: str | None, as_json: bool) -> None:
 @cluster.command("list")
 def list_() -> None:
     """The descriptions that have a name, and the one that is used without a name."""
-    from workshop.slurm.description import load
-    from workshop.slurm.find import available, find_cluster
+    from workshop.slurm.cluster.find import available, find_cluster
+    from workshop.slurm.cluster.load import load
 
     for name, file in available(os.environ).items():
         try:
@@ -75,8 +75,8 @@ def detect(output: Path | None, as_json: bool) -> None:
     you: modules, setup, where the checkpoints are.
     """
     from workshop.files import write
-    from workshop.slurm import detect as slurm
-    from workshop.slurm.ask import NoAnswerError
+    from workshop.slurm.cluster import detect as slurm
+    from workshop.slurm.facts.ask import NoAnswerError
 
     if output and output.exists():
         raise UsageError(f"{output} is there already: choose another file, or move it away")

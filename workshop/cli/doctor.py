@@ -18,9 +18,9 @@ from workshop.cli.submit import SLURM_OPTIONS, prepare, wishes_of
 from workshop.stages import BASELINE, find_stage
 
 if TYPE_CHECKING:
-    from workshop.slurm.cluster import Cluster
+    from workshop.slurm.cluster.description import Cluster
     from workshop.slurm.doctor.finding import Finding
-    from workshop.slurm.request import Request
+    from workshop.slurm.job.request import Request
 
 MARKS = {"ok": "ok", "warning": "careful", "doubt": "doubtful", "problem": "PROBLEM"}
 

@@ -21,8 +21,8 @@ from workshop.stages import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from workshop.slurm.cluster import Cluster
-    from workshop.slurm.follow import Job, View
+    from workshop.slurm.cluster.description import Cluster
+    from workshop.slurm.queue.follow import Job, View
 
 T = TypeVar("T")
 
@@ -118,13 +118,13 @@ def wait(jobs: tuple[str, ...], cluster: str | None) -> None:
 
 def wait_for(numbers: Sequence[str], cluster: Cluster) -> int:
     """Wait for jobs that were just submitted; the exit code that stands for how they ended."""
-    from workshop.slurm.follow import chosen
+    from workshop.slurm.queue.follow import chosen
 
     return wait_until_ended(chosen(kept_by(cluster), numbers))
 
 
 def wait_until_ended(chosen: Sequence[Job]) -> int:
-    from workshop.slurm import follow
+    from workshop.slurm.queue import follow
 
     def say(view: View) -> None:
         if sys.stderr.isatty() or view.ended:
@@ -143,8 +143,8 @@ def line_of(view: View) -> str:
 
 def the_cluster(wanted: str | None) -> Cluster:
     """The description to go by, with this user's own paths in it; raises UsageError."""
-    from workshop.slurm.expand import expanded
-    from workshop.slurm.find import find_cluster
+    from workshop.slurm.cluster.expand import expanded
+    from workshop.slurm.cluster.find import find_cluster
 
     return expanded(find_cluster(wanted, Path.cwd(), os.environ), os.environ)
 
@@ -156,19 +156,19 @@ def kept(cluster: str | None) -> list[Job]:
 
 def kept_by(cluster: Cluster) -> list[Job]:
     from workshop import runs
-    from workshop.slurm.follow import jobs_of
+    from workshop.slurm.queue.follow import jobs_of
 
     return jobs_of(runs.every(runs.root(cluster.paths.kept)))
 
 
 def jobs_named(names: Sequence[str], cluster: str | None) -> list[Job]:
-    from workshop.slurm.follow import chosen
+    from workshop.slurm.queue.follow import chosen
 
     return chosen(kept(cluster), names)
 
 
 def look(jobs: Sequence[Job]) -> list[View]:
-    from workshop.slurm import follow
+    from workshop.slurm.queue import follow
 
     return follow.look(jobs)
 
@@ -196,7 +196,7 @@ def recent(job: Job) -> bool:
 
 def asked(question: Callable[[], T]) -> T:
     """The answer, or one sentence if Slurm gives none."""
-    from workshop.slurm.queue import QueueError
+    from workshop.slurm.queue.squeue import QueueError
 
     try:
         return question()

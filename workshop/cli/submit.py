@@ -27,9 +27,9 @@ from workshop.stages import STAGES, Settings, UsageError, find_stage, settings_o
 
 if TYPE_CHECKING:
     from workshop.runs import Run
-    from workshop.slurm.cluster import Cluster
+    from workshop.slurm.cluster.description import Cluster
     from workshop.slurm.doctor.finding import Finding
-    from workshop.slurm.request import Request, Wishes
+    from workshop.slurm.job.request import Request, Wishes
 
 ALL = "all"
 
@@ -148,7 +148,7 @@ def submit(
 def render(stage: str, output: str | None, **options: Any) -> None:
     """Write the script of STAGE, ready for 'sbatch': the same run, without this tool."""
     from workshop import files
-    from workshop.slurm.submit import plain_script
+    from workshop.slurm.job.submit import plain_script
 
     name = find_stage(stage).name
     cluster = the_cluster(options.pop("cluster"))
@@ -166,7 +166,7 @@ def render(stage: str, output: str | None, **options: Any) -> None:
 
 def wishes_of(options: dict[str, Any]) -> Wishes:
     """The options that are about Slurm, taken out of ``options``; raises UsageError."""
-    from workshop.slurm.request import Wishes
+    from workshop.slurm.job.request import Wishes
 
     names = {one.name for one in dataclasses.fields(Wishes)}
     taken = {name: options.pop(name) for name in [*options] if name in names}
@@ -187,8 +187,8 @@ def wishes_of(options: dict[str, Any]) -> Wishes:
 def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> Job:
     """Settings and request of one stage; raises UsageError."""
     from workshop.launch import make_directory
-    from workshop.slurm.request import make_request, with_ranks
-    from workshop.slurm.submit import checkpoint_of, this_python
+    from workshop.slurm.job.request import make_request, with_ranks
+    from workshop.slurm.job.submit import checkpoint_of, this_python
 
     directory = options["output_dir"].absolute()
     make_directory(directory)
@@ -219,7 +219,7 @@ def behind(job: Job, number: str) -> Job:
 
 def dry_script(job: Job, cluster: Cluster) -> str:
     from workshop import runs
-    from workshop.slurm.submit import submitted_script
+    from workshop.slurm.job.submit import submitted_script
 
     return submitted_script(job.request, cluster, runs.root(cluster.paths.kept))
 
@@ -229,8 +229,8 @@ def submit_all(
 ) -> list[Run]:
     """Submit each behind the one before; what was submitted stays if a later one is refused."""
     from workshop import runs
-    from workshop.slurm.refusal import SubmitError
-    from workshop.slurm.submit import submit as submit_one
+    from workshop.slurm.job.refusal import SubmitError
+    from workshop.slurm.job.submit import submit as submit_one
 
     submitted: list[Run] = []
     for job in jobs:
@@ -287,9 +287,9 @@ def look_before(request: Request, cluster: Cluster) -> list[Finding]:
 
 def check_can_wait_for(job: str) -> None:
     """A job that is gone or has failed will never end well; Slurm would take the new one still."""
-    from workshop.slurm import queue
+    from workshop.slurm.queue import squeue
 
-    state = asked(lambda: queue.states([job]))[job]
+    state = asked(lambda: squeue.states([job]))[job]
     if state.state == "GONE":
         raise click.ClickException(
             f"--after {job}: Slurm knows no such job: 'workshop status' lists yours"
@@ -302,7 +302,7 @@ def check_can_wait_for(job: str) -> None:
 
 def tell(submitted: Sequence[Run], as_json: bool) -> None:
     """Which jobs there are now, and how to follow them."""
-    from workshop.slurm.request import log_of
+    from workshop.runs import log_of
 
     if as_json:
         told = [

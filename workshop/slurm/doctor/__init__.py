@@ -6,15 +6,15 @@ is a doubt: Slurm decides, and if it refuses, the doubt tells why.
 
 from __future__ import annotations
 
-from workshop.slurm import inventory
-from workshop.slurm.ask import NoAnswerError, ask
-from workshop.slurm.cluster import Cluster
+from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.doctor.account import about_account
 from workshop.slurm.doctor.directories import about_directories
 from workshop.slurm.doctor.finding import Finding
 from workshop.slurm.doctor.partition import about_gpus, about_partition
 from workshop.slurm.doctor.reservation import about_reservation, reservations
-from workshop.slurm.request import Request
+from workshop.slurm.facts import inventory
+from workshop.slurm.facts.ask import NoAnswerError, ask
+from workshop.slurm.job.request import Request
 
 PARTITIONS = ["scontrol", "--oneliner", "show", "partition"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from workshop.provenance import user
-from workshop.slurm.ask import NoAnswerError, ask
-from workshop.slurm.description import close
+from workshop.slurm.cluster.load import close
 from workshop.slurm.doctor.finding import Finding, one_of
-from workshop.slurm.request import Request
+from workshop.slurm.facts.ask import NoAnswerError, ask
+from workshop.slurm.job.request import Request
 
 
 def about_account(request: Request) -> list[Finding]:

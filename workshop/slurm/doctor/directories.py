@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from workshop import compile_cache, runs
-from workshop.slurm.cluster import Cluster
+from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.doctor.finding import Finding
-from workshop.slurm.request import Request
+from workshop.slurm.job.request import Request
 
 PLENTY = 5e9  # bytes: a few compiled graphs and logs
 SHARED_FILE_SYSTEMS = ("nfs", "nfs4", "lustre", "gpfs", "beegfs", "cephfs", "ceph", "panfs")

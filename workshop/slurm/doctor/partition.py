@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from workshop.slurm import inventory, times
-from workshop.slurm.ask import NoAnswerError, ask
-from workshop.slurm.description import close
+from workshop.slurm import times
+from workshop.slurm.cluster.load import close
 from workshop.slurm.doctor.finding import Finding, one_of
-from workshop.slurm.inventory import Partition
-from workshop.slurm.request import Request
+from workshop.slurm.facts import inventory
+from workshop.slurm.facts.ask import NoAnswerError, ask
+from workshop.slurm.facts.inventory import Partition
+from workshop.slurm.job.request import Request
 
 WHY = "a job runs on the nodes of one partition"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.slurm.cluster import Cluster
+from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.doctor.finding import Finding
-from workshop.slurm.request import Request
+from workshop.slurm.job.request import Request
 
 MINUTES = 1
 LONGEST_WAIT = 300  # seconds, in the queue and running
@@ -138,7 +138,7 @@ def send(
     Raises:
         SubmitError: Slurm did not take the job.
     """
-    from workshop.slurm.submit import executor_of, submitting
+    from workshop.slurm.job.submit import executor_of, submitting
 
     small = dataclasses.replace(
         request,
@@ -173,10 +173,10 @@ def send(
 
 
 def still_waiting(job: Any) -> Finding:
-    from workshop.slurm import queue
+    from workshop.slurm.queue import reasons, squeue
 
-    state = queue.states([job.job_id])[job.job_id]
-    why = queue.why_pending(state) if state.state == "PENDING" else f"it is {state.state}"
+    state = squeue.states([job.job_id])[job.job_id]
+    why = reasons.why_pending(state) if state.state == "PENDING" else f"it is {state.state}"
     return Finding(
         "warning",
         f"the job that was to look at a node did not get there: {why}",

@@ -6,13 +6,13 @@ import datetime
 from collections.abc import Sequence
 
 from workshop.provenance import user
-from workshop.slurm import inventory
-from workshop.slurm.access import permits
-from workshop.slurm.ask import NoAnswerError, ask
-from workshop.slurm.description import close
+from workshop.slurm.cluster.load import close
 from workshop.slurm.doctor.finding import Finding
-from workshop.slurm.inventory import Reservation
-from workshop.slurm.request import Request
+from workshop.slurm.facts import inventory
+from workshop.slurm.facts.access import permits
+from workshop.slurm.facts.ask import NoAnswerError, ask
+from workshop.slurm.facts.inventory import Reservation
+from workshop.slurm.job.request import Request
 
 WHY = "without it, the job waits in the queue with everybody's"
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from workshop.slurm import times
-from workshop.slurm.ask import records
+from workshop.slurm.facts.ask import records
 
 SINFO = ["sinfo", "--noheader", "--exact", "--format=%R|%D|%G|%N"]
 

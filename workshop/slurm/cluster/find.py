@@ -7,15 +7,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from workshop.slurm.cluster import Cluster
-from workshop.slurm.description import close, load
-from workshop.slurm.expand import user_home
+from workshop.slurm.cluster.description import Cluster
+from workshop.slurm.cluster.expand import user_home
+from workshop.slurm.cluster.load import close, load
 from workshop.stages import UsageError
 
 VARIABLE = "WORKSHOP_CLUSTER"
 HERE = "workshop.toml"
 DEFAULT = "cluster.toml"
-SHIPPED = Path(__file__).parent / "clusters"
+SHIPPED = Path(__file__).parent / "shipped"
 
 # An installation's own, before the machine's.
 SITE = (Path(sys.prefix) / "etc" / "workshop", Path("/etc/workshop"))

@@ -18,9 +18,10 @@ from typing import Any
 from submitit.core import core, utils
 from submitit.slurm.slurm import SlurmExecutor, SlurmInfoWatcher, SlurmJob
 
-from workshop.slurm import queue
-from workshop.slurm.request import Request, log_of
-from workshop.slurm.template import render
+from workshop.runs import log_of
+from workshop.slurm.job.request import Request
+from workshop.slurm.job.template import render
+from workshop.slurm.queue import squeue
 
 LONGEST_POLL = 30  # seconds between two looks at the queue
 
@@ -37,8 +38,8 @@ class QueueWatcher(SlurmInfoWatcher):
             return
         self._num_calls += 1
         try:
-            found = queue.states(waiting)
-        except queue.QueueError as error:
+            found = squeue.states(waiting)
+        except squeue.QueueError as error:
             core.logger.get_logger().warning(f"Call #{self.num_calls} - {error}")
         else:
             for job_id, state in found.items():

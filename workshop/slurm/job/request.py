@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.slurm import times
-from workshop.slurm.cluster import Cluster, GpuRequest
+from workshop.slurm.cluster.description import Cluster, GpuRequest
 from workshop.stages import Settings, UsageError
 
 SIGNAL_SECONDS = 60  # Slurm checks its clock about twice a minute
@@ -230,18 +230,6 @@ def output_pattern(directory: Path, stage: str, repeat: int = 1) -> str:
         raise UsageError(f"Slurm cannot write to {directory}: there is a backslash in its name")
     number = "%A_%a" if repeat > 1 else "%j"
     return f"{str(directory).replace('%', '%%')}/job-{stage}-{number}.out"
-
-
-def log_of(pattern: str, job_id: str) -> Path:
-    """The log of a job, from the pattern that Slurm was given; ``job_id`` is 12 or 12_3."""
-    whole, _, task = job_id.partition("_")
-    values = {"%%": "%", "%j": job_id, "%A": whole, "%a": task}
-    text, i = "", 0
-    while i < len(pattern):
-        pair = pattern[i : i + 2]
-        text += values.get(pair, pattern[i])
-        i += 2 if pair in values else 1
-    return Path(text)
 
 
 def array_of(repeat: int, exclusive: bool) -> str | None:

@@ -11,10 +11,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from workshop.slurm.jobstate import GONE, JobState
-from workshop.slurm.reasons import outcome, why_pending
-
-__all__ = ["JobState", "QueueError", "outcome", "run_command", "states", "why_pending"]
+from workshop.slurm.queue.jobstate import GONE, JobState
 
 Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 

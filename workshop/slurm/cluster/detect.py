@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from workshop.slurm import inventory, times
-from workshop.slurm.access import Run, User, has_accounting, who
-from workshop.slurm.ask import NoAnswerError, ask, records
-from workshop.slurm.cluster import Cluster, Environment, GpuRequest, Gpus, Paths, Scheduling
-from workshop.slurm.inventory import Nodes, Partition, Reservation
-from workshop.slurm.toml import comment, dumps, flat
+from workshop.slurm import times
+from workshop.slurm.cluster.description import (
+    Cluster,
+    Environment,
+    GpuRequest,
+    Gpus,
+    Paths,
+    Scheduling,
+)
+from workshop.slurm.cluster.toml import comment, dumps, flat
+from workshop.slurm.facts import inventory
+from workshop.slurm.facts.access import Run, User, has_accounting, who
+from workshop.slurm.facts.ask import NoAnswerError, ask, records
+from workshop.slurm.facts.inventory import Nodes, Partition, Reservation
 
 CLASS_SECONDS = 3600
 CACHE = "/tmp/workshop-$USER"

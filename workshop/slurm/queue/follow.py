@@ -10,14 +10,12 @@ from pathlib import Path
 from workshop import runs
 from workshop.readers.ours import read_log
 from workshop.results import Result
-from workshop.slurm import queue
-from workshop.slurm.queue import JobState
-from workshop.slurm.request import log_of
+from workshop.slurm.queue import reasons, squeue
+from workshop.slurm.queue.jobstate import JobState
 from workshop.stages import UsageError
 
 Ask = Callable[[Collection[str]], dict[str, JobState]]
 
-NO_SLURM_YET = "SUBMITTING"  # between sbatch and its answer
 FIRST_LOOK = 1.0  # seconds
 LONGEST_PAUSE = 15.0
 PATIENCE = 5  # questions without an answer: a controller is restarted within a minute
@@ -33,7 +31,7 @@ class Job:
 
     @property
     def log(self) -> Path:
-        return log_of(self.run.output, self.job_id)
+        return runs.log_of(self.run.output, self.job_id)
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,11 @@ def chosen(jobs: Sequence[Job], wanted: Sequence[str]) -> list[Job]:
     return picked
 
 
-def look(jobs: Sequence[Job], ask: Ask = queue.states) -> list[View]:
+def look(jobs: Sequence[Job], ask: Ask = squeue.states) -> list[View]:
     """How these jobs stand: one question to Slurm for all that have not been seen to end.
 
     Raises:
-        queue.QueueError: Slurm does not answer.
+        squeue.QueueError: Slurm does not answer.
     """
     known = {job.job_id: state for job in jobs if (state := seen(job))}
     open_ids = [job.job_id for job in jobs if job.job_id not in known]
@@ -154,10 +152,10 @@ def spoken(
     """What to say of a job: a sentence, an advice, and whether it ended well."""
     if not state.ended:
         waiting = state.state == "PENDING"
-        return (queue.why_pending(state) if waiting else "running"), None, None
+        return (reasons.why_pending(state) if waiting else "running"), None, None
     if result and result.status == "ok" and (state.succeeded or state.state == "GONE"):
         return "done", None, True
-    sentence, advice = queue.outcome(state)
+    sentence, advice = reasons.outcome(state)
     told_more = state.state in ("FAILED", "GONE", "COMPLETED")
     if result and result.reason and told_more:
         return result.reason, result.advice or advice, False
@@ -173,7 +171,7 @@ def spoken(
 def wait(
     jobs: Sequence[Job],
     on_change: Callable[[View], None] = lambda view: None,
-    ask: Ask = queue.states,
+    ask: Ask = squeue.states,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[View]:
     """Wait until all have ended; ``on_change`` hears of every change of state.
@@ -181,14 +179,14 @@ def wait(
     Looks often at first, then ever more rarely: Slurm serves a whole class.
 
     Raises:
-        queue.QueueError: Slurm does not answer, and did not for a while.
+        squeue.QueueError: Slurm does not answer, and did not for a while.
     """
     before: dict[str, str] = {}
     seconds, unanswered = FIRST_LOOK, 0
     while True:
         try:
             views = look(jobs, ask)
-        except queue.QueueError:
+        except squeue.QueueError:
             unanswered += 1
             if unanswered == PATIENCE:
                 raise

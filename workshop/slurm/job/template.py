@@ -19,7 +19,7 @@ from jinja2 import meta
 from markupsafe import Markup
 
 from workshop.assets import folder
-from workshop.slurm.request import Request
+from workshop.slurm.job.request import Request
 from workshop.stages import UsageError
 
 SUFFIX = ".slurm.j2"

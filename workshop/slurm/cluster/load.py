@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.slurm import times
-from workshop.slurm.cluster import Cluster
+from workshop.slurm.cluster.description import Cluster
 from workshop.stages import UsageError
 
 SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

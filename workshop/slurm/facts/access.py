@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from workshop.slurm.ask import NoAnswerError
-from workshop.slurm.inventory import Partition, Reservation
+from workshop.slurm.facts.ask import NoAnswerError
+from workshop.slurm.facts.inventory import Partition, Reservation
 
 Run = Callable[[list[str]], str]
 

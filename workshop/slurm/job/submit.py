@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop import runs
-from workshop.slurm.cluster import Cluster
-from workshop.slurm.refusal import SubmitError, explain
-from workshop.slurm.request import Request
-from workshop.slurm.template import render
+from workshop.slurm.cluster.description import Cluster
+from workshop.slurm.job.refusal import SubmitError, explain
+from workshop.slurm.job.request import Request
+from workshop.slurm.job.template import render
 from workshop.stages import Settings, UsageError, settings_of
 
 if TYPE_CHECKING:
-    from workshop.slurm.executor import WorkshopExecutor
+    from workshop.slurm.job.executor import WorkshopExecutor
 
 KEPT = ("SLURM_CONF", "SLURM_CLUSTERS")  # of a job's variables: those that say which Slurm it is
 
@@ -59,7 +59,7 @@ def submit(
 
 def executor_of(request: Request, cluster: Cluster, folder: Path) -> WorkshopExecutor:
     """submitit's executor for jobs of this kind; raises SubmitError where there is no Slurm."""
-    from workshop.slurm.executor import WorkshopExecutor
+    from workshop.slurm.job.executor import WorkshopExecutor
 
     try:
         executor = WorkshopExecutor(

@@ -8,7 +8,7 @@ import pwd
 import re
 from collections.abc import Mapping
 
-from workshop.slurm.cluster import Cluster
+from workshop.slurm.cluster.description import Cluster
 from workshop.stages import UsageError
 
 REFERENCE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))?")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workshop.slurm.request import Request
+from workshop.slurm.job.request import Request
 
 
 class SubmitError(RuntimeError):

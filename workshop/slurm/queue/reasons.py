@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from workshop.slurm.jobstate import COMPLETED, GONE, JobState
+from workshop.slurm.queue.jobstate import COMPLETED, GONE, JobState
 
 
 @dataclass(frozen=True)

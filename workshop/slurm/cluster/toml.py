@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workshop.slurm.cluster import Cluster
+from workshop.slurm.cluster.description import Cluster
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 WIDTH = 34  # of an entry, before its comment

@@ -1,0 +1,1 @@
+"""One job: what it asks for, its script, and how it is sent."""

@@ -1,0 +1,1 @@
+"""How jobs stand, and what became of them."""
