@@ -7,8 +7,6 @@ window system is asked for, and the import takes half the time.
 from __future__ import annotations
 
 import io
-import os
-import secrets
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from matplotlib import style as mpl_style
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from workshop import __version__
+from workshop import __version__, files
 from workshop.stages import UsageError, stage_order
 
 INK = "#1a1a1a"
@@ -161,17 +159,10 @@ def save_figure(figure: Figure, path: Path) -> None:
     content = io.BytesIO()
     with theme():
         figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
-    target = Path(os.path.realpath(path))  # through a link, not in its place
-    beside = target.with_name(f".workshop-{secrets.token_hex(8)}{suffix}")
     try:
-        beside.write_bytes(content.getvalue())
-        os.replace(beside, target)
+        files.write(path, content.getvalue())
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise FigureError(f"cannot write {path}: {error.strerror or error}") from None
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def made_here(path: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import torch
 
-from workshop import assets
+from workshop import assets, files
 from workshop.llm.cache import StaticCache
 from workshop.llm.config import Config
 from workshop.llm.generate import Steps, generate
@@ -86,4 +86,4 @@ def render(report: recipe.Report, said: str) -> str:
 
 
 def write(path: Path, report: recipe.Report, said: str) -> None:
-    recipe.replace_bytes(path, render(report, said).encode())
+    files.write(path, render(report, said).encode())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from workshop import files
 from workshop.llm import checkpoint
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
@@ -83,7 +83,7 @@ def train_tokenizer(path: Path, megabytes: int = 6) -> None:
         remove_extra_whitespaces=False,
         user_defined_symbols=["\n"],
     )
-    replace_bytes(path, model.getvalue())
+    files.write(path, model.getvalue())
 
 
 def rows(tokenizer: Tokenizer, seed: int, first: int, count: int) -> Tensor:
@@ -236,14 +236,7 @@ def save_state(path: Path, model: Llama, optimizer: torch.optim.Optimizer, step:
     out = io.BytesIO()
     saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
     torch.save(saved, out)
-    replace_bytes(path, out.getvalue())
-
-
-def replace_bytes(path: Path, data: bytes) -> None:
-    """Write beside, then rename: an interrupted write leaves the old file whole."""
-    beside = path.with_name(path.name + ".partial")
-    beside.write_bytes(data)
-    os.replace(beside, path)
+    files.write(path, out.getvalue())
 
 
 @dataclass(frozen=True)
