@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,13 @@ from slurm import require_slurm, short_directory, slurm, state, wait_for
 from test_submit import EAGER, Workshop, command_in, status, submitted
 
 from workshop import runs
+from workshop.slurm.queue.follow import PATIENCE, Job, wait
+from workshop.slurm.queue.jobstate import JobState
+from workshop.slurm.queue.squeue import QueueError
 from workshop.slurm.sandbox import Sandbox, Shape, down, up
 from workshop.stages import STAGES, settings_of
+
+RUN = runs.Run(settings_of("baseline"), "x", "/nowhere/x-%j", runs.now(), "x", ("7",))
 
 
 @pytest.fixture
@@ -148,17 +153,43 @@ def test_the_time_limit_is_told_with_what_was_measured(
     sandbox: Sandbox, workshop: Workshop
 ) -> None:
     """Slurm warns a minute before; submitit's handler ends the run, and the record is written."""
-    long = ["baseline", "--dtype", "float32", "--samples", "999", "--time", "2"]
+    long = ["baseline", "--dtype", "float32", "--samples", "999", "--time", "2", "--restarts", "1"]
     job = submitted(workshop("submit", *long, "--json"))
     log = Path(job["logs"][0])
-    wait_for(lambda: log.exists() and "Time for inference 1:" in log.read_text(), 60)
-    slurm(sandbox, "scancel", "--signal=USR2", job["job"])  # what Slurm does a minute before
+    for run in (1, 2):  # it may start again once
+        wait_for(lambda run=run: log.exists() and started(log, run), 60)  # type: ignore[misc]
+        slurm(sandbox, "scancel", "--signal=USR2", job["job"])  # what Slurm does a minute before
     workshop("wait", job["job"], check=False)
     (view,) = status(workshop, job["job"])
     assert (view["state"], view["ok"]) == ("FAILED", False)
     assert "the job's time limit was about to end the run" in view["words"]
     assert "--time" in view["advice"]
     assert view["tokens_per_second"] > 0
+
+
+def started(log: Path, runs: int) -> bool:
+    """Whether that many runs in a log have finished a sample."""
+    parts = log.read_text().split("Stage: baseline")
+    return len(parts) > runs and "Time for inference 1:" in parts[runs]
+
+
+def test_waiting_survives_a_controller_that_is_restarted(tmp_path: Path) -> None:
+    job = Job("7", RUN, tmp_path)
+    answers = [None, None, "RUNNING", None, None, None, None, "COMPLETED"]
+    pauses: list[float] = []
+
+    def ask(ids: Collection[str]) -> dict[str, JobState]:
+        answer = answers.pop(0)
+        if answer is None:
+            raise QueueError("Slurm does not answer")
+        return {"7": JobState("7", answer)}
+
+    (view,) = wait([job], ask=ask, pause=pauses.append)
+    assert view.state == "COMPLETED"
+    assert len(pauses) == 7
+    answers += [None] * PATIENCE
+    with pytest.raises(QueueError):
+        wait([Job("8", RUN, tmp_path)], ask=ask, pause=pauses.append)
 
 
 def test_a_job_that_is_killed_by_the_time_limit_is_told_so(
@@ -219,7 +250,7 @@ def test_an_output_directory_that_is_gone_is_told(workshop: Workshop, tmp_path: 
     slow = described(tmp_path, "true")
     first = submitted(workshop("submit", "baseline", described(tmp_path, "sleep 2"), "--json"))
     out = tmp_path / "out"
-    waits = ["--dependency", f"afterany:{first['job']}", "--output-dir", str(out)]
+    waits = ["--dependency", f"afterany:{first['job']}", "--output-dir", str(out), "--no-requeue"]
     second = submitted(workshop("submit", "baseline", slow, *waits, "--json"))
     out.rmdir()
     workshop("wait", second["job"], check=False)
@@ -297,7 +328,7 @@ def test_a_controller_that_does_not_answer_is_one_sentence_everywhere(
     job = submitted(workshop("submit", "baseline", slow, "--json"))
     (pid,) = pids_of(breakable, "slurmctld")
     os.kill(pid, signal.SIGKILL)
-    for command in (["submit", "baseline", slow], ["status"], ["wait"], ["doctor", slow]):
+    for command in (["submit", "baseline", slow], ["status"], ["doctor", slow]):
         done = workshop(*command, check=False)
         assert done.returncode == 1
         assert "does not answer" in done.stdout + done.stderr

@@ -99,13 +99,6 @@ def test_a_running_job_is_cancelled(cluster: Cluster) -> None:
     assert ended(job).state == "CANCELLED"
 
 
-def test_a_job_that_reaches_its_time_limit_is_told_apart(cluster: Cluster) -> None:
-    job = cluster.submit(script="sleep 300")
-    wait_for(lambda: state_of(job).state == "RUNNING")
-    cluster.tell("scontrol", "update", f"jobid={job}", "EndTime=now+3")
-    assert ended(job, 90).state == "TIMEOUT"
-
-
 def test_what_a_job_waits_for_is_known(cluster: Cluster) -> None:
     first = cluster.submit("--nodes=2", "--exclusive", script="sleep 300")
     wait_for(lambda: state_of(first).state == "RUNNING")
@@ -232,26 +225,21 @@ def test_with_accounting_a_job_that_squeue_forgot_is_known(with_accounting: Clus
     assert "could not open its log" in outcome(found[no_log])[0]
 
 
-@pytest.fixture(params=[False, True], ids=["without accounting", "with accounting"])
-def short_memory(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Cluster]:
-    """A Slurm of its own that forgets a job at once."""
-    for sandbox in shared(Shape(nodes=2, accounting=request.param)):
+@pytest.fixture
+def short_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A Slurm of its own with accounting, whose controller forgets a job at once."""
+    for sandbox in shared(Shape(nodes=2, accounting=True)):
         configured = sandbox.directory / "etc" / "slurm.conf"
         configured.write_text(configured.read_text().replace("MinJobAge=300", "MinJobAge=2"))
         slurm(sandbox, "scontrol", "reconfigure")
         yield from entered(sandbox, monkeypatch)
 
 
-def test_what_slurm_really_forgets(short_memory: Cluster, request: pytest.FixtureRequest) -> None:
+def test_what_the_controller_forgets_accounting_knows(short_memory: Cluster) -> None:
     failed = short_memory.submit(script="exit 7")
     lost = short_memory.submit(f"--dependency=afterok:{failed}", "--kill-on-invalid-dep=yes")
     queued = ("squeue", "--noheader", "--states=all")
     wait_for(lambda: not slurm(short_memory.sandbox, *queued).stdout.strip(), 90)
     found = states([failed, lost])
-    if "without" in request.node.name:
-        assert {state.state for state in found.values()} == {GONE}
-    else:
-        assert [state.state for state in found.values()] == ["FAILED", "CANCELLED"]
-        assert "depended on had failed" in outcome(found[lost])[0]
+    assert [state.state for state in found.values()] == ["FAILED", "CANCELLED"]
+    assert "depended on had failed" in outcome(found[lost])[0]

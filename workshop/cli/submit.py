@@ -330,12 +330,12 @@ def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str,
     from workshop.cli.demo import run_all
     from workshop.launch import make_directory, run_in_this_process
 
+    if dry_run:
+        raise UsageError(f"--dry-run prints a script, and --executor {executor} has none")
     given = {name: value for name, value in options.items() if name in SETTINGS}
     chosen = [override(settings_of(name), given) for name in stages]
     for one in chosen:
         check(one)
-    if dry_run:
-        raise UsageError(f"--dry-run prints a script, and --executor {executor} has none")
     directory = options["output_dir"]
     make_directory(directory)
     if executor == "debug":
