@@ -63,6 +63,28 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Definition:
+    """What a source's tokens/s count. Numbers that count differently are not to be compared.
+
+    Attributes:
+        tokens: new tokens alone, or those of the prompt as well.
+        seconds: which time they are divided by; wall clock is that of a whole benchmark, with
+            requests side by side.
+        per: one sequence; all sequences of a batch; one rank's share; all that a server answers.
+    """
+
+    tokens: Literal["new", "prompt and new"]
+    seconds: Literal["decode", "prefill", "prefill and decode", "wall clock"]
+    per: Literal["sequence", "batch", "rank", "server"]
+
+    def __str__(self) -> str:
+        return f"{self.tokens} tokens over {self.seconds}, per {self.per}"
+
+
+DECODE_OF_ONE = Definition("new", "decode", "sequence")
+
+
+@dataclass(frozen=True)
 class Reference:
     """A measurement beside the main one, made in the same process, that puts it in proportion."""
 
@@ -100,7 +122,12 @@ class Result:
 
     Bytes are counted in GB = 1e9 bytes. What the numbers mean is in docs/measuring.md:
     ``tokens_per_second`` is decode only, for one sequence; ``bandwidth_gb_per_second`` counts the
-    bytes of weights read in decode, over all ranks; ``memory_gb`` is the whole job's.
+    bytes of weights read in decode, over all ranks; ``memory_gb`` is the whole job's. A record that
+    was read from another tool's log says in ``definition`` what its tokens/s count.
+
+    Attributes:
+        format: whose log it was read from: workshop, gpt-fast, vllm-serve, ...
+        speeds: tokens/s of each sample, where a source gives no more of a sample than that.
     """
 
     stage: str | None
@@ -130,6 +157,9 @@ class Result:
     acceptance_rate: float | None = None
     samples: list[Sample] = field(default_factory=list)
     reference: Reference | None = None
+    format: str = "workshop"
+    definition: Definition | None = DECODE_OF_ONE
+    speeds: list[float] = field(default_factory=list)
 
     batch_size: int | None = None
     prompt_tokens: int | None = None
@@ -153,6 +183,12 @@ class Result:
     versions: Versions | None = None
     slurm: SlurmJob | None = None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def sample_speeds(self) -> list[float]:
+        """tokens/s of each sample that has one."""
+        own = [s.tokens_per_second for s in self.samples if s.tokens_per_second is not None]
+        return own or self.speeds
 
     @property
     def label(self) -> str:
