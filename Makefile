@@ -1,5 +1,6 @@
 # make demo: everything set up, then the whole progression on the embedded model.
-# make test: the same set-up with the test extras, then every check.
+# make test: the same set-up with the test extras, then every check, in two processes: much of it
+# waits for Slurm.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ demo: $(VENV)/.installed
 	$(BIN)/workshop demo
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -323,28 +323,28 @@ def test_a_second_one_in_the_same_place_is_refused(sandbox: Sandbox) -> None:
     assert "idle" in slurm(sandbox, "sinfo").stdout
 
 
-def test_a_directory_with_other_things_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("mine")
-    assert "not empty" in refusal(tmp_path)
+def test_a_directory_with_other_things_is_left_alone(directory: Path) -> None:
+    (directory / "thesis.tex").write_text("mine")
+    assert "not empty" in refusal(directory)
     with pytest.raises(SandboxError, match="not a sandbox"):
-        down(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+        down(directory)
+    assert [path.name for path in directory.iterdir()] == ["thesis.tex"]
 
 
-def test_a_link_or_a_file_is_no_place(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    (tmp_path / "file").touch()
-    assert "symbolic link" in refusal(tmp_path / "link")
-    assert "file" in refusal(tmp_path / "file")
-    assert "file" in refusal(tmp_path / "file" / "below")
+def test_a_link_or_a_file_is_no_place(directory: Path) -> None:
+    (directory / "real").mkdir()
+    (directory / "link").symlink_to(directory / "real")
+    (directory / "file").touch()
+    assert "symbolic link" in refusal(directory / "link")
+    assert "file" in refusal(directory / "file")
+    assert "file" in refusal(directory / "file" / "below")
     with pytest.raises(SandboxError, match="not a sandbox"):
-        down(tmp_path / "file")
+        down(directory / "file")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
-def test_a_directory_of_another_user_is_left_alone(tmp_path: Path) -> None:
-    theirs = tmp_path / "theirs"
+def test_a_directory_of_another_user_is_left_alone(directory: Path) -> None:
+    theirs = directory / "theirs"
     theirs.mkdir()
     (theirs / place.MARKER).touch()
     os.chown(theirs, NOBODY, NOBODY)

@@ -240,6 +240,18 @@ def test_a_job_can_be_submitted_from_within_a_job(sandbox: Sandbox, workshop: Wo
     assert only_result(job["logs"][0]).status == "ok"
 
 
+def test_an_odd_directory_is_a_directory_like_any_other(sandbox: Sandbox, tmp_path: Path) -> None:
+    place = tmp_path / 'it\'s 100% "odd" $(touch x); é'
+    place.mkdir()
+    workshop = command_in(sandbox, place)
+    job = submitted(workshop("submit", *EAGER, "--json"))
+    assert workshop("wait").returncode == 0
+    (log,) = place.glob("job-*.out")
+    assert log == Path(job["logs"][0])
+    assert only_result(log).status == "ok"
+    assert {path.name for path in place.iterdir()} == {log.name, "runs"}
+
+
 def test_the_other_executors_run_here(workshop: Workshop, tmp_path: Path) -> None:
     local = workshop("submit", *EAGER, "--executor", "local")
     assert local.stdout == "job-baseline-1.out\n"

@@ -20,7 +20,7 @@ class Meaning:
 
 
 _ASK = "ask the cluster's support"
-_CANCEL = "scancel it, and submit it again"
+_CANCEL = "'workshop cancel {job}', and submit it again"
 _TOO_MUCH = f"it will not start as it is: {_CANCEL} with less"
 
 WAITS = (
@@ -38,7 +38,7 @@ WAITS = (
     Meaning(r"Dependency", "it waits for another job to end"),
     Meaning(
         r"DependencyNeverSatisfied",
-        "it waits for a job that has failed, and will never start: mend that one, scancel this "
+        "it waits for a job that has failed, and will never start: mend that one, cancel this "
         "one, and submit both again",
     ),
     Meaning(
@@ -160,7 +160,7 @@ OUTCOMES: dict[str, tuple[str, str | None]] = {
     "RECONFIG_FAIL": ("the job's nodes could not be set up", f"submit it again, or {_ASK}"),
     "DEADLINE": (
         "the job could not end before its deadline",
-        "submit it again with a later --deadline, or a shorter --time",
+        "submit it again with a shorter --time",
     ),
     "REVOKED": ("another cluster of the federation runs the job", None),
     GONE: (
