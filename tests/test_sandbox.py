@@ -81,8 +81,15 @@ def daemon(sandbox: Sandbox, name: str) -> int:
 
 def step_daemons(sandbox: Sandbox) -> list[int]:
     """The slurmstepds of running jobs."""
-    found = processes.find(sandbox.directory)
-    return [pid for pid in found if "slurmstepd" in Path(f"/proc/{pid}/comm").read_text()]
+    return [pid for pid in processes.find(sandbox.directory) if "slurmstepd" in program(pid)]
+
+
+def program(pid: int) -> str:
+    """What a process runs; nothing where it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
 
 
 # A sandbox that runs.
