@@ -248,7 +248,9 @@ def test_a_chain_whose_first_job_fails_ends_and_says_why(
 
 def test_an_output_directory_that_is_gone_is_told(workshop: Workshop, tmp_path: Path) -> None:
     slow = described(tmp_path, "true")
-    first = submitted(workshop("submit", "baseline", described(tmp_path, "sleep 2"), "--json"))
+    first = submitted(
+        workshop("submit", "baseline", described(tmp_path, "sleep 2", "exit 0"), "--json")
+    )
     out = tmp_path / "out"
     waits = ["--dependency", f"afterany:{first['job']}", "--output-dir", str(out), "--no-requeue"]
     second = submitted(workshop("submit", "baseline", slow, *waits, "--json"))
