@@ -67,13 +67,13 @@ class Definition:
     """What a source's tokens/s count. Numbers that count differently are not to be compared.
 
     Attributes:
-        tokens: new tokens alone, or those of the prompt as well.
+        tokens: new tokens alone, those of the prompt alone, or both.
         seconds: which time they are divided by; wall clock is that of a whole benchmark, with
             requests side by side.
         per: one sequence; all sequences of a batch; one rank's share; all that a server answers.
     """
 
-    tokens: Literal["new", "prompt and new"]
+    tokens: Literal["new", "prompt", "prompt and new"]
     seconds: Literal["decode", "prefill", "prefill and decode", "wall clock"]
     per: Literal["sequence", "batch", "rank", "server"]
 

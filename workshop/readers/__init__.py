@@ -1,12 +1,18 @@
-"""Reading logs: a format per module, each turning text into results."""
+"""Reading logs: a format per module, each turning text into results.
+
+Our own record wins: a log with one is ours, whatever else it says. Else the first of the other
+formats that knows the log has it (``registry.py``); else the log's last words are the result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
-from workshop.readers import ours
+from workshop.readers import html, ours, registry
+from workshop.readers.lines import opened
 from workshop.results import Result
 from workshop.stages import UsageError
 
@@ -40,7 +46,8 @@ def _identity(path: Path) -> Path:
 
 def _results_in(path: Path) -> list[Result]:
     try:
-        return ours.read_log(path)
+        with opened(path) as file:
+            return results_in_file(file, path.name)
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}") from None
     except IsADirectoryError:
@@ -49,3 +56,24 @@ def _results_in(path: Path) -> list[Result]:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
         raise UsageError(f"cannot read {str(path)!r}: {error}") from None
+
+
+def results_in_file(file: BinaryIO, file_name: str) -> list[Result]:
+    """The results of a log of any format, or of a report that was made of some; never none."""
+    if reported := html.records_in_file(file):
+        return reported
+    records = ours.records(file)
+    if records.whole:
+        return records.whole
+    found = [] if records.ours else registry.results_of(file, file_name)
+    if not found:
+        return ours.explained(file, file_name)
+    if all(result.status == "ok" or result.reason for result in found):
+        return found
+    *_, last = ours.explained(file, file_name)
+    return [
+        result
+        if result.status == "ok" or result.reason
+        else replace(result, reason=last.reason, advice=last.advice)
+        for result in found
+    ]

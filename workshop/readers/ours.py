@@ -7,72 +7,80 @@ piece, and what does not parse is passed over. Nothing is ever guessed from the 
 
 from __future__ import annotations
 
-import codecs
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from workshop import results
 from workshop.readers.last_words import Listener
+from workshop.readers.lines import (
+    bounded_lines,
+    ends_and_needle_lines,
+    first_line,
+    needle_lines,
+    opened,
+    visible,
+)
 from workshop.readers.text import QUOTED, SKIPPED, one_line
 from workshop.results import RecordError, Result, Sample
 from workshop.stages import STAGES, Settings
 
-LONGEST_LINE = 16_000_000  # characters; a record with thousands of tokens has some ten thousand
-_CHUNK = 1 << 16  # bytes
+NAME = "workshop"
+NEEDLES = (b"WORKSHOP-",)
+_WORDS = (*NEEDLES, b"Stage: ")
+_ENDS = 1 << 20  # bytes at a log's beginning and end in which last words are looked for
 
+__all__ = ["bounded_lines", "one_line", "read_log", "results_in", "visible"]
+
+# What follows is JSON: text that only speaks of such lines is not taken for them.
+_OURS = tuple(
+    prefix + "{" for prefix in (results.PREFIX, results.SETTINGS_PREFIX, results.SAMPLE_PREFIX)
+)
+_ALONE = re.compile(r'\{\s*"stage"')  # as `workshop run --json` prints it
 _STAGE_LINE = re.compile(r"Stage: (\S+)\s*")
-# What a terminal acts on and a person does not see: colours, cursor movements, titles.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-
 T = TypeVar("T")
 
 
 def read_log(path: Path) -> list[Result]:
-    """The results in a log, never none: a log without a record gives one that says why.
+    """The results in a log of ours, never none: a log without a record gives one that says why.
 
     Raises:
         OSError: the file cannot be opened or read.
     """
-    with path.open("rb") as file:
-        return results_in(bounded_lines(file), path.name)
+    with opened(path) as file:
+        return records(file).whole or explained(file, path.name)
 
 
-def bounded_lines(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[str]:
-    """Lines without their ends, and without what a person would not see of them.
+@dataclass(frozen=True)
+class Records:
+    """What the records of a log alone tell.
 
-    A line over ``longest`` characters comes out as ``SKIPPED``; it is never held in memory.
+    Attributes:
+        ours: whether the log has any line of ours.
+        whole: the results, if the log's last run left its record; else there is more to look at.
     """
-    chunk = file.read(_CHUNK)
-    encoding = "utf-16" if chunk[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    decoder = io.IncrementalNewlineDecoder(
-        codecs.getincrementaldecoder(encoding)(errors="replace"), translate=True
-    )
-    parts: list[str] = []
-    length = 0
-    while True:
-        *ended, rest = decoder.decode(chunk, final=not chunk).split("\n")
-        for piece in ended:
-            length += len(piece)
-            yield visible("".join((*parts, piece))) if length <= longest else SKIPPED
-            parts, length = [], 0
-        length += len(rest)
-        parts = [*parts, rest] if length <= longest else []
-        if not chunk:
-            break
-        chunk = file.read(_CHUNK)
-    if length:
-        yield visible("".join(parts)) if length <= longest else SKIPPED
+
+    ours: bool
+    whole: list[Result]
 
 
-def visible(line: str) -> str:
-    """The line without terminal escapes, and without the zeros of a hole in a file."""
-    if "\x1b" in line:
-        line = _ESCAPES.sub("", line)
-    return line.replace("\0", "")
+def records(file: BinaryIO) -> Records:
+    """Read the lines that hold records, and no others; the file is left at its beginning."""
+    # `workshop run --json` prints the record alone: then it is the first line, without a needle.
+    first, found = first_line(file), needle_lines(file, NEEDLES)
+    seen = _seen(found if NEEDLES[0].decode() in first else chain([first], found))
+    file.seek(0)
+    run = seen.run
+    whole = run.record is not None or (bool(seen.finished) and run.settings is None)
+    return Records(seen.ours, seen.results if whole else [])
+
+
+def explained(file: BinaryIO, file_name: str) -> list[Result]:
+    """The results of a log whose last run left no record; the last one says why."""
+    return results_in(ends_and_needle_lines(file, _WORDS, _ENDS), file_name)
 
 
 @dataclass
@@ -88,6 +96,20 @@ class _Run:
     listener: Listener = field(default_factory=Listener)
 
 
+@dataclass
+class _Seen:
+    """What was seen of a whole log."""
+
+    finished: list[Result] = field(default_factory=list)  # of the runs before the last
+    run: _Run = field(default_factory=_Run)  # the last
+    empty: bool = True
+    ours: bool = False
+
+    @property
+    def results(self) -> list[Result]:
+        return [*self.finished, self.run.record] if self.run.record else self.finished
+
+
 def results_in(lines: Iterable[str], file_name: str) -> list[Result]:
     """The results that the lines of a log hold: of every run that finished, and of the last one.
 
@@ -95,33 +117,36 @@ def results_in(lines: Iterable[str], file_name: str) -> list[Result]:
     a record that the model's own text imitates comes earlier. Records without settings before
     them (from a log that was cut or put together by hand) are taken one by one.
     """
-    finished: list[Result] = []
-    run = _Run()
-    empty = True
+    seen = _seen(lines)
+    run = seen.run
+    if run.record is None and (run.settings or not seen.finished):
+        return [*seen.finished, _without_record(run, file_name, seen.empty)]
+    return seen.results
+
+
+def _seen(lines: Iterable[str]) -> _Seen:
+    seen = _Seen()
     for number, line in enumerate(lines):
-        empty = empty and not line.strip()
+        run = seen.run
+        seen.empty = seen.empty and not line.strip()
+        seen.ours = seen.ours or line.startswith(_OURS)
         if line.startswith(results.SETTINGS_PREFIX):
             settings = _parse(
                 results.settings_from_json, line.removeprefix(results.SETTINGS_PREFIX)
             )
             if settings and settings.stage in STAGES:
-                finished += [run.record] if run.record else []
-                run = _Run(run.stage, settings)
+                seen.finished += [run.record] if run.record else []
+                seen.run = _Run(run.stage, settings)
         elif line.startswith(results.SAMPLE_PREFIX):
             _add_sample(run, line.removeprefix(results.SAMPLE_PREFIX))
-        elif line.startswith(results.PREFIX) or (number == 0 and line.startswith("{")):
-            # `workshop run --json` prints the record alone: then it is the first line.
+        elif line.startswith(results.PREFIX) or (number == 0 and _ALONE.match(line)):
             _add_record(run, line.removeprefix(results.PREFIX))
             if run.settings is None and run.record:
-                finished.append(run.record)
-                run = _Run()
+                seen.finished.append(run.record)
+                seen.run = _Run()
         else:
             _add_words(run, line)
-    if run.record:
-        finished.append(run.record)
-    elif run.settings or not finished:
-        finished.append(_without_record(run, file_name, empty))
-    return finished
+    return seen
 
 
 def _parse(read: Callable[[str], T], text: str) -> T | None:

@@ -1,0 +1,184 @@
+"""A line of gpt-fast's or of a relative's, whatever logger, rank or unit it was spelt with.
+
+Relatives print the same lines with a logger's prefix, with further fields between the commas, with
+another unit (tok/s, tokens/second), without numbers, or two ranks' on one line.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+Kind = Literal[
+    "example",
+    "device",
+    "load",
+    "compile",
+    "sample",
+    "bandwidth",
+    "rule",
+    "accepted",
+    "batch",
+    "prompt",
+    "generated",
+    "average",
+    "memory",
+    "ours",
+]
+
+# How each line starts. The search for these is all that most of a log is looked at with.
+STARTS: dict[str, Kind] = {
+    "Example:=": "example",
+    "Using device": "device",
+    "Time to load model": "load",
+    "Compilation time": "compile",
+    "Time for inference": "sample",
+    "Bandwidth achieved": "bandwidth",
+    "==========": "rule",
+    "Mean Accepted": "accepted",
+    "Batch Size": "batch",
+    "Prompt Length": "prompt",
+    "Generated tokens": "generated",
+    "Average tok": "average",
+    "Memory used": "memory",
+    "First token after": "ours",  # what our own logs say too, and gpt-fast does not
+}
+
+_LONGEST = 600  # characters of such a line
+_LONGEST_PREFIX = 120
+_PLAIN_WORDS = 3  # of a logger's prefix: names of programs and of loggers
+_START = re.compile("|".join(map(re.escape, STARTS)))
+_LOGGED = re.compile(
+    r"\[|\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b|\d\d:\d\d|\d{4}-\d\d-\d\d|^\s*\d{1,5}:\s*$"
+)
+_RANK = re.compile(r"\[(?:rank ?)?(\d{1,5})\]:?\s|^\s*(\d{1,5}):\s|\brank[ =:]?(\d{1,5})\b", re.I)
+
+_NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?|nan|inf)"
+_SPEED_UNIT = r"\s*(?:tokens?|toks?|t)\s*(?:/|per)\s*(?:seconds?|secs?|s)\.?"
+_BYTES_UNIT = r"\s*([KMGT]i?B)"
+_FIELDS: dict[Kind, re.Pattern[str]] = {
+    "example": re.compile(r"Example:=\s*(\S.{0,99}?)\s*"),
+    "device": re.compile(r"Using device\s*[=:]\s*([\w:.-]{1,40})(?:\s.*)?"),
+    "load": re.compile(rf"Time to load model\s*:\s*{_NUMBER}\s*(?:seconds?|secs?|s)\.?\s*", re.I),
+    "compile": re.compile(rf"Compilation time\s*:\s*{_NUMBER}\s*(?:seconds?|secs?|s)\.?\s*", re.I),
+    "bandwidth": re.compile(rf"Bandwidth achieved\s*:\s*{_NUMBER}{_BYTES_UNIT}/s(?:ec)?\.?\s*"),
+    "rule": re.compile(r"(=)={9,}\s*"),
+    "accepted": re.compile(rf"Mean Accepted\s*:\s*{_NUMBER}\s*"),
+    "batch": re.compile(r"Batch Size\s*:\s*(\d{1,9})\s*"),
+    "prompt": re.compile(r"Prompt Length\s*:\s*(\d{1,9})\s*"),
+    "generated": re.compile(r"Generated tokens\s*:\s*(\d{1,9})\s*"),
+    "average": re.compile(
+        r"Average (?:tokens?|toks?)\s*(?:/|per)\s*(?:seconds?|secs?|s)\s*"
+        rf"(?:\((?:total|(?P<decode>decode(?: only)?))\))?\s*:\s*{_NUMBER}(?:{_SPEED_UNIT})?\s*",
+        re.I,
+    ),
+    "memory": re.compile(rf"Memory used\s*:\s*{_NUMBER}{_BYTES_UNIT}\.?\s*"),
+    "ours": re.compile(r"First token (after) [\d.]+ ms, then [\d.]+ ms per token\s*"),
+}
+# What ends in no unit may go on in another process's line: it must be the last of its line.
+_OPEN_ENDED = ("accepted", "batch", "prompt", "generated", "average")
+_PLAIN_SAMPLE = re.compile(
+    r"Time for inference (\d{1,6}): \d+\.\d+ sec total, (\d+\.\d+) tokens/sec\s*"
+)
+_SAMPLE = re.compile(r"Time for inference(?:\s+(\d{1,6}))?\s*:\s*(\S.*)")
+_BETWEEN = re.compile(r"(?<=\D),\s*|,\s+|\s{2,}")
+_SECONDS = re.compile(rf"{_NUMBER}\s*(?:seconds?|secs?|s)(?:\s+total)?\.?", re.I)
+_SPEED = re.compile(_NUMBER + _SPEED_UNIT, re.I)
+_IN_GB = {
+    prefix + unit: base**power / 1e9
+    for unit, base in (("B", 1000), ("iB", 1024))
+    for power, prefix in enumerate("KMGT", start=1)
+}
+
+
+class Said(NamedTuple):
+    """What one line says.
+
+    Attributes:
+        rank: the process that the line is labelled with; None where it is not.
+        number: the value, in seconds, tokens/s, GB or GB/s; None where it is nan, inf or no number.
+        nth: of a sample, its number in the run; None where the line has none.
+        text: what is not a number.
+    """
+
+    kind: Kind
+    rank: int | None = None
+    number: float | None = None
+    nth: int | None = None
+    text: str = ""
+
+
+def said(line: str) -> list[Said]:
+    """What a line says: mostly one thing or nothing; more if processes wrote on one line."""
+    if len(line) > _LONGEST:
+        return []
+    if _START.match(line) and (one := _one(line, None, last=True)) is not None:
+        return [one]  # most lines: no prefix, and one process
+    starts = [match.start() for match in _START.finditer(line)]
+    if not starts or not _is_prefix(line[: starts[0]]):
+        return []
+    rank = _rank(line[: starts[0]])
+    ends = [*starts[1:], len(line)]
+    heard = [
+        _one(line[start:end], rank, end == len(line))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return [one for one in heard if one is not None]
+
+
+def _is_prefix(text: str) -> bool:
+    """Whether a logger or a launcher can have put this before a line; no sentence has."""
+    if not text.strip():
+        return True
+    return (
+        len(text) <= _LONGEST_PREFIX
+        and not text[-1].isalnum()
+        and _LOGGED.search(text) is not None
+        and sum(word.isalpha() for word in text.split()) <= _PLAIN_WORDS
+    )
+
+
+def _rank(prefix: str) -> int | None:
+    match = _RANK.search(prefix)
+    return int(next(group for group in match.groups() if group)) if match else None
+
+
+def _one(text: str, rank: int | None, last: bool) -> Said | None:
+    start = _START.match(text)
+    kind = STARTS[start[0]] if start else None
+    if kind is None or (kind in _OPEN_ENDED and not last):
+        return None
+    if kind == "sample":
+        return _sample(text, rank)
+    match = _FIELDS[kind].fullmatch(text)
+    if match is None:
+        return None
+    if kind in ("example", "device", "rule", "ours"):
+        return Said(kind, rank, text=match[1])
+    if kind == "average":
+        return Said(kind, rank, number(match[2]), text="decode" if match["decode"] else "")
+    value = number(match[1])
+    if kind in ("bandwidth", "memory") and value is not None:
+        value *= _IN_GB[match[2]]
+    return Said(kind, rank, value)
+
+
+def _sample(text: str, rank: int | None) -> Said | None:
+    """``Time for inference 1: 5.41 sec total, 36.98 tokens/sec``, in any of its spellings."""
+    if plain := _PLAIN_SAMPLE.fullmatch(text):
+        return Said("sample", rank, number(plain[2]), int(plain[1]))
+    match = _SAMPLE.fullmatch(text)
+    if match is None or _START.search(match[2]):
+        return None
+    fields = [part.strip() for part in _BETWEEN.split(match[2])]
+    speeds = [found[1] for part in fields if (found := _SPEED.fullmatch(part))]
+    if len(speeds) > 1 or not any(_SECONDS.fullmatch(part) for part in fields):
+        return None
+    nth = int(match[1]) if match[1] else None
+    return Said("sample", rank, number(speeds[0]) if speeds else None, nth)
+
+
+def number(text: str) -> float | None:
+    """A number that something measured, or None: not nan, not inf, not out of all proportion."""
+    value = float(text.replace(",", ""))
+    return value if 0 <= value < 1e12 else None
