@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workshop.figures import KINDS, PROGRESSION, THEME_NAMES
+
 if TYPE_CHECKING:
     from workshop.results import Result
 
-DEFAULT_OUTPUT = Path("progression.png")
+DEFAULT_OUTPUT = Path(f"{PROGRESSION}.png")
+ALL = "all"
+# Kinds in which a stage without a number keeps its place; the others name it under the figure.
+_WITH_GAPS = (PROGRESSION, "ladder", "latency", ALL)
+
+_KINDS_HELP = "; ".join(f"{kind}: {shows}" for kind, shows in KINDS.items())
 
 
 @click.command()
@@ -21,52 +28,137 @@ DEFAULT_OUTPUT = Path("progression.png")
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help=f"The figure's file, .png, .svg or .pdf.  [default: {DEFAULT_OUTPUT}]",
+    help="The figure's file, .png, .svg or .pdf; with --kind all, a folder.  [default: KIND.png]",
 )
-def plot(files: tuple[Path, ...], output: Path | None) -> None:
-    """Draw memory, bandwidth and tokens per second from the logs FILES, a bar for each stage.
+@click.option(
+    "--kind",
+    type=click.Choice([*KINDS, ALL]),
+    default=PROGRESSION,
+    show_default=True,
+    help=f"What to draw. {_KINDS_HELP}; all: a file for each that can be drawn.",
+)
+@click.option(
+    "--theme",
+    type=click.Choice(THEME_NAMES),
+    default=THEME_NAMES[0],
+    show_default=True,
+    help="For a page, for the back of a room, or for it in the dark.",
+)
+@click.option("--mine", metavar="USER", help="Whose bars compare marks.  [default: you]")
+def plot(
+    files: tuple[Path, ...], output: Path | None, kind: str, theme: str, mine: str | None
+) -> None:
+    """Draw the results of the logs FILES: memory, bandwidth and tokens per second of each stage.
 
     Several runs of the same stage become one bar. A log without a result is named, and leaves a
-    gap. The exit code is 1 if no log has one.
+    gap. The exit code is 1 if there is nothing to draw. What each kind shows is in
+    docs/figures.md.
     """
-    written = draw(files, output)
-    if written is None:
+    if kind == ALL:
+        written = draw_all(files, output or Path(), theme, mine)
+    else:
+        one = draw(files, output, kind, theme, mine)
+        written = [one] if one else []
+    for path in written:
+        click.echo(path)
+    if not written:
         sys.exit(1)
-    click.echo(written)
 
 
-def draw(files: Sequence[Path], output: Path | None) -> Path | None:
+def draw(
+    files: Sequence[Path],
+    output: Path | None,
+    kind: str = PROGRESSION,
+    theme: str = THEME_NAMES[0],
+    mine: str | None = None,
+) -> Path | None:
     """Write the figure of these logs, with warnings on standard error; None if there is no number.
 
     Raises:
         UsageError: a log that cannot be read, or an output that cannot be written there.
-        ClickException: a full disk, or a folder that may not be written to.
+        ClickException: a full disk, a folder that may not be written to, or results that lack what
+            this kind of figure is made of.
     """
-    from workshop.figures import pooling, theme
-    from workshop.figures.caption import warnings_for
-    from workshop.figures.progression import progression
-    from workshop.readers import read_logs
+    from workshop.figures.kinds import cautions_of
+    from workshop.figures.theme import NothingToDrawError, check_target
 
-    target = output or DEFAULT_OUTPUT
-    theme.check_target(target)
+    target = output or Path(f"{kind}.png")
+    check_target(target)
     if output is None:
         check_default(target)
+    results = _results_of(files, kind)
+    if not results:
+        return None
+    for sentence in cautions_of(kind, results):
+        click.echo(f"Warning: {sentence}", err=True)
+    try:
+        _write(kind, results, theme, mine, target)
+    except NothingToDrawError as error:
+        raise click.ClickException(f"there is no {kind} to draw: {error}") from None
+    return target
+
+
+def draw_all(
+    files: Sequence[Path], folder: Path, theme: str = THEME_NAMES[0], mine: str | None = None
+) -> list[Path]:
+    """Write a figure of every kind that can be drawn; the others are named on standard error.
+
+    Raises:
+        UsageError, ClickException: as ``draw``.
+    """
+    from workshop.figures.kinds import cautions_of
+    from workshop.figures.theme import NothingToDrawError
+    from workshop.stages import UsageError
+
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}: --kind {ALL} writes several files into one")
+    targets = {kind: folder / f"{kind}.png" for kind in KINDS}
+    for target in targets.values():
+        check_default(target)
+    results = _results_of(files, ALL)
+    if not results:
+        return []
+    for sentence in cautions_of(PROGRESSION, results):
+        click.echo(f"Warning: {sentence}", err=True)
+    written = []
+    for kind, target in targets.items():
+        try:
+            _write(kind, results, theme, mine, target)
+            written.append(target)
+        except NothingToDrawError as error:
+            click.echo(f"{target.name}: not drawn: {error}", err=True)
+    return written
+
+
+def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
+    """The results of these logs, with a remark on each that gave no number; none if all did."""
+    from workshop.figures.pooling import has_number
+    from workshop.readers import read_logs
+
     readings = read_logs(files)
     results = [reading.result for reading in readings]
-    labels = {result.label for result in results if pooling.has_number(result)}
+    labels = {result.label for result in results if has_number(result)}
     for reading in readings:
-        if remark := remark_on(reading.result, labels):
+        if remark := remark_on(reading.result, labels, kind in _WITH_GAPS):
             click.echo(f"{reading.path.name}: {remark}", err=True)
     if not labels:
         click.echo("Error: none of these logs has a result, so there is no figure.", err=True)
-        return None
-    for sentence in warnings_for(results):
-        click.echo(f"Warning: {sentence}", err=True)
+        return []
+    return results
+
+
+def _write(
+    kind: str, results: Sequence[Result], theme: str, mine: str | None, target: Path
+) -> None:
+    from workshop.figures.kinds import figure_of
+    from workshop.figures.theme import THEMES, FigureError, save_figure
+    from workshop.provenance import user
+
+    figure = figure_of(kind, results, THEMES[theme], mine or user())
     try:
-        theme.save_figure(progression(results), target)
-    except theme.FigureError as error:
+        save_figure(figure, target)
+    except FigureError as error:
         raise click.ClickException(str(error)) from None
-    return target
 
 
 def check_default(target: Path) -> None:
@@ -81,18 +173,19 @@ def check_default(target: Path) -> None:
         )
 
 
-def remark_on(result: Result, drawn: Collection[str]) -> str:
+def remark_on(result: Result, drawn: Collection[str], gaps: bool = True) -> str:
     """What to know of a run that gave no number, or not all of them; '' if all is well.
 
     ``drawn`` holds the labels that have a bar.
     """
     from workshop.figures.pooling import has_number
-    from workshop.readers.ours import one_line
+    from workshop.readers.text import one_line
 
     reason = one_line(result.reason or "the record has no number, and no reason", 300).rstrip(".")
     if not has_number(result):
-        gap = "; drawn as a gap" if drawn else ""
+        gap = "; drawn as a gap" if drawn and gaps else ""
         return f"no result: {reason}" + ("; left out" if result.label in drawn else gap)
     if result.status != "ok":
-        return f"not complete: {reason}; drawn with {len(result.samples)} samples"
+        count = len(result.samples) or len(result.speeds)
+        return f"not complete: {reason}; drawn with {count} samples"
     return ""

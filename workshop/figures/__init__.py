@@ -1,1 +1,17 @@
-"""Figures: a kind per module, each from results to a matplotlib figure."""
+"""Figures: a kind per module, each from results to a matplotlib figure.
+
+The names are here, where the command line finds them without importing matplotlib.
+"""
+
+# Kind -> what it shows. Each is the function of that name in the module of that name.
+KINDS = {
+    "progression": "memory, bandwidth and tokens/s of each stage",
+    "ladder": "where the speed-up comes from, step by step, and how far the ceiling is",
+    "latency": "time to the first token, and for each later one",
+    "samples": "every sample, in order",
+    "compare": "machines, models or people side by side",
+    "roofline": "FLOP/s against FLOP per byte, of prefill and decode",
+}
+PROGRESSION = "progression"
+
+THEME_NAMES = ("paper", "slide", "dark")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from workshop.figures.pooling import Pool, baseline_of, has_number, pooled
+from workshop.figures.naming import counted
+from workshop.figures.pooling import Pool, baseline_of, drawable, has_number, pooled
 from workshop.figures.theme import number, printable
-from workshop.results import Result
+from workshop.readers.text import one_line
+from workshop.results import DECODE_OF_ONE, Result
 
 _MOST_VALUES = 5  # of one field that are worth spelling out
 
@@ -15,26 +17,45 @@ _MOST_VALUES = 5  # of one field that are worth spelling out
 def warnings_for(results: Sequence[Result]) -> list[str]:
     """What keeps these results from being compared with one another, a sentence each."""
     drawn = [result for result in results if has_number(result)]
-    mixed: list[tuple[str, list[object]]] = [
-        ("models", [result.model for result in drawn]),
-        ("devices", [result.device for result in drawn]),
-        ("lengths of the prompt in tokens", [result.prompt_tokens for result in drawn]),
-        ("batch sizes", [result.batch_size for result in drawn]),
-    ]
-    sentences = [
-        f"these results have different {name} ({_listed(values)}): "
-        "their bars differ by more than the stage"
-        for name, values in mixed
-        if len(_distinct(values)) > 1
-    ]
-    baseline = baseline_of(pooled(drawn))
-    if drawn and baseline is None:
+    sentences = mixed_in(drawn)
+    if drawn and baseline_of(pooled(drawn)) is None:
         sentences.append("there is no result of the plain baseline: no changes are shown")
     return sentences
 
 
-def caption_for(pools: Sequence[Pool]) -> list[str]:
-    """The caption's lines: the set-up, the software and the definitions."""
+def mixed_in(results: Sequence[Result], but: Sequence[str] = ()) -> list[str]:
+    """What differs between these results and is not the stage, a sentence each.
+
+    ``but`` names what is meant to differ, as in ``COMPARED``.
+    """
+    drawn = [result for result in results if has_number(result)]
+    values = {name: [_value(get(result)) for result in drawn] for name, get in COMPARED.items()}
+    sentences = [
+        f"these results have different {name} ({_listed(values[name])}): "
+        "their bars differ by more than the stage"
+        for name in values
+        if name not in but and len(_distinct(values[name])) > 1
+    ]
+    with_speed = [result for result in drawn if drawable(result.tokens_per_second)]
+    meanings = [counted(result) for result in with_speed]
+    if "meanings" not in but and len(_distinct(meanings)) > 1:
+        sentences.append(
+            f"the tokens/s of these results count differently ({_listed(meanings)}): "
+            "they are not to be compared"
+        )
+    return sentences
+
+
+COMPARED: dict[str, Callable[[Result], object]] = {
+    "models": lambda result: result.model,
+    "devices": lambda result: result.device,
+    "lengths of the prompt in tokens": lambda result: result.prompt_tokens,
+    "batch sizes": lambda result: result.batch_size,
+}
+
+
+def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
+    """The caption's lines: the set-up, the software, and what a kind of figure notes."""
     runs = [run for pool in pools for run in pool.runs if has_number(run)]
     setup = [
         _field(runs, "model {}", _model),
@@ -49,15 +70,29 @@ def caption_for(pools: Sequence[Pool]) -> list[str]:
         _field(runs, "torch {}", lambda run: run.versions and run.versions.torch),
         _field(runs, "commit {}", lambda run: run.versions and _short(run.versions.git_commit)),
         _days(runs),
+        _field(runs, "Slurm job {}", lambda run: run.slurm and run.slurm.job_id),
+        _field(runs, "read from {}", _foreign),
         _field(runs, "memory: {}", lambda run: run.memory_kind),
     ]
+    lines = (_joined(setup), _joined(software), _joined(notes))
+    return [line for line in lines if line]
+
+
+def counted_as(results: Sequence[Result]) -> str:
+    """What tokens/s count: of one sequence's decode, or whatever other logs have."""
+    runs = [result for result in results if has_number(result)]
     batch = _listed(run.batch_size for run in runs) or "1"
-    definitions = [
-        f"tokens/s: decode only, batch {batch}",
-        "error bars: standard deviation over samples",
-        "percentages: change against baseline" if baseline_of(pools) else "no percentages",
-    ]
-    return [line for line in (_joined(setup), _joined(software), _joined(definitions)) if line]
+    if all(run.definition == DECODE_OF_ONE for run in runs):
+        return f"tokens/s: decode only, batch {batch}"
+    return f"tokens/s: {_listed(counted(run) for run in runs)}, batch {batch}"
+
+
+def _foreign(run: Result) -> str | None:
+    return f"a log of {run.format}" if run.format != "workshop" else None
+
+
+def _value(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _joined(parts: Iterable[str]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from workshop.results import Result
-from workshop.stages import BASELINE, stage_order
+from workshop.figures.naming import names_of
+from workshop.results import Result, Sample, spread
+from workshop.stages import BASELINE, STAGES, stage_order
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Pool:
-    """All runs with the same label, to be drawn as one bar.
+    """All runs of the same name, to be drawn as one bar.
 
     Attributes:
         samples: counted generations, over all runs.
@@ -42,10 +43,11 @@ class Pool:
 
 
 def pooled(results: Sequence[Result]) -> list[Pool]:
-    """One pool for each label: stages in their order, each variant beside its stage."""
+    """One pool for each name: stages in their order, each variant beside its stage."""
     runs: dict[str, list[Result]] = {}
-    for result in results:
-        runs.setdefault(result.label, []).append(result)
+    names = names_of(results, [has_number(result) for result in results])
+    for name, result in zip(names, results, strict=True):
+        runs.setdefault(name, []).append(result)
     pools = [_pool(label, same) for label, same in runs.items()]
     return sorted(pools, key=lambda pool: (stage_order(pool.stage), pool.stage or "~", pool.label))
 
@@ -55,10 +57,66 @@ def baseline_of(pools: Sequence[Pool]) -> Pool | None:
     return next((pool for pool in pools if pool.label == BASELINE), None)
 
 
+def comparable(pool: Pool, other: Pool) -> bool:
+    """Whether the tokens/s of the two count the same, so that one may be divided by the other."""
+    return _counts(pool) == _counts(other)
+
+
+def relative_of(pools: Sequence[Pool], pool: Pool, stage: str | None) -> Pool | None:
+    """The plain pool of ``stage`` that this pool's numbers may be divided by, if there is one."""
+    return next(
+        (
+            other
+            for other in pools
+            if other is not pool
+            and stage is not None
+            and other.stage == stage
+            and other.runs[0].label == stage
+            and {run.format for run in other.runs} == {run.format for run in pool.runs}
+            and comparable(pool, other)
+        ),
+        None,
+    )
+
+
+def builds_on(pool: Pool) -> str | None:
+    """The stage that this one is measured against."""
+    said = next((run.against for run in pool.runs if run.against), None)
+    return said or (STAGES[pool.stage].against if pool.stage in STAGES else None)
+
+
+def _counts(pool: Pool) -> set[str]:
+    runs = [run for run in pool.runs if has_number(run)]
+    return {str(run.definition or f"as {run.format} counts") for run in runs}
+
+
 def has_number(result: Result) -> bool:
     """Whether there is anything of this result to draw."""
-    values = (result.memory_gb, result.bandwidth_gb_per_second, result.tokens_per_second)
+    values = (
+        result.memory_gb,
+        result.bandwidth_gb_per_second,
+        result.tokens_per_second,
+        result.ttft_seconds,
+        result.tpot_seconds,
+    )
     return any(drawable(value) for value in values)
+
+
+def mean_over(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that are known."""
+    known = [value for value in values if drawable(value)]
+    return math.fsum(known) / len(known) if known else None
+
+
+def value_over(
+    runs: Sequence[Result], each: Callable[[Sample], float | None], mean: float | None = None
+) -> Value | None:
+    """Mean and deviation of a quantity over all samples of all runs, or the mean that is given."""
+    values = [each(sample) for run in runs for sample in run.samples]
+    known = [value for value in values if drawable(value)]
+    if not known:
+        return Value(mean) if drawable(mean) else None
+    return Value(math.fsum(known) / len(known), spread(known))
 
 
 def _pool(label: str, runs: list[Result]) -> Pool:
@@ -66,7 +124,9 @@ def _pool(label: str, runs: list[Result]) -> Pool:
         label=label,
         stage=runs[0].stage,
         runs=runs,
-        samples=sum(len(run.samples) for run in runs if drawable(run.tokens_per_second)),
+        samples=sum(
+            len(run.samples) or len(run.speeds) for run in runs if drawable(run.tokens_per_second)
+        ),
         memory_gb=_memory(runs),
         bandwidth_gb_per_second=_over(
             runs, lambda run: (run.bandwidth_gb_per_second, run.bandwidth_std, _timed(run))
@@ -78,13 +138,13 @@ def _pool(label: str, runs: list[Result]) -> Pool:
 
 
 def _memory(runs: Sequence[Result]) -> Value | None:
-    known = [run.memory_gb for run in runs if drawable(run.memory_gb)]
-    return Value(math.fsum(known) / len(known)) if known else None
+    mean = mean_over([run.memory_gb for run in runs])
+    return Value(mean) if mean is not None else None
 
 
 def _timed(run: Result) -> int:
     """Samples that have a speed; a run of which only the mean is known counts as one."""
-    return sum(sample.tokens_per_second is not None for sample in run.samples) or 1
+    return len(run.sample_speeds) or 1
 
 
 def drawable(value: float | None) -> TypeGuard[float]:

@@ -10,7 +10,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,70 +22,138 @@ from matplotlib.figure import Figure
 from workshop import __version__, files
 from workshop.stages import UsageError, stage_order
 
-INK = "#1a1a1a"
-FAINT = "#5c5c5c"
-GRID = "#d9d9d9"
-BODY = 9.0  # points
+BODY = 9.0  # points, at a theme's scale of 1
+LABEL = 8.0
 SMALL = 7.0
 CREATOR = "workshop"
-
-_RC: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
-    "font.size": BODY,
-    "text.color": INK,
-    "text.parse_math": False,  # a model's name may hold a dollar sign
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.labelsize": BODY,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": BODY + 2,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "hatch.linewidth": 0.8,
-    "savefig.dpi": 160,
-    "svg.hashsalt": CREATOR,  # the same figure gives the same file
-    "pdf.fonttype": 42,  # text stays text
-}
 
 
 class FigureError(RuntimeError):
     """A figure that could not be written; one sentence that names the file and the cause."""
 
 
+class NothingToDrawError(ValueError):
+    """Results that lack what a kind of figure is made of; one sentence that says what."""
+
+
 @dataclass(frozen=True)
 class Look:
-    """How a bar is filled."""
+    """How a bar is filled, and the marker that stands for it where there are points."""
 
     color: str
     hatch: str
     edge: str = "#ffffff"  # of the hatch
+    marker: str = "o"
 
 
-# Okabe and Ito's colours where they can be: told apart with every kind of colour vision. Their
-# lightness falls from 83 to 25 (CIE L*), in steps that a grey print keeps, and so do the hatches.
-_LOOKS = (
-    Look("#d0d0d0", ""),
-    Look("#e69f00", "///"),
-    Look("#009e73", "\\\\\\"),
-    Look("#0072b2", "..."),
-    Look("#4b2e68", "xxx"),
+@dataclass(frozen=True)
+class Theme:
+    """Where a figure is looked at.
+
+    Attributes:
+        looks: of the stages, in their order: told apart with every kind of colour vision, by
+            lightness, which a grey print keeps, and by hatch or marker.
+        other: of what is not a stage.
+        scale: size of the type, and of all that has to hold it; panels keep their height.
+        columns: most panels side by side.
+    """
+
+    name: str
+    ground: str
+    ink: str
+    faint: str
+    grid: str
+    looks: tuple[Look, ...]
+    other: Look
+    scale: float
+    columns: int
+
+
+_PAPER_LOOKS = (  # Okabe and Ito's colours where they can be; lightness 83 to 25 (CIE L*)
+    Look("#d0d0d0", "", marker="o"),
+    Look("#e69f00", "///", marker="s"),
+    Look("#009e73", "\\\\\\", marker="^"),
+    Look("#0072b2", "...", marker="D"),
+    Look("#4b2e68", "xxx", marker="v"),
 )
-_OTHER = Look("#ffffff", "ooo", FAINT)
+PAPER = Theme(
+    name="paper",
+    ground="#ffffff",
+    ink="#1a1a1a",
+    faint="#5c5c5c",
+    grid="#d9d9d9",
+    looks=_PAPER_LOOKS,
+    other=Look("#ffffff", "ooo", "#5c5c5c", "P"),
+    scale=1.0,
+    columns=3,
+)
+SLIDE = replace(PAPER, name="slide", faint="#404040", scale=1.6, columns=2)
+_NIGHT = "#14171c"
+DARK = Theme(
+    name="dark",
+    ground=_NIGHT,
+    ink="#f5f5f5",
+    faint="#b8bcc4",
+    grid="#343a44",
+    looks=(
+        Look("#f0f0f0", "", _NIGHT, "o"),
+        Look("#f2b134", "///", _NIGHT, "s"),
+        Look("#22b48a", "\\\\\\", _NIGHT, "^"),
+        Look("#3a80e0", "...", _NIGHT, "D"),
+        Look("#9e4a80", "xxx", _NIGHT, "v"),
+    ),
+    other=Look(_NIGHT, "ooo", "#b8bcc4", "P"),
+    scale=SLIDE.scale,
+    columns=SLIDE.columns,
+)
+THEMES = {theme.name: theme for theme in (PAPER, SLIDE, DARK)}
 
 
-def look_of(stage: str | None, variant: bool = False) -> Look:
+def _rc(look: Theme) -> Any:
+    body = BODY * look.scale
+    return {
+        "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+        "font.size": body,
+        "text.color": look.ink,
+        "text.parse_math": False,  # a model's name may hold a dollar sign
+        "figure.facecolor": look.ground,
+        "axes.facecolor": look.ground,
+        "axes.edgecolor": look.faint,
+        "axes.labelcolor": look.ink,
+        "axes.labelsize": body,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": body + 2,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "xtick.color": look.ink,
+        "ytick.color": look.ink,
+        "hatch.linewidth": 0.8 * look.scale,
+        "legend.fontsize": LABEL * look.scale,
+        "legend.frameon": False,
+        "savefig.dpi": 160,
+        "savefig.facecolor": "auto",
+        "svg.hashsalt": CREATOR,  # the same figure gives the same file
+        "pdf.fonttype": 42,  # text stays text
+    }
+
+
+def look_of(stage: str | None, variant: bool = False, theme: Theme = PAPER) -> Look:
     """The look of a stage's bar; a variant of the stage is paler, with the hatch in its colour."""
     order = stage_order(stage)
-    look = _LOOKS[order] if order < len(_LOOKS) else _OTHER
-    if not variant or look is _OTHER:
+    look = theme.looks[order] if order < len(theme.looks) else theme.other
+    if not variant or look is theme.other:
         return look
-    pale = (round(255 * (0.6 + 0.4 * part)) for part in to_rgb(look.color))
-    edge = FAINT if look is _LOOKS[0] else look.color
-    return Look("#" + "".join(f"{part:02x}" for part in pale), look.hatch + "--", edge)
+    pale = mixed(look.color, theme.ground, 0.4)
+    edge = theme.faint if look is theme.looks[0] else look.color
+    return replace(look, color=pale, hatch=look.hatch + "--", edge=edge)
+
+
+def mixed(color: str, other: str, part: float) -> str:
+    """A colour with ``part`` of the first, and the rest of the other."""
+    pairs = zip(to_rgb(color), to_rgb(other), strict=True)
+    return "#" + "".join(f"{round(255 * (part * a + (1 - part) * b)):02x}" for a, b in pairs)
 
 
 def number(value: float) -> str:
@@ -108,15 +176,20 @@ def signed_percent(value: float, against: float) -> str:
     return f"{rounded:+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
 
 
+def times(value: float, against: float) -> str:
+    """How many times as much: '1.92×'."""
+    return f"{number(value / against)}\N{MULTIPLICATION SIGN}"
+
+
 def printable(text: str) -> str:
     """Text of unknown origin as one line of characters that have a picture."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
 @contextmanager
-def theme() -> Iterator[None]:
+def theme(look: Theme = PAPER) -> Iterator[None]:
     """Draw with the workshop's look, whatever the user's own matplotlibrc says."""
-    with mpl_style.context("default"), mpl.rc_context(_RC), warnings.catch_warnings():
+    with mpl_style.context("default"), mpl.rc_context(_rc(look)), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing")
         yield
 

@@ -1,0 +1,316 @@
+"""The comparison: the same stages from several machines, models or people, side by side."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from workshop.figures.bars import FEWEST, error_bar, note, set_slots
+from workshop.figures.caption import caption_for, counted_as, mixed_in
+from workshop.figures.groups import UNKNOWN, Group, grouped
+from workshop.figures.naming import counted
+from workshop.figures.pooling import Pool, Value, builds_on, drawable, pooled, relative_of
+from workshop.figures.sheet import AIR, HEIGHT, bar_name, sheet, text_height, text_width
+from workshop.figures.theme import (
+    LABEL,
+    PAPER,
+    Look,
+    NothingToDrawError,
+    Theme,
+    mixed,
+    number,
+    printable,
+    theme,
+)
+from workshop.readers.text import one_line
+from workshop.results import Result
+from workshop.stages import BASELINE, stage_order
+
+_PITCH = 1.02  # inches from stage to stage, at the least
+_BAR = 0.19  # inches of a bar whose value stands over it
+_FILLED = 0.86  # of a stage's place
+_DIGIT = 0.66  # width of a digit, in type sizes
+_LONGEST = 60  # characters of a group's name
+_FIELD_OF_CAUTION = {
+    "models": "model",
+    "devices": "device",
+    "lengths of the prompt in tokens": "prompt tokens",
+    "batch sizes": "batch size",
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One group as it is drawn.
+
+    Attributes:
+        name: in the legend; None for one of many that have no name.
+        pools: its bars, by the stage's name.
+    """
+
+    name: str | None
+    look: Look
+    mine: bool
+    pools: dict[str, Pool]
+
+
+def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = None) -> Figure:
+    """A bar for each stage and group, and the median over the groups; ``mine`` is a user's name.
+
+    Raises:
+        NothingToDrawError: no result has tokens/s, or nothing tells them apart.
+    """
+    drawn = [result for result in results if drawable(result.tokens_per_second)]
+    if not drawn:
+        raise NothingToDrawError("none of these results has tokens/s")
+    fields, groups = grouped(drawn)
+    if len(groups) < 2:
+        raise NothingToDrawError(
+            "there is nothing to compare: no stage is here twice from different devices, models, "
+            "users, hosts or versions"
+        )
+    sides = _sides(fields, groups, mine, look)
+    many = len(sides) > len(_looks(look))
+    stages = _stages(sides)
+    size = LABEL * look.scale
+    alike = len({counted(result) for result in drawn}) == 1
+    told = [_told(stage, sides, alike) for stage in stages]
+    longest = max(text_width(text, size) for text in told) / 72 + 0.06
+    room = 0.0 if many else len(sides) * _BAR * look.scale / _FILLED
+    pitch = max(_PITCH * look.scale, longest, room)
+    width = max(len(stages), FEWEST) * pitch
+    names = [bar_name(stage, pitch * 72, size) for stage in stages]
+    names_height = max(text_height(name, size) for name in names)
+    legend = _legend(sides, look)
+    columns = _columns(legend, 72 * width, size)
+    legend_height = size * 1.75 * -(-len(legend) // columns) + size
+    without = {r.label for r in results if not drawable(r.tokens_per_second)}
+    missing = sorted(without - set(stages))
+    notes = [
+        counted_as(drawn),
+        f"{len(sides)} groups, told apart by {', '.join(fields)}",
+        "line: median over groups" if alike else "no median",
+        "factors: median over groups of each against its own baseline and the stage it builds on",
+        "no error bars" if many else "error bars: standard deviation over samples",
+        f"no tokens/s of: {printable(', '.join(missing))}" if missing else "",
+        "dash: no result" if any(len(side.pools) < len(stages) for side in sides) else "",
+        "star: mine" if any(side.mine for side in sides) else "",
+    ]
+    with theme(look):
+        figure, (axes,) = sheet(
+            look,
+            ["Tokens per second, side by side"],
+            width=width,
+            below=names_height + legend_height,
+            caption=caption_for(pooled(drawn), notes),
+            cautions=cautions(drawn),
+        )
+        _draw(axes, sides, stages, told, alike, many, look)
+        set_slots(axes, names, look)
+        axes.legend(
+            handles=legend,
+            loc="upper left",
+            bbox_to_anchor=(0, -(names_height + size) / (72 * HEIGHT)),
+            borderaxespad=0,
+            borderpad=0,
+            ncols=columns,
+        )
+    return figure
+
+
+def cautions(results: Sequence[Result]) -> list[str]:
+    """What differs between these results beside what tells the groups apart, a sentence each."""
+    drawn = [result for result in results if drawable(result.tokens_per_second)]
+    fields, _ = grouped(drawn)
+    meant = [name for name, field in _FIELD_OF_CAUTION.items() if field in fields]
+    return mixed_in(drawn, but=meant)
+
+
+def _looks(look: Theme) -> tuple[Look, ...]:
+    return (*look.looks, look.other)
+
+
+def _sides(
+    fields: Sequence[str], groups: Sequence[Group], mine: str | None, look: Theme
+) -> list[Side]:
+    looks = _looks(look)
+    several = len({user for group in groups for user in group.users}) > 1
+    sides = []
+    for place, group in enumerate(groups):
+        own = several and mine is not None and group.users == {mine}
+        pools = {pool.label: pool for pool in pooled(group.runs) if pool.tokens_per_second}
+        if len(groups) <= len(looks):
+            sides.append(Side(_name(fields, group), looks[place], own, pools))
+        else:
+            one_of_many = replace(looks[0], color=mixed(look.faint, look.ground, 0.5))
+            name = _name(fields, group) if own else None
+            sides.append(Side(name, looks[1] if own else one_of_many, own, pools))
+    return sides
+
+
+def _name(fields: Sequence[str], group: Group) -> str:
+    """'AMD EPYC, torch 2.9.1': values that say by themselves what they are stand alone."""
+    plain = {"device", "model", "tokens/s"}
+    parts = [
+        value if field in plain and value != UNKNOWN else f"{field} {value}"
+        for field, value in zip(fields, group.values, strict=True)
+    ]
+    return one_line(printable(", ".join(parts)), _LONGEST)
+
+
+def _stages(sides: Sequence[Side]) -> list[str]:
+    pools = {label: pool for side in sides for label, pool in side.pools.items()}
+    return sorted(
+        pools, key=lambda label: (stage_order(pools[label].stage), pools[label].stage or "~", label)
+    )
+
+
+def medians(stage: str, sides: Sequence[Side]) -> tuple[float, dict[str, float]]:
+    """The median speed of a stage over the groups that have it, and of its factors by stage."""
+    speeds = []
+    ratios: dict[str, list[float]] = {}
+    for side in sides:
+        pool = side.pools.get(stage)
+        if pool is None or pool.tokens_per_second is None:
+            continue
+        speeds.append(pool.tokens_per_second.mean)
+        pools = list(side.pools.values())
+        for name in dict.fromkeys((BASELINE, builds_on(pool))):
+            other = relative_of(pools, pool, name)
+            if other and other.tokens_per_second and other.tokens_per_second.mean > 0:
+                ratio = pool.tokens_per_second.mean / other.tokens_per_second.mean
+                ratios.setdefault(str(name), []).append(ratio)
+    return statistics.median(speeds), {name: statistics.median(r) for name, r in ratios.items()}
+
+
+def _told(stage: str, sides: Sequence[Side], alike: bool) -> str:
+    median, ratios = medians(stage, sides)
+    lines = [f"median {number(median)}"] if alike else []
+    lines += [
+        f"{number(ratio)}\N{MULTIPLICATION SIGN} {printable(name)}"
+        for name, ratio in ratios.items()
+    ]
+    return "\n".join(lines)
+
+
+def _legend(sides: Sequence[Side], look: Theme) -> list[Patch]:
+    handles = []
+    for side in sides:
+        if side.name is not None:
+            label = f"{side.name} \N{BLACK STAR}" if side.mine else side.name
+            handles.append(_patch(side.look, label, look))
+    unnamed = [side for side in sides if side.name is None]
+    if unnamed:
+        others = " others" if handles else " groups"
+        handles.append(_patch(unnamed[0].look, f"{len(unnamed)}{others}", look))
+    return handles
+
+
+def _patch(fill: Look, label: str, look: Theme) -> Patch:
+    return Patch(
+        facecolor=fill.color,
+        hatch=fill.hatch,
+        edgecolor=fill.edge if fill.color != look.ground else look.faint,
+        lw=0,
+        label=label,
+    )
+
+
+def _columns(handles: Sequence[Patch], width: float, size: float) -> int:
+    longest = max(text_width(str(handle.get_label()), size) for handle in handles) + 5 * size
+    return max(1, min(len(handles), int(width // longest)))
+
+
+def _dash(axes: Axes, x: float, look: Theme) -> None:
+    """The place of a group that has no result of a stage."""
+    axes.text(
+        x,
+        0.01,
+        "\N{EN DASH}",
+        transform=axes.get_xaxis_transform(),
+        ha="center",
+        va="bottom",
+        size=LABEL * look.scale,
+        color=look.faint,
+    )
+
+
+def _bars(stage: str, sides: Sequence[Side], many: bool) -> list[tuple[Side, Value | None]]:
+    """The stage's bars in the groups' order; of many, from the slowest to the fastest."""
+    pools = [(side, side.pools.get(stage)) for side in sides]
+    bars = [(side, pool.tokens_per_second if pool else None) for side, pool in pools]
+    return sorted(bars, key=lambda bar: bar[1].mean if bar[1] else -1.0) if many else bars
+
+
+def _draw(
+    axes: Axes,
+    sides: Sequence[Side],
+    stages: Sequence[str],
+    told: Sequence[str],
+    with_median: bool,
+    many: bool,
+    look: Theme,
+) -> None:
+    size, air = LABEL * look.scale, AIR * look.scale
+    step = _FILLED / len(sides)
+    highest = dict.fromkeys(stages, 0.0)
+    values = []
+    for slot, stage in enumerate(stages):
+        for place, (side, value) in enumerate(_bars(stage, sides, many)):
+            x = slot - _FILLED / 2 + (place + 0.5) * step
+            if value is None:
+                if not many:
+                    _dash(axes, x, look)
+                continue
+            axes.bar(
+                x,
+                value.mean,
+                step * (1.0 if many else 0.9),
+                color=side.look.color,
+                hatch=side.look.hatch,
+                edgecolor=side.look.edge,
+                lw=0,
+            )
+            if value.std is not None and not many:
+                error_bar(axes, x, value, look, cap=1.5)
+            end = value.mean + (0.0 if many else value.std or 0.0)
+            highest[stage] = max(highest[stage], end)
+            if not many or side.mine:
+                star = " \N{BLACK STAR}" if side.mine else ""
+                values.append((x, end, f"{number(value.mean)}{star}"))
+    # The values stand upright over their bars, and the median's text over the tallest of them.
+    upright = max((_DIGIT * len(text) * size for _, _, text in values), default=0.0) + air
+    over = max(text_height(text, size) for text in told) + 2 * air
+    panel = 72 * HEIGHT
+    top = max(highest.values()) * panel / (panel - upright - over) or 1.0
+    for x, end, text in values:
+        axes.annotate(
+            text,
+            (x, end),
+            (0, air),
+            textcoords="offset points",
+            rotation=90,
+            ha="center",
+            va="bottom",
+            size=size,
+            bbox={"facecolor": look.ground, "edgecolor": "none", "alpha": 0.85, "pad": 0.4},
+            zorder=5,
+        )
+    for slot, (stage, text) in enumerate(zip(stages, told, strict=True)):
+        note(axes, text, (slot, highest[stage]), upright + air, size, look)
+        if with_median:
+            ends = [slot - _FILLED / 2, slot + _FILLED / 2]
+            median, _ = medians(stage, sides)
+            line: dict[str, Any] = {"color": look.ink, "lw": 1.3 * look.scale, "ls": (0, (4, 2))}
+            axes.plot(ends, [median] * 2, **line, zorder=4)
+    axes.set(ylim=(0, top), ylabel="tokens/s")
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axes.yaxis.grid(True, color=look.grid, lw=0.6)

@@ -1,0 +1,257 @@
+"""The roofline: FLOP/s achieved against FLOP for each byte read, of prefill and of decode.
+
+Counted as in every roofline of language models: a pass costs two FLOP for each parameter and token,
+and reads the weights once. Attention, keys and values are left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from workshop.figures.caption import caption_for, mixed_in
+from workshop.figures.pooling import Pool, drawable, mean_over, pooled
+from workshop.figures.sheet import sheet
+from workshop.figures.theme import (
+    BODY,
+    LABEL,
+    PAPER,
+    NothingToDrawError,
+    Theme,
+    look_of,
+    number,
+    printable,
+    theme,
+)
+from workshop.readers.text import one_line
+from workshop.results import Result
+
+_WIDTH, _HEIGHT = 6.0, 3.8  # inches of the panel, at a scale of 1
+_GIGA = 1e9
+_NAME = 44  # characters
+
+Phase = Literal["prefill", "decode"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a phase stands: FLOP for each byte of weights, and FLOP/s."""
+
+    intensity: float
+    flops: float
+
+
+def roofline(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+    """A point for each stage and phase under the roof of the device's bandwidth.
+
+    Raises:
+        NothingToDrawError: no result tells parameters, bytes and times.
+    """
+    pools = pooled(results)
+    points = [(pool, prefill_of(pool), decode_of(pool)) for pool in pools]
+    if not any(prefill or decode for _, prefill, decode in points):
+        raise NothingToDrawError(
+            "none of these results tells its model's parameters, bytes and times of decode"
+        )
+    shown = [pool for pool, prefill, decode in points if prefill or decode]
+    roofs = roofs_of(shown)
+    legend = _legend(points, roofs, look)
+    size = LABEL * look.scale
+    with theme(look):
+        figure, (axes,) = sheet(
+            look,
+            ["Roofline"],
+            width=_WIDTH * look.scale,
+            below=size * (1.75 * len(legend) + 5.0),
+            caption=caption_for(shown, _notes(roofs)),
+            cautions=mixed_in(results),
+            height=_HEIGHT,
+        )
+        _draw(axes, points, roofs, look)
+        axes.legend(
+            handles=legend,
+            loc="upper left",
+            bbox_to_anchor=(0, -4.6 * size / (72 * _HEIGHT)),
+            borderaxespad=0,
+            borderpad=0,
+        )
+    return figure
+
+
+def decode_of(pool: Pool) -> Point | None:
+    """Decode: without speculation a pass a token; with it, k + 1 tokens a pass and k of a draft."""
+    return _mean([_decode(run) for run in pool.runs])
+
+
+def prefill_of(pool: Pool) -> Point | None:
+    """Prefill: all tokens of the prompt in one pass of the model, and one of a draft."""
+    return _mean([_prefill(run) for run in pool.runs])
+
+
+def roofs_of(pools: Sequence[Pool]) -> list[float]:
+    """The bandwidths, bytes/s, that these runs measured or were told, all ranks together."""
+    return sorted(
+        run.device_bandwidth_gb_per_second * _GIGA * (run.world_size or 1)
+        for pool in pools
+        for run in pool.runs
+        if drawable(run.device_bandwidth_gb_per_second) and run.device_bandwidth_gb_per_second
+    )
+
+
+def _decode(run: Result) -> Point | None:
+    if not _counts_decode(run):
+        return None
+    rates = [
+        sample.verify_passes / sample.decode_seconds
+        for sample in run.samples
+        if sample.verify_passes and sample.decode_seconds > 0
+    ]
+    speculated = run.settings is not None and run.settings.speculate != "none"
+    if speculated:
+        rate = mean_over(rates)
+        guesses = run.settings.draft_tokens if run.settings else 0
+    else:
+        per_sequence = run.definition is not None and run.definition.per == "sequence"
+        rate = run.tokens_per_second
+        rate = rate / (1 if per_sequence else run.batch_size or 1) if drawable(rate) else None
+        guesses = 0
+    return _point(run, rate, tokens=1 + guesses, draft_tokens=guesses, draft_passes=guesses)
+
+
+def _prefill(run: Result) -> Point | None:
+    if not _counts_decode(run) or run.prompt_tokens is None or not drawable(run.ttft_seconds):
+        return None
+    rate = 1 / run.ttft_seconds if run.ttft_seconds > 0 else None
+    return _point(run, rate, run.prompt_tokens, draft_tokens=run.prompt_tokens, draft_passes=1)
+
+
+def _counts_decode(run: Result) -> bool:
+    """Whether the run's times are those of passes: not of a server's queue or a prompt besides."""
+    counts = run.definition
+    return (
+        counts is not None
+        and (counts.tokens, counts.seconds) == ("new", "decode")
+        and counts.per in ("sequence", "batch")
+    )
+
+
+def _point(
+    run: Result, passes: float | None, tokens: int, draft_tokens: int, draft_passes: int
+) -> Point | None:
+    """The point of ``passes`` a second, each with so many tokens of each of the batch's texts."""
+    if not (run.model_parameters and run.model_bytes and passes):
+        return None
+    batch = run.batch_size or 1
+    flop = 2.0 * batch * run.model_parameters * tokens
+    flop += 2.0 * batch * (run.draft_parameters or 0) * draft_tokens
+    read = float(run.model_bytes + (run.draft_bytes or 0) * draft_passes)
+    point = Point(flop / read, flop * passes)
+    numbers = (point.intensity, point.flops / 1e6, flop, read)
+    return point if all(drawable(n / 1e9) and n > 0 for n in numbers) else None
+
+
+def _mean(points: Sequence[Point | None]) -> Point | None:
+    known = [point for point in points if point]
+    if not known:
+        return None
+    count = len(known)
+    return Point(
+        math.fsum(point.intensity for point in known) / count,
+        math.fsum(point.flops for point in known) / count,
+    )
+
+
+def _notes(roofs: Sequence[float]) -> list[str]:
+    return [
+        "FLOP of a pass: 2 x parameters x tokens in it; its bytes: the weights, read once",
+        "prefill: the whole prompt in one pass, over TTFT",
+        "decode: a token a pass; speculative: k + 1 tokens a pass, and k passes of the draft",
+        "left out: attention, keys and values, activations",
+        "a point is a mean over samples, without error bars",
+        "bandwidth roof: as the runs measured it, over all ranks"
+        if roofs
+        else "no bandwidth known",
+        "no compute roof: the device's FLOP/s are not in the records",
+    ]
+
+
+def _roof_label(roofs: Sequence[float]) -> str:
+    ends = list(dict.fromkeys(number(roof / _GIGA) for roof in (roofs[0], roofs[-1])))
+    return f"bandwidth roof, {' to '.join(ends)} GB/s (no compute roof is known)"
+
+
+def _legend(
+    points: Sequence[tuple[Pool, Point | None, Point | None]], roofs: Sequence[float], look: Theme
+) -> list[Line2D]:
+    handles = []
+    for pool, prefill, decode in points:
+        told = [
+            f"{phase} {number(point.flops / _GIGA)} at {number(point.intensity)}"
+            for phase, point in (("decode", decode), ("prefill", prefill))
+            if point
+        ]
+        name = one_line(printable(pool.label), _NAME)
+        label = f"{name}: {', '.join(told) if told else 'no result'}"
+        handles.append(Line2D([], [], **_marker(pool, "decode", look), label=label))
+    label = "filled: decode; hollow: prefill; GFLOP/s at FLOP per byte"
+    handles.append(Line2D([], [], ls="", label=label))
+    label = _roof_label(roofs) if roofs else "no roof: neither bandwidth nor FLOP/s are known"
+    handles.append(Line2D([], [], color=look.ink, lw=1.6 * look.scale if roofs else 0, label=label))
+    return handles
+
+
+def _marker(pool: Pool, phase: Phase, look: Theme) -> dict[str, Any]:
+    fill = look_of(pool.stage, pool.is_variant, look)
+    return {
+        "ls": "",
+        "marker": fill.marker,
+        "ms": 9.0 * look.scale,
+        "markerfacecolor": fill.color if phase == "decode" else "none",
+        "markeredgecolor": look.ink,
+        "markeredgewidth": look.scale,
+        "zorder": 3 if phase == "decode" else 4,
+    }
+
+
+def _draw(
+    axes: Axes,
+    points: Sequence[tuple[Pool, Point | None, Point | None]],
+    roofs: Sequence[float],
+    look: Theme,
+) -> None:
+    every = [point for _, *pair in points for point in pair if point]
+    left = min(point.intensity for point in every) / 2
+    right = max(point.intensity for point in every) * 2
+    heights = [point.flops / _GIGA for point in every]
+    heights += [roofs[-1] * left / _GIGA, roofs[-1] * right / _GIGA] if roofs else []
+    if roofs:
+        low, high = ([roof * x / _GIGA for x in (left, right)] for roof in (roofs[0], roofs[-1]))
+        axes.fill_between([left, right], low, high, color=look.grid, lw=0)
+        axes.plot([left, right], high, color=look.ink, lw=1.6 * look.scale)
+        if roofs[0] < roofs[-1]:
+            axes.plot([left, right], low, color=look.ink, lw=0.8 * look.scale)
+    for pool, prefill, decode in points:
+        for phase, point in (("decode", decode), ("prefill", prefill)):
+            if point:
+                marker = _marker(pool, "decode" if phase == "decode" else "prefill", look)
+                axes.plot([point.intensity], [point.flops / _GIGA], **marker)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set(xlim=(left, right), ylim=(min(heights) / 2, max(heights) * 2))
+    axes.set_xlabel("FLOP per byte of weights read (log scale)", size=BODY * look.scale)
+    axes.set_ylabel("GFLOP/s (log scale)")
+    for axis in (axes.xaxis, axes.yaxis):
+        low_end, high_end = axis.get_view_interval()
+        wide = high_end > 1e3 * low_end
+        axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=15))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid(True, color=look.grid, lw=0.6)
+    axes.tick_params(which="both", labelsize=LABEL * look.scale, color=look.faint)
