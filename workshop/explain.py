@@ -76,7 +76,7 @@ def quantized(result: Result, against: Result) -> str:
 
 def speculated(result: Result, against: Result) -> str:
     """Speed-up = tokens per pass / cost of a pass, in plain steps (Leviathan et al. 2023)."""
-    if result.mean_accepted is None:
+    if result.mean_accepted is None or not factor(result, against):
         return compared(result, against)
     per_pass = 1 + result.mean_accepted
     cost = per_pass / factor(result, against)

@@ -22,7 +22,7 @@ def number(value: float | None, digits: int = 3) -> str:
     """Three digits that mean something: 0.0193, 3.41, 241, 1430."""
     if value is None:
         return MISSING
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.{digits}g}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:#.{digits}g}".rstrip(".")
 
 
 def factor(result: Result, against: Result | None) -> str:
