@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 DType = Literal["bfloat16", "float16", "float32"]
-Quantize = Literal["none", "int8"]
-Speculate = Literal["none", "draft", "prompt-lookup"]
+CompileMode = Literal["auto", "default", "reduce-overhead", "max-autotune"]
+Quantize = Literal["none", "int8", "int4"]
+Speculate = Literal["none", "draft", "self", "prompt-lookup"]
+Attention = Literal["sdpa", "math", "flash", "efficient", "flex"]
+Kernels = Literal["torch", "triton"]
 
 
 class UsageError(ValueError):
@@ -24,32 +27,57 @@ class Settings:
         model: ``tiny``, ``random:<shape>`` or a checkpoint directory.
         dtype: precision of weights and activations where they are not quantised.
         compile: static KV cache and ``torch.compile`` instead of eager with a growing one.
+        compile_mode: of ``torch.compile``; ``auto`` is reduce-overhead (CUDA graphs) on a GPU and
+            default elsewhere.
+        decode_steps: decode steps in one graph, so that Python is entered once for all of them.
+        fuse: q, k and v in one product, gate and up in another.
+        kernels: who multiplies by one vector: what torch has, or our own in Triton.
+        attention: which implementation; ``sdpa`` leaves the choice to torch.
         quantize: precision of the linear layers' weights.
-        speculate: who proposes tokens for the model to verify.
+        group_size: weights that share a scale in int4.
+        speculate: who proposes tokens for the model to verify; ``self`` is its own int8 copy.
         draft: draft model; None takes the one that belongs to ``tiny``.
         draft_tokens: how many tokens a draft proposes at a time (k).
+        adaptive: let k follow how many were accepted, up to ``draft_tokens``.
         ranks: processes that share the model (tensor parallel).
+        batch_size: sequences that are generated side by side.
+        prompts: further prompts, of any length: sequence i takes the i-th of all, in turn.
+        chat: wrap each prompt as the model's chat template says.
         samples: counted repetitions; the warm-up comes on top.
         new_tokens: most tokens to generate in each sample.
         temperature: 0 takes the likeliest token; above, tokens are drawn.
+        top_k: draw from the k likeliest tokens only; None from all.
+        top_p: draw from the fewest likeliest tokens that have this probability together.
         seed: of the drawing; sample i draws with ``seed + i``.
         ignore_eos: go on to ``new_tokens`` whatever the model says, for timing.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda`` (also AMD's) or ``mps``.
     """
 
     stage: str
     model: str = "tiny"
     dtype: DType = "bfloat16"
     compile: bool = False
+    compile_mode: CompileMode = "auto"
+    decode_steps: int = 1
+    fuse: bool = False
+    kernels: Kernels = "torch"
+    attention: Attention = "sdpa"
     quantize: Quantize = "none"
+    group_size: int = 32
     speculate: Speculate = "none"
     draft: str | None = None
     draft_tokens: int = 3
+    adaptive: bool = False
     ranks: int = 1
+    batch_size: int = 1
     prompt: str = "Hello, my name is"
+    prompts: tuple[str, ...] = ()
+    chat: bool = False
     samples: int = 5
     new_tokens: int = 200
     temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float = 1.0
     seed: int = 0
     ignore_eos: bool = False
     device: str = "auto"
@@ -140,7 +168,22 @@ def settings_of(name: str) -> Settings:
     return dataclasses.replace(settings_of(stage.against), stage=name, **stage.changes)
 
 
-TECHNIQUES = ("dtype", "compile", "quantize", "speculate", "draft_tokens", "ranks")
+TECHNIQUES = (
+    "dtype",
+    "compile",
+    "compile_mode",
+    "decode_steps",
+    "fuse",
+    "kernels",
+    "attention",
+    "quantize",
+    "group_size",
+    "speculate",
+    "draft_tokens",
+    "adaptive",
+    "ranks",
+    "batch_size",
+)
 
 
 def variant(settings: Settings) -> str:
@@ -152,7 +195,15 @@ def variant(settings: Settings) -> str:
         return ""
     plain = settings_of(settings.stage)
     return ", ".join(
-        f"{name.replace('_', ' ')} {getattr(settings, name)}"
+        in_words(name, getattr(settings, name))
         for name in TECHNIQUES
         if getattr(settings, name) != getattr(plain, name)
     )
+
+
+def in_words(name: str, value: Any) -> str:
+    """'fuse', 'no compile', 'quantize int4'."""
+    words = name.replace("_", " ")
+    if isinstance(value, bool):
+        return words if value else f"no {words}"
+    return f"{words} {value}"
