@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hypothesis
+import pytest
 from slurm import accounting_sandbox, sandbox
 
 __all__ = ["accounting_sandbox", "sandbox"]  # fixtures
@@ -12,3 +13,19 @@ hypothesis.settings.register_profile(
     "workshop", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("workshop")
+
+# Files that take minutes start first: begun last, one process would work through them alone.
+LONGEST = (
+    "test_demo.py",
+    "test_follow.py",
+    "test_submit.py",
+    "test_compose.py",
+    "test_llm_parallel.py",
+    "test_llm_compile.py",
+    "test_sandbox.py",
+    "test_launch.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else 99)
