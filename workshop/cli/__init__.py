@@ -32,6 +32,11 @@ COMMANDS = {
     "cancel": ("follow", "Cancel jobs of yours that workshop submitted."),
     "doctor": ("doctor", "Know what is wrong before you submit."),
     "cluster": ("cluster", "Describe this cluster once, for every job."),
+    "init": ("learn", "Make a working copy of the exercises."),
+    "check": ("check", "Check your work on an exercise."),
+    "reset": ("learn", "Put an exercise back as it was; yours is kept beside."),
+    "solution": ("learn", "Show an exercise's solution, once its checks pass."),
+    "exercises": ("exercises", "The exercises there are; prove that their checks work."),
     "sandbox": ("sandbox", "A private Slurm to rehearse on, on this machine."),
 }
 

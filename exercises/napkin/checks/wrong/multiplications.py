@@ -1,0 +1,7 @@
+"""Additions not counted."""
+
+HINT = "addition"
+
+
+def token_flops(parameters):
+    return parameters

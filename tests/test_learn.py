@@ -1,0 +1,334 @@
+"""Exercises: the working copy, checking in it, and the proof that checks tell right from wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
+from workshop.learn import progress, workspace
+from workshop.learn.answers import Expected, Question, Slip, judge, read_answers
+from workshop.learn.exercise import Exercise, checks_of, exercises
+from workshop.learn.run import Outcome, run_checks
+from workshop.learn.verify import verify
+from workshop.stages import UsageError
+
+CHECKS = """
+from workshop.learn.checking import Work, Wrong, check, same_number
+
+HINTS = ("What is twice a number?", "A number and itself.", "2 * x")
+
+
+@check(points=2, hints=HINTS)
+def doubling(work: Work) -> None:
+    x = work.draw.integer(3, 1000)
+    actual = work.call("double", x)
+    if actual == x * x:
+        raise Wrong("the double is off", 2 * x, actual, "that is the square")
+    same_number(actual, 2 * x, "the double")
+
+
+@check(points=1, hints=HINTS, needs=("doubling",))
+def doubling_twice(work: Work) -> None:
+    same_number(work.call("driver:twice", 5), 20, "doubled twice")
+
+
+@check(points=1, hints=HINTS)
+def adding(work: Work) -> None:
+    same_number(work.call("add", 2, 3), 5, "the sum")
+"""
+SOLUTION = "def double(x):\n    return 2 * x\n\n\ndef add(a, b):\n    return a + b\n"
+STARTER = SOLUTION.replace("return 2 * x", "raise NotImplementedError").replace(
+    "return a + b", "raise NotImplementedError"
+)
+DRIVER = "def twice(theirs, x):\n    return theirs.double(theirs.double(x))\n"
+FILES = {
+    "exercises/sums/exercise.toml": 'title = "Sums"\norder = 1\nminutes = 5\n',
+    "exercises/sums/README.md": "# Sums\n\n```sh\nworkshop check sums --hint\n```\n",
+    "exercises/sums/exercise.py": STARTER,
+    "exercises/sums/answers.toml": 'half = "?"\n',
+    "exercises/sums/checks/checks.py": CHECKS,
+    "exercises/sums/checks/driver.py": DRIVER,
+    "solutions/sums/README.md": "# Solved\n\n[the exercise](../../exercises/sums/README.md)\n",
+    "solutions/sums/exercise.py": SOLUTION,
+    "solutions/sums/answers.toml": '[half]\nvalue = 0.5\nreasoning = "1 / 2"\n',
+    **{
+        f"exercises/sums/checks/wrong/square{i}.py": (
+            f'HINT = "the square"\n\n\ndef double(x):\n    return x ** 2  # {i}\n'
+        )
+        for i in range(6)
+    },
+}
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Exercise:
+    """An exercise that is in order."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return exercises(tmp_path / "exercises", tmp_path / "solutions")["sums"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with fork_server(tmp_path_factory.mktemp("home")) as started:
+        wait_until_ready(started)
+        yield started
+
+
+def outcomes(exercise: Exercise, server: ForkServer, code: str) -> list[Outcome]:
+    file = exercise.folder.parent / "attempt.py"
+    file.write_text(code, encoding="utf-8")
+    return list(run_checks("sums", checks_of(exercise), file, exercise.driver, server, seed=1))
+
+
+def flaws(exercise: Exercise, server: ForkServer) -> list[str]:
+    return [f"{flaw.where}: {flaw.what}" for flaw in verify(exercise, server, seed=1)]
+
+
+def workshop(*arguments: str, cwd: Path, code: int = 0) -> str:
+    environment = {**os.environ, "COLUMNS": "200"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "workshop", *arguments],
+        cwd=cwd, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def test_a_solution_passes_every_check(sums: Exercise, server: ForkServer) -> None:
+    found = outcomes(sums, server, SOLUTION)
+    assert [(o.check, o.status, o.points) for o in found] == [
+        ("doubling", "passed", 2),
+        ("doubling twice", "passed", 1),
+        ("adding", "passed", 1),
+    ]
+
+
+def test_what_depends_on_a_failed_check_is_skipped_and_the_rest_goes_on(
+    sums: Exercise, server: ForkServer
+) -> None:
+    found = outcomes(sums, server, SOLUTION.replace("2 * x", "x ** 2"))
+    assert [o.status for o in found] == ["failed", "skipped", "passed"]
+    assert found[0].message == "the double is off"
+    assert found[0].cause == "that is the square"
+    assert int(found[0].actual or "") != int(found[0].expected or "")
+    assert found[1].message == "needs 'doubling' first"
+
+
+def test_hints_get_more_concrete(sums: Exercise, server: ForkServer) -> None:
+    failed = outcomes(sums, server, STARTER)[0]
+    assert failed.message == "not written yet (line 2)"
+    assert [failed.hint(level) for level in (1, 2, 3)] == [
+        "What is twice a number?",
+        "A number and itself.",
+        "2 * x",
+    ]
+
+
+def test_inputs_are_the_same_from_the_same_seed_alone(sums: Exercise, server: ForkServer) -> None:
+    wrong = SOLUTION.replace("2 * x", "x")
+    file = sums.folder / "attempt.py"
+    file.write_text(wrong, encoding="utf-8")
+
+    def expected(seed: int) -> str | None:
+        return next(run_checks("sums", checks_of(sums), file, None, server, seed)).expected
+
+    assert expected(1) == expected(1)
+    assert len({expected(seed) for seed in range(5)}) > 1
+
+
+def test_an_answer_of_an_unthought_of_form_fails_the_check_alone(
+    sums: Exercise, server: ForkServer
+) -> None:
+    for answer in ("{}", "[]", "None", "'2'", "float('nan')", "True", "b''"):
+        found = outcomes(sums, server, SOLUTION.replace("2 * x", answer))
+        assert [o.status for o in found] == ["failed", "skipped", "passed"], answer
+
+
+def test_an_exercise_in_order_is_verified(sums: Exercise, server: ForkServer) -> None:
+    assert flaws(sums, server) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "flaw"),
+    [
+        ("exercises/sums/exercise.py", SOLUTION, "doubling: passes on the untouched starter"),
+        ("exercises/sums/answers.toml", "half = 0.5\n", "answer: half: passes on the untouched"),
+        ("solutions/sums/exercise.py", STARTER, "doubling: fails on the solution with seed 1"),
+        ("exercises/sums/checks/wrong/square0.py", 'HINT = "the square"\n', "square0.py: passes"),
+        ("exercises/sums/checks/wrong/square0.py",
+         'HINT = "cube"\ndef double(x):\n    return x * x\n', "square0.py: is told"),
+        ("exercises/sums/checks/wrong/square0.py", "x = 1\n", "square0.py: has no HINT"),
+        ("exercises/sums/README.md", "[gone](gone.md)", "links to gone.md"),
+        ("exercises/sums/README.md", "```sh\nworkshop chekc\n```", "no command 'chekc'"),
+        ("exercises/sums/README.md", "```sh\nworkshop check --hnt\n```", "No such option"),
+        ("exercises/sums/README.md", "```python\nassert 1 > 2\n```", "its Python fails"),
+    ],
+)  # fmt: skip
+def test_a_flaw_is_found(
+    sums: Exercise, server: ForkServer, tmp_path: Path, file: str, text: str, flaw: str
+) -> None:
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    assert any(flaw in found for found in flaws(sums, server)), flaws(sums, server)
+
+
+def test_five_wrong_answers_are_too_few(sums: Exercise, server: ForkServer) -> None:
+    (sums.folder / "checks" / "wrong" / "square0.py").unlink()
+    assert flaws(sums, server) == ["checks/wrong: has 5, fewer than 6"]
+
+
+PI = Expected(
+    value=3.14, reasoning="r", unit="m", nearly=0.1, wrong=[Slip(6.28, "that is the circumference")]
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "share", "hint"),
+    [
+        (3.14, 1, None),
+        (3.1, 1, None),
+        (3.3, 0.5, None),
+        (6.28, 0, "that is the circumference"),
+        (0, 0, None),
+        ("?", 0, "write your prediction before you run"),
+        (None, 0, "write your prediction before you run"),
+        (True, 0, None),
+        ("3.14", 0, None),
+        (float("nan"), 0, None),
+        (float("inf"), 0, None),
+        ([1], 0, None),
+    ],
+)
+def test_a_prediction_is_judged_by_how_near_it_is(
+    answer: object, share: float, hint: str | None
+) -> None:
+    judged = judge(Question("pi", PI), answer)
+    assert judged.share == share
+    if hint:
+        assert judged.hint == hint
+
+
+def test_a_choice_is_judged_by_its_word() -> None:
+    question = Question(
+        "by", Expected(value="bandwidth", reasoning="r", wrong=[Slip("compute", "count again")])
+    )
+    assert judge(question, " Bandwidth ").share == 1
+    assert judge(question, "compute").hint == "count again"
+    assert judge(question, 3).share == 0
+
+
+def test_a_prediction_about_ones_own_machine_need_only_be_possible() -> None:
+    question = Question("speed", Expected(reasoning="faster than light", low=1, high=1000))
+    assert judge(question, 500).share == 1
+    assert judge(question, 5000).share == 0
+
+
+def test_answers_that_are_no_toml_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "answers.toml"
+    for text in ("a = ", "= 3", "[" * 5000):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"answers\.toml"):
+            read_answers(path)
+
+
+def test_an_update_leaves_alone_what_is_theirs(tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    first = {Path("a/one.py"): b"1", Path("a/two.py"): b"2", Path("a/gone.py"): b"3"}
+    workspace.make(root, first)
+    (root / "a/two.py").write_bytes(b"mine")
+    (root / "a/gone.py").unlink()
+    second = {Path("a/one.py"): b"1+", Path("a/two.py"): b"2+", Path("b/new.py"): b"4",
+              Path("a/gone.py"): b"3"}  # fmt: skip
+    changes = {str(c.path): c.what for c in workspace.update(root, second)}
+    assert changes == {
+        "a/one.py": "updated",
+        "a/two.py": "yours, the new one beside it",
+        "b/new.py": "new",
+        "a/gone.py": "yours",
+    }
+    assert (root / "a/one.py").read_bytes() == b"1+"
+    assert (root / "a/two.py").read_bytes() == b"mine"
+    assert (root / "a/two.py.new").read_bytes() == b"2+"
+    assert not (root / "a/gone.py").exists()
+    again = {str(c.path): c.what for c in workspace.update(root, second)}
+    assert again["a/two.py"] == "yours"
+
+
+def test_a_working_copy_is_never_made_over_something(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match="there already"):
+        workspace.make(tmp_path, {Path("README.md"): b"ours"})
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == "mine"
+
+
+def test_reset_keeps_what_it_replaces(sums: Exercise, tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    workspace.make(root, {Path("sums/exercise.py"): STARTER.encode()})
+    for attempt in ("mine", "mine again"):
+        (root / "sums/exercise.py").write_text(attempt, encoding="utf-8")
+        workspace.reset(root, sums)
+        assert (root / "sums/exercise.py").read_text(encoding="utf-8") == STARTER
+    assert (root / "sums/exercise.before-1.py").read_text(encoding="utf-8") == "mine"
+    assert (root / "sums/exercise.before-2.py").read_text(encoding="utf-8") == "mine again"
+
+
+def test_a_broken_progress_file_is_no_obstacle(tmp_path: Path) -> None:
+    workspace.make(tmp_path / "copy", {})
+    (tmp_path / "copy" / ".workshop" / "progress.json").write_text("{", encoding="utf-8")
+    assert progress.read(tmp_path / "copy") == {}
+
+
+def test_from_init_to_the_solution(tmp_path: Path) -> None:
+    copy = tmp_path / "mine"
+    workshop("init", "mine", "--cluster", "cyclone", cwd=tmp_path)
+    assert "edu20" in (copy / "workshop.toml").read_text(encoding="utf-8")
+    assert "is a working copy already" in workshop("init", "mine", cwd=tmp_path, code=2)
+    assert not (copy / "napkin" / "checks").exists()
+
+    said = workshop("check", "--hint", cwd=copy, code=1)
+    assert "not written yet" in said
+    assert "How many bytes is one parameter" in said
+    assert "8 bits are one byte" in workshop("check", "--hint", cwd=copy, code=1)
+    assert "do not all pass yet" in workshop("solution", "napkin", cwd=copy, code=1)
+
+    source = next(iter(exercises().values()))
+    assert source.name == "napkin"
+    shutil.copy(source.solution / "exercise.py", copy / "napkin")
+    rows = json.loads(workshop("check", "napkin", "--json", cwd=copy / "napkin", code=1))
+    assert rows[0].keys() >= {
+        "exercise", "check", "status", "points", "max_points", "expected", "actual", "hint"
+    }  # fmt: skip
+    assert {row["status"] for row in rows if not row["check"].startswith("answer")} == {"passed"}
+    assert json.loads((copy / ".workshop" / "progress.json").read_text(encoding="utf-8"))["napkin"][
+        "hints"
+    ] == {"bytes of the weights": 2}
+    assert "def weight_bytes" in workshop("solution", "napkin", "--anyway", cwd=copy)
+
+    assert "there is no exercise 'napkn'" in workshop("check", "napkn", cwd=copy, code=2)
+    workshop("reset", "napkin", "--yes", cwd=copy)
+    assert "NotImplementedError" in (copy / "napkin" / "exercise.py").read_text(encoding="utf-8")
+    assert (copy / "napkin" / "exercise.before-1.py").is_file()
+
+
+def test_another_file_is_checked_in_place_of_the_participants(tmp_path: Path) -> None:
+    solution = exercises()["napkin"].solution / "exercise.py"
+    other = tmp_path / "other.py"
+    shutil.copy(solution, other)
+    rows = json.loads(workshop("check", "napkin", "--file", str(other), "--json", cwd=tmp_path))
+    assert {row["status"] for row in rows} == {"passed"}
+
+
+def test_without_a_working_copy_a_sentence_says_so(tmp_path: Path) -> None:
+    said = workshop("check", "napkin", cwd=tmp_path, code=2)
+    assert "there is no folder napkin here" in said

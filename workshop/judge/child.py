@@ -1,0 +1,95 @@
+"""In the process that runs someone else's file: load it, then answer calls until told to stop.
+
+Nothing here is a secret, and nothing here decides: the judge is another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from workshop.judge import wire
+from workshop.judge.plain import NotPlainError, encode
+
+LONGEST_TEXT = 2000
+
+
+def serve(channel: socket.socket, file: str, driver: str | None, most: int) -> None:
+    """Answer calls ``[function, arguments]`` with ``{"value": ...}`` or ``{"fault": ...}``."""
+    try:
+        theirs = load(Path(file), "exercise")
+        ours = load(Path(driver), "driver") if driver else None
+    except BaseException as error:
+        wire.send(channel, {"fault": fault(error, file)})
+        return
+    wire.send(channel, {"value": None})
+    with contextlib.suppress(wire.ClosedError):
+        while True:
+            name, arguments = wire.receive(channel, most)
+            wire.send(channel, answer(theirs, ours, file, name, arguments))
+
+
+def load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def answer(
+    theirs: ModuleType, ours: ModuleType | None, file: str, name: str, arguments: list[Any]
+) -> dict[str, Any]:
+    try:
+        value = function(theirs, ours, name)(*arguments)
+    except BaseException as error:  # also SystemExit, and whatever else they raise
+        return {"fault": fault(error, file)}
+    try:
+        encode(value)
+    except NotPlainError as error:
+        return {"fault": {"kind": "not plain", "type": type(value).__name__, "text": str(error)}}
+    return {"value": value}
+
+
+def function(theirs: ModuleType, ours: ModuleType | None, name: str) -> Callable[..., Any]:
+    """``theirs.name``, or for ``driver:name`` a function of ours that is given their module."""
+    if name.startswith("driver:"):
+        drive = getattr(ours, name.removeprefix("driver:"))
+        return lambda *arguments: drive(theirs, *arguments)
+    found = getattr(theirs, name, None)
+    if not callable(found):
+        raise MissingError(name)
+    return found
+
+
+class MissingError(Exception):
+    """A function that the exercise asks for is not in the file."""
+
+
+def fault(error: BaseException, file: str) -> dict[str, Any]:
+    """What went wrong, as plain data, with the last line of their own file that it went through."""
+    kind = "raised"
+    if isinstance(error, MissingError):
+        kind = "missing"
+    elif isinstance(error, NotImplementedError):
+        kind = "not written"
+    line = None
+    if isinstance(error, SyntaxError) and error.filename == file:
+        line = error.lineno
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == file:
+            line = number
+    try:
+        text = str(error)[:LONGEST_TEXT]
+    except BaseException:
+        text = ""
+    return {"kind": kind, "type": type(error).__name__[:100], "text": text, "line": line}

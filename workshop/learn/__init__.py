@@ -1,0 +1,1 @@
+"""Exercises: what there is, checking an attempt, a participant's working copy."""

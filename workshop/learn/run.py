@@ -1,0 +1,128 @@
+"""Run an exercise's checks on a file: one outcome a check, whatever the file does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from workshop.judge.judge import FaultError, ForkServer, RunEndedError, student
+from workshop.learn.answers import AnswersError, Question, judge, read_answers
+from workshop.learn.checking import Check, Draw, Work, Wrong
+
+Status = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check went.
+
+    Attributes:
+        message: what is wrong, in words of the subject; empty where nothing is.
+        hints: three, for a check that failed.
+        cause: the cause, where the difference betrays it.
+        output: the last of what the file printed, where it ended early.
+    """
+
+    exercise: str
+    check: str
+    status: Status
+    points: float
+    max_points: int
+    message: str = ""
+    expected: str | None = None
+    actual: str | None = None
+    cause: str | None = None
+    hints: tuple[str, ...] = ()
+    output: str = ""
+
+    def hint(self, level: int) -> str | None:
+        """What to tell at a level of 1 to 3: the cause where it is known, and the level's hint."""
+        if self.status == "passed":
+            return None
+        own = self.hints[min(level, len(self.hints)) - 1] if self.hints else None
+        told = [text for text in (self.cause, own) if text]
+        return " ".join(told[:1] if level <= 1 else told) or None
+
+
+def run_checks(
+    exercise: str,
+    checks: list[Check],
+    file: Path,
+    driver: Path | None,
+    server: ForkServer,
+    seed: int,
+) -> Iterator[Outcome]:
+    """Outcomes as they come, each check in a fresh process."""
+    done: dict[str, Outcome] = {}
+    for check in checks:
+        lacking = [name for name in check.needs if done[name].status != "passed"]
+        if lacking:
+            outcome = Outcome(
+                exercise, check.name, "skipped", 0, check.points, f"needs {lacking[0]!r} first"
+            )
+        else:
+            outcome = run_check(exercise, check, file, driver, server, seed)
+        done[check.name] = outcome
+        yield outcome
+
+
+def run_check(
+    exercise: str, check: Check, file: Path, driver: Path | None, server: ForkServer, seed: int
+) -> Outcome:
+    """Run one check on a file, in a fresh process."""
+
+    def failed(message: str, wrong: Wrong | None = None, output: str = "") -> Outcome:
+        return Outcome(
+            exercise,
+            check.name,
+            "failed",
+            0,
+            check.points,
+            message,
+            wrong.expected if wrong else None,
+            wrong.actual if wrong else None,
+            wrong.hint if wrong else None,
+            check.hints,
+            output,
+        )
+
+    run = None
+    try:
+        with student(server, file, driver, check.limits) as run:
+            check.run(Work(run, file.parent, Draw.of(seed, check.name)))
+    except Wrong as wrong:
+        return failed(wrong.message, wrong)
+    except (FaultError, RunEndedError) as error:
+        return failed(str(error), output=run.output if run else "")
+    except Exception as error:  # what came back has a form that the check never thought of
+        return failed(f"what it returns is not of the form asked for ({type(error).__name__})")
+    return Outcome(exercise, check.name, "passed", check.points, check.points)
+
+
+def run_questions(exercise: str, questions: list[Question], file: Path) -> Iterator[Outcome]:
+    """Outcomes of a participant's predictions."""
+    if not questions:
+        return
+    try:
+        answers = read_answers(file)
+    except AnswersError as error:
+        answers = {}
+        unreadable = str(error)
+    else:
+        unreadable = ""
+    for question in questions:
+        points = question.expected.points
+        judged = judge(question, answers.get(question.key))
+        yield Outcome(
+            exercise,
+            f"answer: {question.key}",
+            "passed" if judged.share == 1 else "failed",
+            judged.share * points,
+            points,
+            unreadable or (judged.message if judged.share < 1 else ""),
+            judged.expected,
+            judged.actual,
+            judged.hint,
+        )

@@ -1,0 +1,192 @@
+"""For authors: prove that an exercise's checks tell right from wrong.
+
+The untouched starter passes no check that gives points; the solution passes all, on several seeds;
+each known wrong answer fails with a hint that names its cause; links lead somewhere inside the
+repository; the Python in a README runs, and the commands in it exist.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from workshop.judge.judge import ForkServer
+from workshop.learn.answers import Question
+from workshop.learn.exercise import ANSWERS, CODE, Exercise, checks_of, questions_of
+from workshop.learn.run import Outcome, run_checks, run_questions
+
+FEWEST_WRONG = 6
+SEEDS = 3
+LONGEST_SNIPPET = 60  # seconds
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Something about an exercise that its author must mend."""
+
+    exercise: str
+    where: str
+    what: str
+
+
+def verify(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
+    """Everything that is wrong with an exercise."""
+    yield from starter_flaws(exercise, server, seed)
+    yield from solution_flaws(exercise, server, seed)
+    yield from wrong_flaws(exercise, server, seed)
+    for readme in (exercise.folder / "README.md", exercise.solution / "README.md"):
+        if not readme.is_file():
+            yield Flaw(exercise.name, str(readme), "is missing")
+            continue
+        yield from link_flaws(exercise, readme)
+        yield from snippet_flaws(exercise, readme)
+
+
+def outcomes(exercise: Exercise, folder: Path, server: ForkServer, seed: int) -> list[Outcome]:
+    """How the checks of an exercise go on the code and the answers in ``folder``."""
+    file = folder / CODE
+    checks = checks_of(exercise)
+    found = (
+        list(run_checks(exercise.name, checks, file, exercise.driver, server, seed))
+        if file.is_file()
+        else []
+    )
+    return [*found, *run_questions(exercise.name, questions_of(exercise), folder / ANSWERS)]
+
+
+def starter_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
+    for outcome in outcomes(exercise, exercise.folder, server, seed):
+        if outcome.status == "passed" and outcome.max_points:
+            yield Flaw(exercise.name, outcome.check, "passes on the untouched starter")
+
+
+def solution_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
+    for offset in range(SEEDS):
+        with solved(exercise) as folder:
+            for outcome in outcomes(exercise, folder, server, seed + offset):
+                if outcome.status != "passed":
+                    told = f"{outcome.message} (expected {outcome.expected}, got {outcome.actual})"
+                    what = f"fails on the solution with seed {seed + offset}: {told}"
+                    yield Flaw(exercise.name, outcome.check, what)
+
+
+@contextmanager
+def solved(exercise: Exercise, code: str | None = None) -> Iterator[Path]:
+    """A folder with the solution (or ``code``), and its answers as a participant writes them."""
+    with tempfile.TemporaryDirectory(prefix="workshop-verify-") as place:
+        folder = Path(place)
+        for path in exercise.solution.iterdir():
+            if path.is_file() and path.name != ANSWERS:
+                (folder / path.name).write_bytes(path.read_bytes())
+        if code is not None:
+            (folder / CODE).write_text(code, encoding="utf-8")
+        lines = [f"{q.key} = {json.dumps(right_answer(q))}\n" for q in questions_of(exercise)]
+        (folder / ANSWERS).write_text("".join(lines), encoding="utf-8")
+        yield folder
+
+
+def right_answer(question: Question) -> float | str:
+    """The expected value; where any number in a range will do, one of them."""
+    expected = question.expected
+    if expected.value is not None:
+        return expected.value
+    return sorted((expected.low, 1.0, expected.high))[1]
+
+
+def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
+    """Each file of checks/wrong redefines part of the solution and says the hint it must get."""
+    if not (exercise.solution / CODE).is_file():
+        return
+    files = sorted((exercise.folder / "checks" / "wrong").glob("*.py"))
+    if len(files) < FEWEST_WRONG:
+        yield Flaw(exercise.name, "checks/wrong", f"has {len(files)}, fewer than {FEWEST_WRONG}")
+    solution = (exercise.solution / CODE).read_text(encoding="utf-8")
+    for path in files:
+        source = path.read_text(encoding="utf-8")
+        must_say = constant(source, "HINT")
+        if must_say is None:
+            yield Flaw(exercise.name, path.name, 'has no HINT = "words that the hint must have"')
+            continue
+        with solved(exercise, f"{solution}\n\n{source}") as folder:
+            failed = [
+                outcome
+                for outcome in outcomes(exercise, folder, server, seed)
+                if outcome.status == "failed"
+            ]
+        said = " / ".join(f"{o.message} {o.hint(1) or ''}" for o in failed)
+        if not failed:
+            yield Flaw(exercise.name, path.name, "passes every check")
+        elif must_say.lower() not in said.lower():
+            yield Flaw(exercise.name, path.name, f"is told {said!r}, not {must_say!r}")
+
+
+def constant(source: str, name: str) -> str | None:
+    """The text that ``name`` is set to in a module's source."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            if names == [name]:
+                return str(node.value.value)
+    return None
+
+
+def link_flaws(exercise: Exercise, readme: Path) -> Iterator[Flaw]:
+    for target in LINK.findall(readme.read_text(encoding="utf-8")):
+        if target.startswith(("https://", "http://", "#", "mailto:")):
+            continue
+        if not (readme.parent / target.partition("#")[0]).exists():
+            yield Flaw(exercise.name, str(readme), f"links to {target}, which is not there")
+
+
+def snippet_flaws(exercise: Exercise, readme: Path) -> Iterator[Flaw]:
+    """Python runs, all blocks as one program, where the solution lies; commands must exist."""
+    blocks = BLOCK.findall(readme.read_text(encoding="utf-8"))
+    program = "\n".join(text for language, text in blocks if language == "python")
+    if program:
+        with solved(exercise) as folder:
+            ran = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=LONGEST_SNIPPET,
+                check=False,
+            )
+        if ran.returncode:
+            yield Flaw(exercise.name, str(readme), f"its Python fails: {ran.stderr.strip()[-300:]}")
+    for language, text in blocks:
+        if language == "sh":
+            for line in text.replace("\\\n", " ").splitlines():
+                yield from command_flaws(exercise, readme, line)
+
+
+def command_flaws(exercise: Exercise, readme: Path, line: str) -> Iterator[Flaw]:
+    import click
+
+    from workshop.cli import cli
+
+    words = shlex.split(line, comments=True)
+    if words[:1] != ["workshop"]:
+        return
+    command: click.Command = cli
+    context = click.Context(cli, info_name="workshop")
+    rest = words[1:]
+    try:
+        while isinstance(command, click.Group):
+            name, found, rest = command.resolve_command(context, rest)
+            assert found is not None
+            command, context = found, click.Context(found, info_name=name, parent=context)
+        command.make_parser(context).parse_args(list(rest))
+    except click.UsageError as error:
+        yield Flaw(exercise.name, str(readme), f"{line.strip()!r}: {error.message}")
