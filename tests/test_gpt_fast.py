@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,12 @@ from hypothesis import strategies as st
 from reader_corpus import EXPECTED, logs_of
 
 from workshop.readers import gpt_fast, read_logs
+from workshop.readers import lines as lines_module
 from workshop.readers.entries import entry
 from workshop.readers.gpt_fast import stage_of
 from workshop.readers.gpt_fast_lines import STARTS
+from workshop.readers.lines import blocks, needle_lines
+from workshop.readers.units import deviation
 from workshop.results import Definition, Result
 
 LOGS = logs_of("gpt-fast")
@@ -220,6 +225,81 @@ def test_whatever_the_model_says_the_samples_are_read(text: list[str], speeds: l
     (found,) = gpt_fast.results(log, "some.log")
     assert found.speeds == [round(speed, 2) for speed in speeds]
     assert found.tokens_per_second == round(average, 2)
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda path: path.stem)
+def test_a_log_in_blocks_says_what_its_lines_say(log: Path) -> None:
+    content = log.read_bytes()
+    assert in_blocks(content) == line_by_line(content)
+
+
+def in_blocks(content: bytes) -> list[Result]:
+    return gpt_fast.results_in_blocks(blocks(io.BytesIO(content)), "some.log")
+
+
+def line_by_line(content: bytes) -> list[Result]:
+    """The slow way, which looks at each line alone."""
+    return gpt_fast.results(needle_lines(io.BytesIO(content), gpt_fast.NEEDLES), "some.log")
+
+
+SHAPES = [
+    *lines("FLOPS achieved: 0.50 TF/s"),
+    "Time for inference 0: 2.00 sec total, 50.00 tokens/sec",
+    "Time for inference 2: 2.00 sec total, 50.00 tokens/sec",
+    "Time for inference 2: 2.00 sec total, nan tokens/sec",
+    "Time for inference: 2.00 sec total, 50.00 tokens/sec",
+    "Time for inference 000001: 2 sec total, 50.00 tok/s",
+    "[rank1]: Time for inference 1: 2.00 sec total, 60.00 tokens/sec",
+    "[rank1]: Bandwidth achieved: 7.00 GB/s",
+    "Bandwidth achieved: 1.00 TB/s",
+    "Bandwidth achieved: 99999999999999.00 GB/s",
+    "\x1b[32mBandwidth achieved: 2.00 GB/s\x1b[0m",
+    "Time to load model: 12.71 seconds",
+    "Time to load model: 9.00 sec",
+    "Compilation time: 45.80 seconds",
+    "Loading model ...",
+    "Using int8 weight-only quantization!",
+    "Applying tensor parallel to model ...",
+    "Using device=cuda:1",
+    "====================",
+    "Acceptance probs: [0.1, 0.9]",
+    "Mean Accepted: 3.75",
+    "Batch Size: 4",
+    "Prompt Length: 6",
+    "Generated tokens: 200",
+    "Average tokens/sec: 75.00",
+    "Average tokens/sec (decode only): 50.00",
+    "Example:= quantize + compile",
+    "Example:= baseline",
+    "a = b: c",
+    "he said: Memory used: 3.00 GB",
+    "",
+]
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.sampled_from(SHAPES) | st.text(max_size=20), max_size=40),
+    st.sampled_from(["\n", "\r\n", "\r", "\n\0"]),
+    st.integers(2, 300),
+    st.booleans(),
+)
+def test_blocks_say_what_lines_say_whatever_there_is(
+    log: list[str], end: str, block: int, ended: bool
+) -> None:
+    content = (end.join(log) + (end if ended else "")).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "BLOCK", block)
+        assert in_blocks(content) == line_by_line(content)
+
+
+@quick
+@given(st.lists(st.floats(0.0, 1e12) | st.floats(99.9, 100.0), min_size=2, max_size=8))
+def test_the_deviation_is_that_of_the_samples(speeds: list[float]) -> None:
+    expected = pytest.approx(statistics.stdev(speeds), rel=1e-9, abs=1e-14 * max(speeds))
+    assert deviation(speeds) == expected
+    assert deviation([speeds[0]] * 5) == 0.0
+    assert deviation(speeds[:1]) is None
 
 
 @quick

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from reader_corpus import assert_nothing_invented, broken_documents, check, logs_of, mangled, read
+from reader_corpus import (
+    LOGS,
+    assert_nothing_invented,
+    broken_documents,
+    check,
+    logs_of,
+    mangled,
+    read,
+)
 
 from workshop.readers import llama_bench, llama_bench_rows, llama_cpp
 from workshop.readers.units import RUNS
@@ -159,6 +167,25 @@ def test_a_single_repetition_has_no_deviation() -> None:
     }
     (run,) = llama_bench_rows.results([{**record, "samples_ts": [5.0]}], "x.json")
     assert (run.tokens_per_second, run.tokens_per_second_std) == (5, None)
+
+
+@pytest.mark.parametrize("table", ["test", "llama_bench"])
+def test_a_statement_of_sql_is_read_whatever_its_table_is_called(table: str) -> None:
+    log = (LOGS / "llama.cpp" / "bench.sql").read_text().replace("llama_bench", table)
+    assert len(read(log.encode(), llama_bench)) == 2
+
+
+def test_a_statement_that_is_cut_off_gives_no_number() -> None:
+    log = (LOGS / "llama.cpp" / "bench.sql").read_text().rstrip()
+    start = log.rindex("INSERT")
+    for end in range(start, len(log), 7):
+        for run in read(log[start:end].encode(), llama_bench):
+            assert (run.status, run.tokens_per_second) == ("failed", None)
+
+
+def test_values_of_sql_that_cannot_be_told_apart_are_not_taken() -> None:
+    log = (LOGS / "llama.cpp" / "bench.sql").read_text().replace("qwen2 7B", "it's', 'two")
+    assert [run.tokens_per_second for run in read(log.encode(), llama_bench)] == [None, None]
 
 
 # Whatever there is

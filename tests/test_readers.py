@@ -317,6 +317,26 @@ def test_lines_far_from_an_anchor_are_not_looked_at(monkeypatch: pytest.MonkeyPa
     assert list(found) == ["needle near", "needle near"]
 
 
+@quick
+@given(log_bytes, st.lists(st.sampled_from([b"needle", b"pin: 7", b"Pin", b"x"]), min_size=1))
+def test_words_that_are_in_a_log_are_found(log: bytes, words: list[bytes]) -> None:
+    if log[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return  # in UTF-16 these are other characters
+    cleaned = log.replace(b"\0", b"").replace(b"\r", b"\n")
+    there = [any(word in cleaned for word in group) for group in ([b"not"], words, words[:1])]
+    sought = [[b"not"], words, words[:1]]
+    assert lines.which_are_in(io.BytesIO(log), sought) == there
+
+
+def test_the_search_for_words_ends_where_the_first_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK", 10)
+    log = io.BytesIO(b"one\nfiller\n" + b"filler\n" * 100 + b"two\n")
+    assert lines.which_are_in(log, [[b"one"], [b"two"]]) == [True, False]
+    assert log.tell() < 100
+
+
 def test_a_log_of_which_all_but_the_end_is_text_takes_no_memory(tmp_path: Path) -> None:
     record = result("compile", 240)
     log = tmp_path / "job.out"

@@ -109,6 +109,24 @@ def test_no_more_samples_are_taken_than_were_announced() -> None:
     assert len(found.samples) == settings_of("compile").samples == 5
 
 
+def test_samples_before_a_record_that_is_cut_off_count_and_those_after_it_take_its_place() -> None:
+    cut = record_line(result("compile", 9999))[:-1]
+    log = [settings_line(), sample_line(sample(240)), cut]
+    before = only(*log)
+    assert [s.tokens_per_second for s in before.samples] == pytest.approx([240])
+    assert before.reason == "the result line cannot be read: it is cut off"
+    after = only(*log, sample_line(sample(250)))
+    assert [s.tokens_per_second for s in after.samples] == pytest.approx([240, 250])
+    assert after.reason
+    assert "2 of 5 samples" in after.reason
+
+
+def test_samples_that_cannot_be_read_push_no_other_out() -> None:
+    broken = [sample_line(sample())[:-1], sample_line(sample(decode_seconds=-1.0))] * 100
+    found = only(settings_line(), *broken, sample_line(sample(240)), *broken)
+    assert [s.tokens_per_second for s in found.samples] == pytest.approx([240])
+
+
 # Big files
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from workshop.readers import html, ours, registry
-from workshop.readers.lines import opened
+from workshop.readers.documents import is_cut_off
+from workshop.readers.lines import first_line, opened
 from workshop.results import Result
 from workshop.stages import UsageError
 
+CUT_OFF = "the file is JSON that is cut off: its end is missing"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """A result, and the file that it comes from."""
 
@@ -67,7 +70,7 @@ def results_in_file(file: BinaryIO, file_name: str) -> list[Result]:
         return records.whole
     found = [] if records.ours else registry.results_of(file, file_name)
     if not found:
-        return ours.explained(file, file_name)
+        return _without_result(file, file_name)
     if all(result.status == "ok" or result.reason for result in found):
         return found
     *_, last = ours.explained(file, file_name)
@@ -77,3 +80,12 @@ def results_in_file(file: BinaryIO, file_name: str) -> list[Result]:
         else replace(result, reason=last.reason, advice=last.advice)
         for result in found
     ]
+
+
+def _without_result(file: BinaryIO, file_name: str) -> list[Result]:
+    """What can be said of a log without a result."""
+    explained = ours.explained(file, file_name)
+    file.seek(0)
+    if len(explained) == 1 and is_cut_off(file, first_line(file)):
+        return [replace(explained[0], status="failed", reason=CUT_OFF, advice=None)]
+    return explained

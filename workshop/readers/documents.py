@@ -10,6 +10,11 @@ import re
 from typing import Any, BinaryIO
 
 LARGEST = 64_000_000  # bytes
+_JSON_BEGINS = re.compile(r'\s*(?:\[\s*(?:\{.*)?|\{\s*(?:".*)?)', re.DOTALL)
+# What can be left, at the end, of a word, of a number's second half, and of \u0041 in a string.
+_CUT_WORD = re.compile(
+    r"(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|N|Na|-?I\w{0,6}|-|\.|\.?[eE][+-]?|u[0-9a-fA-F]{0,4})?"
+)
 _CSV_HEADER = re.compile(r'"?[A-Za-z_][\w ./()%-]*"?(?:,"?[A-Za-z_][\w ./()%-]*"?){2,}\s*')
 
 
@@ -34,6 +39,24 @@ def document(file: BinaryIO, first: str) -> Any | None:
         return _rows(text)
     whole = _parsed(text)
     return _lines(text) if whole is None else whole
+
+
+def is_cut_off(file: BinaryIO, first: str) -> bool:
+    """Whether a file is JSON but for its end, which is missing. It is left at its beginning."""
+    if not _JSON_BEGINS.fullmatch(first) or os.stat(file.fileno()).st_size > LARGEST:
+        return False
+    text = file.read().decode("utf-8-sig", "replace").rstrip()
+    file.seek(0)
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        rest = text[error.pos :]
+        return error.msg.startswith("Unterminated string") or (
+            not error.msg.startswith("Extra data") and _CUT_WORD.fullmatch(rest) is not None
+        )
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def _parsed(text: str) -> Any | None:

@@ -241,6 +241,12 @@ RULES = (
     ),
     Rule(
         Telling.PEER,
+        r"No complete result: (?P<why>rank 0 .*(?:ended without a word|cannot be reached).*)",
+        "{why}",
+        "it was killed or broke: when memory ran out, dmesg on its node or sacct says so",
+    ),
+    Rule(
+        Telling.PEER,
         r"(?:ncclRemoteError|ncclSystemError): .*|\w[\w.]*Error: .*NCCL (?:error|Error).*"
         r"(?:remote|system) error.*",
         "NCCL lost the connection between the ranks",

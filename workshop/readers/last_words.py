@@ -35,8 +35,11 @@ class LastWords:
 
 
 _RULES = tuple((rule, re.compile(rule.pattern)) for rule in RULES)
+# Nearly no line fits any: to ask all of them at once is several times as fast.
+_ANY_RULE = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", rule.pattern) for rule in RULES))
 _PREFIX = re.compile(r"\[rank ?\d+\]:? |\d+: ")  # torch's, ours, srun --label's
-_MARKER = re.compile(r"workshop: setup failed \(exit code (?P<code>\d+)\): (?P<command>.+)")
+_MARKED = "workshop: setup failed"
+_MARKER = re.compile(_MARKED + r" \(exit code (?P<code>\d+)\): (?P<command>.+)")
 _LMOD = "Lmod has detected the following error:"
 _LMOD_NAME = re.compile(r'"([^"]+)"')
 _TRACEBACK = "Traceback (most recent call last):"
@@ -81,7 +84,7 @@ class Listener:
 
     def _markers(self, line: str) -> _Found | None:
         """Our job script's word for a setup line that failed, and why it did."""
-        match = _MARKER.fullmatch(line)
+        match = _MARKER.fullmatch(line) if line.startswith(_MARKED) else None
         if match is None:
             return None
         command, code = one_line(match["command"], _BRIEF), match["code"]
@@ -139,6 +142,8 @@ class Listener:
 def by_rule(line: str) -> _Found | None:
     """What the first rule that fits says of a line."""
     stripped = line.lstrip()
+    if _ANY_RULE.fullmatch(stripped) is None:
+        return None
     for rule, pattern in _RULES:
         match = pattern.fullmatch(stripped)
         if match is not None:

@@ -25,6 +25,8 @@ BLOCK = 1 << 17  # bytes that are read at a time
 
 # What a terminal acts on and a person does not see: colours, cursor movements, titles.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+# What most text is made of: what is left of a word without it is searched for first.
+_COMMON = b"abcdefghijklmnopqrstuvwxyz "
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -101,6 +103,29 @@ def ends_and_needle_lines(file: BinaryIO, needles: Sequence[bytes], ends: int) -
             yield from lines_with(block, needles)
 
 
+def which_are_in(file: BinaryIO, sought: Sequence[Sequence[bytes]]) -> list[bool]:
+    """Of which of these sets of words one is in the file; of the others of no block.
+
+    The search ends where a word of the first set is found: then the others may be there too. A
+    block without its small letters is a twentieth of it: what is not even there, as most words
+    of logs are not in a model's text, need not be searched for in the block.
+    """
+    there = [False] * len(sought)
+    wanted = [
+        (place, word, word.translate(None, _COMMON))
+        for place, words in enumerate(sought)
+        for word in words
+    ]
+    for block in blocks(file):
+        rest = block.translate(None, _COMMON)
+        for place, word, sketch in wanted:
+            if not there[place] and sketch in rest and word in block:
+                there[place] = True
+        if there[0] or all(there):
+            break
+    return there
+
+
 def first_line(file: BinaryIO) -> str:
     """The log's first line; the file is left at its beginning."""
     line, _, _ = next(blocks(file), b"").partition(b"\n")
@@ -138,7 +163,7 @@ def blocks(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[bytes]:
             continue
         first = chunk.find(b"\n") + 1
         if length + first <= longest:
-            yield b"".join((*parts, chunk[:end]))
+            yield b"".join((*parts, memoryview(chunk)[:end]))
         else:
             yield chunk[first:end]
         parts, length = [chunk[end:]], len(chunk) - end

@@ -2,7 +2,7 @@
 
 A row of the table is a run. A test ``tg128`` decodes 128 tokens, ``pp512`` reads a prompt of 512,
 ``pp512+tg128`` does both. In a job's log, what the GPU's driver says stands before JSON and CSV,
-so that the file as a whole is neither.
+so that the file as a whole is neither. ``-o sql`` is text in any case.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from workshop.readers.llama_bench_record import (
     depth_remark,
     run_of,
 )
+from workshop.readers.llama_bench_sql import BEGIN, run_of_statement
 from workshop.readers.units import (
     LABELS,
     capped,
@@ -39,7 +40,7 @@ ANCHORS = ("±".encode(), b"| backend ", b"build_commit", b'"avg_ts"', b'.gguf"'
 NEEDLES = (
     b"iB | ",
     b" t/s |",
-    b"build_commit",
+    b"build_commit",  # in a statement of SQL, too
     b'.gguf"',
     b'"avg_ts": ',
     b'"cpu_info": ',
@@ -155,6 +156,8 @@ def _model_parameters(cell: str) -> int | None:
 def _of_records(output: _Output, line: str) -> Result | None:
     if line.startswith("{"):
         return run_of(_parsed(line))
+    if line.startswith(BEGIN):
+        return run_of_statement(line)
     if line.startswith(f"{_FIRST},"):
         output.columns = line.rstrip().split(",")
         return None

@@ -14,7 +14,7 @@ PREFILL = Definition("prompt", "prefill", "sequence")
 BOTH = Definition("prompt and new", "prefill and decode", "sequence")
 NO_SPEED = "its tokens per second are not a number"
 
-_FIELDS = {"model_filename", "n_prompt", "n_gen", "avg_ts", "stddev_ts"}
+FIELDS = {"model_filename", "n_prompt", "n_gen", "avg_ts", "stddev_ts"}
 
 
 def definition_of(prompt: int, new: int) -> Definition | None:
@@ -33,7 +33,7 @@ def depth_remark(depth: int | None) -> list[str]:
 
 def run_of(record: Any) -> Result | None:
     """The run of a record, whose values may all be texts; None if it is no such record."""
-    if not isinstance(record, dict) or not record.keys() >= _FIELDS:
+    if not isinstance(record, dict) or not record.keys() >= FIELDS:
         return None
     prompt, new = count(record["n_prompt"]), count(record["n_gen"])
     speeds = numbers(record.get("samples_ts"))

@@ -30,7 +30,10 @@ from workshop.stages import STAGES, Settings
 
 NAME = "workshop"
 NEEDLES = (b"WORKSHOP-",)
-_WORDS = (*NEEDLES, b"Stage: ")
+_STAGE = "Stage: "
+_WORDS = (*NEEDLES, _STAGE.encode())
+_MOST_WAITING = 64  # samples of a run that are kept unparsed
+_LONGEST_WAITING = 100_000  # characters of such a sample
 _ENDS = 1 << 20  # bytes at a log's beginning and end in which last words are looked for
 
 __all__ = ["bounded_lines", "one_line", "read_log", "results_in", "visible"]
@@ -40,7 +43,8 @@ _OURS = tuple(
     prefix + "{" for prefix in (results.PREFIX, results.SETTINGS_PREFIX, results.SAMPLE_PREFIX)
 )
 _ALONE = re.compile(r'\{\s*"stage"')  # as `workshop run --json` prints it
-_STAGE_LINE = re.compile(r"Stage: (\S+)\s*")
+_ALPHANUMERIC = re.compile(r"[^\W_]")
+_STAGE_LINE = re.compile(_STAGE + r"(\S+)\s*")
 T = TypeVar("T")
 
 
@@ -90,6 +94,7 @@ class _Run:
     stage: str | None = None
     settings: Settings | None = None
     samples: list[Sample] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)  # samples that only matter without a record
     record: Result | None = None
     record_problem: str | None = None  # why the log's last line is not the record it should be
     last_line: str | None = None
@@ -156,7 +161,8 @@ def _parse(read: Callable[[str], T], text: str) -> T | None:
         return None
 
 
-def _record(text: str) -> Result:
+def record_of(text: str) -> Result:
+    """The record that a text is; raises RecordError."""
     record = results.from_json(text)
     if record.settings and record.settings.stage not in STAGES:
         raise RecordError(
@@ -167,7 +173,7 @@ def _record(text: str) -> Result:
 
 def _add_record(run: _Run, text: str) -> None:
     try:
-        run.record = _record(text)
+        run.record = record_of(text)
         run.record_problem = None
     except RecordError as error:
         whole = text.rstrip().endswith("}")
@@ -175,17 +181,35 @@ def _add_record(run: _Run, text: str) -> None:
 
 
 def _add_sample(run: _Run, text: str) -> None:
-    sample = _parse(results.sample_from_json, text)
-    if sample and run.settings and _possible(sample) and len(run.samples) < run.settings.samples:
-        run.samples.append(sample)
-        run.record = run.record_problem = None  # before a sample, that was not the run's end
+    """Keep a sample. The record has it too: mostly, this one need not be parsed."""
+    if run.settings is None:
+        return
+    if len(run.waiting) >= _MOST_WAITING or run.record or run.record_problem:
+        _parse_samples(run)
+    run.waiting.append(text)
+    if len(text) > _LONGEST_WAITING or run.record or run.record_problem:
+        before = len(run.samples)
+        _parse_samples(run)
+        if len(run.samples) > before:  # before a sample, that was not the run's end
+            run.record = run.record_problem = None
+
+
+def _parse_samples(run: _Run) -> None:
+    """Take the samples that wait to be parsed, as many as were announced."""
+    texts, run.waiting = run.waiting, []
+    for text in texts:
+        sample = _parse(results.sample_from_json, text)
+        wanted = run.settings.samples if run.settings else 0
+        if sample and _possible(sample) and len(run.samples) < wanted:
+            run.samples.append(sample)
 
 
 def _possible(sample: Sample) -> bool:
     """Whether a stopwatch and a model can have given these numbers, so that means exist."""
     speed = sample.tokens_per_second
     times = (sample.ttft_seconds, sample.decode_seconds)
-    counts = (sample.verify_passes or 0, sample.accepted or 0)
+    counts = [sample.verify_passes or 0, sample.accepted or 0]
+    counts += [*(sample.proposed_by_position or []), *(sample.accepted_by_position or [])]
     return (
         all(0 <= seconds < 1e9 for seconds in times)
         and all(0 <= count < 1e9 for count in counts)
@@ -197,19 +221,20 @@ def _add_words(run: _Run, line: str) -> None:
     """Take from a line for people what a log without a record is described with."""
     run.listener.hear(line)
     start = line[: 4 * QUOTED].strip()
-    if not any(char.isalnum() for char in start) or SKIPPED in start:
+    if not _ALPHANUMERIC.search(start) or SKIPPED in start:
         return
     if start.startswith("|"):  # the model's
         return
     run.last_line = start
     run.record_problem = None
-    match = _STAGE_LINE.fullmatch(line)
-    if match and run.stage is None and match[1] in STAGES:
-        run.stage = match[1]
+    if run.stage is None and line.startswith(_STAGE):
+        match = _STAGE_LINE.fullmatch(line)
+        run.stage = match[1] if match and match[1] in STAGES else None
 
 
 def _without_record(run: _Run, file_name: str, empty: bool) -> Result:
     """The result of a run that left no record: its finished samples, and why there are no more."""
+    _parse_samples(run)
     stage = run.settings.stage if run.settings else run.stage or _stage_of_file(file_name)
     words = None if run.record_problem else run.listener.words
     result = Result(

@@ -20,7 +20,11 @@ class Reader(Protocol):
             a whole log is searched for each.
 
     A module may have ``ANCHORS``, bytes too: then only what is near one of these (within a block
-    of ``lines.py``) is searched for needles. A format with more than a few needles should.
+    of ``lines.py``) is searched for needles. A format with more than a few needles should. A log
+    without any of them, or without any needle where there are none, is never shown to it.
+
+    A module may have ``results_in_blocks(blocks, file_name)`` too, for logs of very many runs: it
+    is asked instead, and gets the whole log in bytes, as ``lines.blocks`` gives it.
     """
 
     NAME: str

@@ -6,13 +6,13 @@ A format is an entry point of the group ``workshop.readers``; see ``reader.py`` 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, BinaryIO
 
 from workshop.readers.documents import document
-from workshop.readers.lines import first_line, needle_lines
+from workshop.readers.lines import blocks, first_line, needle_lines, which_are_in
 from workshop.readers.text import one_line
 from workshop.results import Result
 
@@ -21,13 +21,17 @@ GROUP = "workshop.readers"
 # was added for its logs; gpt-fast next: its lines have an order and numbers, so they cannot stand
 # together by chance. A server's tables have a frame. Single lines, as llama.cpp's, come last.
 ORDER = (
+    "workshop-json",
     "gpt-fast",
     "vllm",
     "vllm-json",
     "text-generation-inference",
     "optimum-benchmark",
+    "optimum-benchmark-markdown",
     "llama-bench",
     "llama-bench-rows",
+    "llama-batched-bench",
+    "llama-server-json",
     "llama.cpp",
 )
 
@@ -41,16 +45,21 @@ def results_of(file: BinaryIO, file_name: str) -> list[Result]:
     readers = installed()
     if (whole := document(file, first_line(file))) is not None:
         for name, reader in readers:
-            if not hasattr(reader, "NEEDLES") and (found := _asked(name, reader, whole, file_name)):
+            if not hasattr(reader, "NEEDLES") and (
+                found := _asked(name, reader.results, whole, file_name)
+            ):
                 return found
-    for name, reader in readers:
-        if not hasattr(reader, "NEEDLES"):
-            continue
-        lines = needle_lines(file, reader.NEEDLES, getattr(reader, "ANCHORS", ()))
-        found = _asked(name, reader, lines, file_name)
+    texts = [(name, reader) for name, reader in readers if hasattr(reader, "NEEDLES")]
+    while texts:
+        sought = [getattr(reader, "ANCHORS", ()) or reader.NEEDLES for _, reader in texts]
+        there = which_are_in(file, sought)
         file.seek(0)
-        if found:
-            return found
+        # If the first one's words are there, the others' were not looked for any further.
+        count = 1 if there[0] else len(texts)
+        for (name, reader), has_words in zip(texts[:count], there, strict=False):
+            if has_words and (found := _asked_of_text(name, reader, file, file_name)):
+                return found
+        texts = texts[count:]
     return []
 
 
@@ -83,9 +92,22 @@ def _needles(reader: Any) -> Sequence[Any]:
     return (*getattr(reader, "NEEDLES", ()), *getattr(reader, "ANCHORS", ()))
 
 
-def _asked(name: str, reader: Any, log: Any, file_name: str) -> list[Result]:
+def _asked_of_text(name: str, reader: Any, file: BinaryIO, file_name: str) -> list[Result]:
+    """What a reader of lines finds; the file is left at its beginning."""
+    if hasattr(reader, "results_in_blocks"):
+        found = _asked(name, reader.results_in_blocks, blocks(file), file_name)
+    else:
+        lines = needle_lines(file, reader.NEEDLES, getattr(reader, "ANCHORS", ()))
+        found = _asked(name, reader.results, lines, file_name)
+    file.seek(0)
+    return found
+
+
+def _asked(
+    name: str, results: Callable[[Any, str], Iterable[Result]], log: Any, file_name: str
+) -> list[Result]:
     try:
-        found = list(reader.results(log, file_name))
+        found = list(results(log, file_name))
         if not all(isinstance(one, Result) for one in found):
             raise TypeError("it gave something that is no Result")
     except OSError:
