@@ -92,12 +92,11 @@ def main() -> None:
     for prompt in texts:
         for name, engine in engines.items():
             tokens = engine.tokenizer.encode(prompt)
-            sample = take_sample(settings[name], place, engine, tokens, seed=0)
+            sample = take_sample(settings[name], place, engine, [tokens], seed=0)
             assert sample.tokens_per_second is not None
             speeds[name].append(sample.tokens_per_second)
-            if sample.verify_passes and sample.accepted is not None:
-                guesses = sample.verify_passes * settings[name].draft_tokens
-                accepted[name].append(sample.accepted / guesses)
+            if sample.proposed and sample.accepted is not None:
+                accepted[name].append(sample.accepted / sample.proposed)
 
     report = {
         "model": options.model,

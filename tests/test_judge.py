@@ -105,6 +105,22 @@ def test_a_value_goes_there_and_comes_back(server: ForkServer, file: Path) -> No
     assert torch.equal(came, sent * 2)
 
 
+def test_a_single_element_goes_whatever_its_stride() -> None:
+    column = torch.arange(6).reshape(1, 6)[:, 4]
+    assert column.stride() == (6,)
+    assert torch.equal(decode(encode(column)), torch.tensor([4]))
+
+
+def test_what_is_imported_beforehand_is_there_when_their_file_is_loaded(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "exercise.py"
+    path.write_text("import sys\nthere = 'wave' in sys.modules\ndef see(): return there\n")
+    assert call(server, path, "see") is False
+    with student(server, path, imports=["wave"]) as run:
+        assert run.call("see") is True
+
+
 def test_every_run_begins_with_a_clean_state(server: ForkServer, file: Path) -> None:
     with student(server, file) as run:
         assert [run.call("count"), run.call("count")] == [1, 2]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from workshop.launch import follow, make_directory, next_id, reserve_log, run_locally
+from workshop.meeting import free_port
+from workshop.models import EMBEDDED
 from workshop.results import PREFIX, from_json
 from workshop.stages import UsageError, settings_of
 
@@ -102,6 +106,95 @@ def test_ranks_meet_share_the_cores_and_write_one_log(tmp_path: Path) -> None:
     assert result.model_bytes is not None
     assert one.model_bytes < result.model_bytes < 1.5 * one.model_bytes
     assert result.samples[0].tokens == result.samples[1].tokens
+
+
+SOON = 20.0  # seconds, on a busy machine; an all-reduce would wait for minutes
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_that_is_killed_ends_the_run_which_names_it(tmp_path: Path, victim: int) -> None:
+    """In the middle of decode; what was measured before is kept."""
+    log = reserve_log(tmp_path, "tp")
+    settings = replace(settings_of("tp"), compile=False, samples=9999, new_tokens=12)
+    killed: list[float] = []
+
+    def each_line(line: str) -> None:
+        if line.startswith("WORKSHOP-SAMPLE") and not killed:
+            os.kill(rank_processes()[victim], signal.SIGKILL)
+            killed.append(time.monotonic())
+
+    result = run_locally(settings, log, each_line)
+    assert time.monotonic() - killed[0] < SOON
+    assert result.status == "incomplete"
+    assert len(result.samples) >= 1
+    assert result.reason is not None
+    assert result.advice is not None
+    assert re.search(rf"rank {victim} \(.*\) ended without a word", result.reason)
+    assert "it was killed" in result.advice
+
+
+def rank_processes() -> dict[int, int]:
+    """The processes of this test's runs that are ranks: which is which."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if str(os.getpid()) not in ancestors(int(entry.name)):
+                continue
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            continue
+        for variable in environment:
+            name, _, value = variable.partition(b"=")
+            if name == b"SUBMITIT_LOCAL_GLOBALID":
+                found[int(value)] = int(entry.name)
+    return found
+
+
+def ancestors(process: int) -> list[str]:
+    """Parent and grandparent of a process; raises OSError when it is gone."""
+    found = []
+    for _ in range(2):
+        # Fields follow the name, which is in brackets and may hold anything.
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        found.append(str(process))
+    return found
+
+
+WEIGHTS = "model.safetensors"
+ONE_RANK = """
+import sys
+from dataclasses import replace
+from workshop.launch import measure_rank
+from workshop.rank import Rank
+from workshop.stages import settings_of
+rank, port, model = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+settings = replace(settings_of("tp"), compile=False, model=model)
+measure_rank(settings, Rank(rank, 2, rank, port=port), sys.stdout)
+"""
+
+
+def test_a_rank_that_fails_to_load_ends_the_run_with_its_reason(tmp_path: Path) -> None:
+    """Its node has no whole copy of the model; the other waits for it in an all-reduce."""
+    broken = tmp_path / "broken"
+    shutil.copytree(EMBEDDED / "draft", broken)
+    os.truncate(broken / WEIGHTS, 1000)
+    port = str(free_port())
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ONE_RANK, str(rank), port, str(model)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank, model in enumerate([EMBEDDED / "draft", broken])
+    ]
+    started = time.monotonic()
+    said = [process.communicate(timeout=60)[0].splitlines() for process in processes]
+    assert time.monotonic() - started < 3 * SOON  # with the loading of torch
+    result = from_json(said[0][-1].removeprefix(PREFIX))
+    assert result.status == "failed"
+    assert result.reason is not None
+    assert result.reason.startswith(f"rank 1: {broken / WEIGHTS}: ")
+    assert said[1][0] == f"[rank 1] No complete result: {result.reason.removeprefix('rank 1: ')}"
 
 
 def test_ending_the_command_ends_its_jobs(tmp_path: Path) -> None:

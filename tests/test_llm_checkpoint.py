@@ -116,14 +116,14 @@ def test_an_int8_checkpoint_is_the_model_quantised_in_memory(
     """Once, with the scales in fp32, as ``workshop quantize`` does; or at every start."""
     checkpoint.save(random_llama(tiny(tied=tied), dtype=dtype), tmp_path / "plain")
     once = checkpoint.load(tmp_path / "plain")
-    quantize.quantize(once, torch.float32)
+    quantize.quantize(once, scale_dtype=torch.float32)
     checkpoint.save(once, tmp_path / "int8")
     stored = load_file(tmp_path / "int8" / "model.safetensors")
     assert stored["lm_head.weight"].dtype == torch.int8
     assert stored["lm_head.scale"].dtype == torch.float32
     assert stored["model.norm.weight"].dtype == dtype
     assert checkpoint.quantization(tmp_path / "plain") is None
-    assert checkpoint.quantization(tmp_path / "int8") == "int8"
+    assert checkpoint.quantization(tmp_path / "int8") == quantize.INT8
     loaded = checkpoint.load(tmp_path / "int8", dtype)
     at_start = checkpoint.load(tmp_path / "plain", dtype)
     quantize.quantize(at_start)
@@ -266,8 +266,8 @@ def test_a_config_that_is_not_json(directory: Path, content: bytes, says: str) -
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"model_type": "gpt2"}, "model_type is 'gpt2'; this engine runs 'llama'"),
-        ({"model_type": ...}, "model_type is None; this engine runs 'llama'"),
+        ({"model_type": "gpt2"}, "model_type is 'gpt2'; this engine runs 'llama' and 'mistral'"),
+        ({"model_type": ...}, "model_type is None; this engine runs 'llama' and 'mistral'"),
         ({"hidden_size": ...}, "the field 'hidden_size' is missing"),
         ({"num_hidden_layers": ...}, "the field 'num_hidden_layers' is missing"),
         ({"vocab_size": "97"}, "vocab must be a positive whole number, not '97'"),
@@ -275,11 +275,18 @@ def test_a_config_that_is_not_json(directory: Path, content: bytes, says: str) -
         ({"rms_norm_eps": None}, "norm_eps must be a positive number, not None"),
         ({"rope_theta": "10000"}, "rope_theta must be a positive number, not '10000'"),
         ({"num_key_value_heads": 3}, "4 heads cannot share 3 key/value heads"),
-        ({"head_dim": 32}, "head_dim 32 is not hidden_size / heads"),
+        ({"head_dim": 15}, "heads of an odd size, 15, cannot turn in pairs"),
+        ({"head_dim": -16}, "head_size must be a positive whole number, not -16"),
         ({"attention_bias": True}, "linear layers with a bias are not supported"),
         ({"hidden_act": "gelu"}, "the activation 'gelu' is not supported"),
-        ({"rope_scaling": {"type": "linear"}}, "RoPE scaling 'linear' is not supported"),
-        ({"rope_parameters": {"rope_type": "llama3"}}, "RoPE scaling 'llama3' is not supported"),
+        ({"rope_scaling": {"type": "yarn"}}, "RoPE scaling 'yarn' is not supported"),
+        ({"rope_scaling": {"type": "linear"}}, "the field 'factor' is missing"),
+        ({"rope_parameters": {"rope_type": "llama3"}}, "the field 'factor' is missing"),
+        (
+            {"rope_scaling": {"type": "linear", "factor": 0}},
+            "RoPE scaling needs positive numbers, not 0",
+        ),
+        ({"partial_rotary_factor": 0.5}, "heads that turn in part only are not supported"),
         ({"rope_scaling": "linear"}, "RoPE parameters are not 'linear'"),
     ],
 )
@@ -320,6 +327,15 @@ def test_weights_in_several_files_are_read(directory: Path, index: Path) -> None
     assert torch.equal(read(loaded, TOKENS), read(random_llama(), TOKENS))
 
 
+@torch.inference_mode()
+def test_several_files_are_found_without_their_index(directory: Path, index: Path) -> None:
+    index.unlink()
+    for number, name in enumerate(("a.safetensors", "b.safetensors"), 1):
+        (directory / name).rename(directory / f"model-{number:05}-of-00002.safetensors")
+    loaded = checkpoint.load(directory, torch.float32)
+    assert torch.equal(read(loaded, TOKENS), read(random_llama(), TOKENS))
+
+
 def test_one_of_several_files_is_not_there(directory: Path, index: Path) -> None:
     (directory / "b.safetensors").unlink()
     assert sentence(directory) == f"{directory}/b.safetensors: there are no weights here"
@@ -338,7 +354,7 @@ def test_an_index_that_names_a_file_outside_the_directory(
 )
 def test_an_index_that_is_not_one(directory: Path, index: Path, content: str) -> None:
     index.write_text(content)
-    assert sentence(directory) == f"{index}: this is not an index of safetensors files"
+    assert sentence(directory) == f"{index}: this is not an index of weights"
 
 
 # --- Writing ----------------------------------------------------------------------------------
@@ -347,12 +363,15 @@ def test_an_index_that_is_not_one(directory: Path, index: Path, content: str) ->
 def test_saving_leaves_the_checkpoint_and_nothing_else(tmp_path: Path) -> None:
     tokenizer = tmp_path / "some.model"
     tokenizer.write_bytes(b"a tokenizer")
+    (tmp_path / "tokenizer_config.json").write_text("{}")  # comes along; what is not known doesn't
+    (tmp_path / "notes.txt").write_text("mine")
     for _ in range(2):  # new, and over the old one
         checkpoint.save(random_llama(), tmp_path / "new" / "model", tokenizer)
         assert names(tmp_path / "new" / "model") == {
             "config.json",
             "model.safetensors",
             "tokenizer.model",
+            "tokenizer_config.json",
         }
     assert (tmp_path / "new" / "model" / "tokenizer.model").read_bytes() == b"a tokenizer"
 

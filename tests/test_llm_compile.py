@@ -12,20 +12,25 @@ import torch
 from llm_builders import TINY, furthest, generated, joined, random_llama, random_tokens, tiny
 from torch._inductor.utils import run_and_get_code
 
-from workshop.llm import generate, speculative
+from workshop.llm import generate
 from workshop.llm.cache import StaticCache
 from workshop.llm.compile import (
+    PLAIN,
+    How,
     compiled_decode,
     compiled_prefill,
     compiled_steps,
     graph_breaks,
     graphs_compiled,
+    how_to_compile,
 )
+from workshop.llm.draft import DraftModel, propose_and_verify
 from workshop.llm.generate import Steps
+from workshop.llm.lookahead import Lookahead
 from workshop.llm.model import Llama
 from workshop.llm.quantize import quantize
 from workshop.llm.sampling import Sampler
-from workshop.llm.speculative import DraftModel, Verify, speculate
+from workshop.llm.speculative import speculate
 
 ROOM = 128
 K = 3
@@ -58,7 +63,6 @@ class Speculator:
 
     model: Llama
     cache: StaticCache
-    verify: Verify
     proposer: DraftModel
     temperature: float
     graphs: int = 0  # compiled by the warm-up
@@ -68,13 +72,12 @@ class Speculator:
         return list(
             speculate(
                 Steps(),
-                self.verify,
                 self.model,
                 self.cache,
                 self.proposer,
                 prompt,
                 new_tokens,
-                K,
+                Lookahead(K),
                 Sampler(self.temperature, self.model.config.vocab, seed),
             )
         )
@@ -123,8 +126,8 @@ def compiled(eager: Generator, graphs_before: int) -> Generator:
 def eager_speculator(request: pytest.FixtureRequest) -> Speculator:
     model = random_llama()
     draft = first_layer_of(model)
-    proposer = DraftModel(draft, static(draft), generate.prefill)
-    return Speculator(model, static(model), speculative.verify, proposer, request.param)
+    proposer = DraftModel(draft, static(draft), Steps())
+    return Speculator(model, static(model), proposer, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +137,7 @@ def compiled_speculator(eager_speculator: Speculator) -> Speculator:
     speculator = Speculator(
         model,
         static(model),
-        compiled_decode(speculative.verify),
-        DraftModel(
-            draft, static(draft), generate.prefill, propose=compiled_decode(speculative.propose)
-        ),
+        DraftModel(draft, static(draft), Steps(), compiled_decode(propose_and_verify)),
         eager_speculator.temperature,
     )
     graphs = graphs_compiled()
@@ -188,9 +188,11 @@ def test_another_temperature_needs_graphs_of_its_own(compiled_speculator: Specul
         warmer.say(random_tokens(6), 4)
 
 
-def test_speculation_takes_two_graphs_propose_and_verify(compiled_speculator: Speculator) -> None:
+def test_a_pass_of_speculation_is_one_graph_draft_and_verifier_together(
+    compiled_speculator: Speculator,
+) -> None:
     """However much of the last proposal was kept, both read the same number of tokens."""
-    assert compiled_speculator.graphs == 2
+    assert compiled_speculator.graphs == 1
 
 
 def test_compiled_speculation_says_what_the_eager_one_says(
@@ -235,6 +237,55 @@ def test_leaving_a_graph_is_an_error() -> None:
     for compiled_as in (compiled_prefill, compiled_decode):
         with pytest.raises(torch._dynamo.exc.Unsupported):
             compiled_as(leaves)(None, None, torch.ones(1, 3), torch.arange(3))
+
+
+GPU = torch.device("cuda")
+
+
+def test_auto_means_cuda_graphs_on_a_gpu_and_nothing_special_elsewhere() -> None:
+    assert how_to_compile("auto", GPU) == how_to_compile("reduce-overhead", GPU)
+    assert how_to_compile("auto", GPU).cuda_graphs
+    for device in ("cpu", "mps"):
+        assert how_to_compile("auto", torch.device(device)) == PLAIN
+        assert how_to_compile("reduce-overhead", torch.device(device)) == PLAIN
+
+
+def test_options_are_those_that_torch_knows_by_the_names_of_its_modes() -> None:
+    """On a GPU with tuning in every mode: without it, products convert int8 in memory."""
+    tuned = {"coordinate_descent_tuning": True}
+    for mode in ("default", "reduce-overhead", "max-autotune"):
+        known = torch._inductor.list_mode_options(mode)
+        assert how_to_compile(mode, GPU).options() == known | tuned
+    no_graphs = torch._inductor.list_mode_options("max-autotune-no-cudagraphs")
+    assert how_to_compile("max-autotune", torch.device("cpu")).options().keys() <= no_graphs.keys()
+
+
+def test_the_next_run_of_a_cuda_graph_writes_over_nothing_that_was_given_out() -> None:
+    """A graph's output lies at one place: here, the same input, as a graph without a copy is."""
+    place = torch.zeros(3)
+
+    def play_back(graph: torch.Tensor, value: int) -> tuple[torch.Tensor, int]:
+        return graph.fill_(value), value
+
+    step = compiled_decode(play_back, How(cuda_graphs=True))
+    (first, _), (second, _) = step(place, 1), step(place, 2)
+    assert first.tolist() == [1, 1, 1]
+    assert second.tolist() == [2, 2, 2]
+
+
+def test_prefill_asks_for_no_cuda_graph() -> None:
+    """One would be recorded for each length of a prompt."""
+    how = how_to_compile("max-autotune", GPU)
+    assert how.for_prefill == How(autotune=True)
+    assert how_to_compile("reduce-overhead", GPU).for_prefill == PLAIN
+
+
+def test_a_cache_is_made_of_buffers_which_cuda_graphs_take_to_stay(eager: Generator) -> None:
+    before = [buffer.data_ptr() for buffer in eager.cache.buffers()]
+    assert len(before) == 2 * TINY.layers
+    eager.say(random_tokens(6), 20)
+    eager.say(random_tokens(30), 20)
+    assert [buffer.data_ptr() for buffer in eager.cache.buffers()] == before
 
 
 @pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="no SIMD here")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from llm_builders import furthest, random_llama, random_tokens, read, tiny
 from torch import Tensor, nn
 
+from workshop.llm.int8 import Int8Linear, quantize_rows
 from workshop.llm.model import Llama
-from workshop.llm.quantize import Int8Linear, is_quantized, make_room, quantize, quantize_rows
+from workshop.llm.quantize import is_quantized, make_room, quantize
 
 # Dividing by a scale and multiplying again rounds as well: by 127 units of a part in 2^23 at most.
 HALF_A_STEP = 0.5 + 127 * 2**-23
@@ -141,7 +142,7 @@ def inputs(dtype: torch.dtype, width: int = 48) -> Tensor:
 def test_an_int8_layer_is_the_linear_layer_of_the_restored_weights(
     dtype: torch.dtype, tolerance: float
 ) -> None:
-    quantized = Int8Linear.from_linear(random_linear(dtype))
+    quantized = Int8Linear.from_weight(random_linear(dtype).weight)
     x = inputs(dtype)
     expected = F.linear(x.double(), restored(quantized.weight, quantized.scale))
     out = quantized(x)
@@ -154,7 +155,7 @@ def test_an_int8_layer_is_the_linear_layer_of_the_restored_weights(
 def test_an_int8_layer_keeps_a_rows_error_to_half_a_step(dtype: torch.dtype) -> None:
     """Also in bf16, which cannot hold every number: a scale is rounded before it is used."""
     linear = random_linear(dtype)
-    quantized = Int8Linear.from_linear(linear)
+    quantized = Int8Linear.from_weight(linear.weight)
     error = restored(quantized.weight, quantized.scale) - linear.weight.double()
     assert (error.abs() <= HALF_A_STEP * quantized.scale.double()[:, None]).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -22,22 +23,21 @@ from llm_builders import (
     tiny,
 )
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
+from workshop.llm.accept import accept, accept_greedy
 from workshop.llm.cache import StaticCache
+from workshop.llm.compile import graphs_compiled
 from workshop.llm.config import Config
-from workshop.llm.generate import Steps, prefill
+from workshop.llm.draft import DraftModel, propose_and_verify, self_draft
+from workshop.llm.generate import Steps, generate
+from workshop.llm.int8 import Int8Linear
+from workshop.llm.lookahead import Lookahead, by_position
+from workshop.llm.lookup import PromptLookup
 from workshop.llm.model import Llama
-from workshop.llm.sampling import Sampler
-from workshop.llm.speculative import (
-    DraftModel,
-    PromptLookup,
-    Proposer,
-    accept,
-    accept_greedy,
-    lookup,
-    speculate,
-    verify,
-)
+from workshop.llm.quantize import INT8, Quantization, quantize
+from workshop.llm.sampling import Sampler, probabilities
+from workshop.llm.speculative import Guesser, speculate, verify
 
 ROOM = 128
 DRAFT = tiny(dim=32, layers=1, hidden=48)
@@ -47,55 +47,56 @@ def static(config: Config) -> StaticCache:
     return StaticCache(config, 1, ROOM, torch.float32)
 
 
-def drafting(model: Llama) -> Proposer:
-    return DraftModel(model, static(model.config), prefill)
+def drafting(model: Llama) -> Guesser:
+    return DraftModel(model, static(model.config), Steps())
 
 
 def passes(
     model: Llama,
-    proposer: Proposer,
+    guesser: Guesser,
     prompt: list[int],
     new_tokens: int,
-    k: int,
+    k: int | Lookahead,
     temperature: float = 0.0,
     seed: int = 0,
     cache: StaticCache | None = None,
+    top_k: int | None = None,
+    top_p: float = 1.0,
 ) -> list[list[int]]:
     """What each pass of a speculative generation gives."""
     return list(
         speculate(
             Steps(),
-            verify,
             model,
             cache or static(model.config),
-            proposer,
+            guesser,
             prompt,
             new_tokens,
-            k,
-            Sampler(temperature, model.config.vocab, seed),
+            Lookahead(k) if isinstance(k, int) else k,
+            Sampler(temperature, model.config.vocab, seed, top_k=top_k, top_p=top_p),
         )
     )
 
 
 # --- Greedy: the very same tokens -------------------------------------------------------------
 
-proposers: dict[str, Callable[[Llama], Proposer]] = {
+guessers: dict[str, Callable[[Llama], Guesser]] = {
     "another model drafts": lambda model: drafting(random_llama(DRAFT, seed=1)),
     "the verifier drafts for itself": drafting,
-    "the text drafts": lambda model: PromptLookup(model.config.vocab),
+    "the text drafts": lambda model: PromptLookup(),
 }
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("length", [1, 2, 20])
-@pytest.mark.parametrize("proposer", proposers)
+@pytest.mark.parametrize("guesser", guessers)
 @torch.inference_mode()
 def test_greedy_speculation_says_what_the_verifier_says_alone(
-    proposer: str, length: int, k: int
+    guesser: str, length: int, k: int
 ) -> None:
     model, prompt = random_llama(), random_tokens(length)
     alone = generated(model, static(TINY), prompt, 40)
-    parts = passes(model, proposers[proposer](model), prompt, 40, k)
+    parts = passes(model, guessers[guesser](model), prompt, 40, k)
     assert joined(parts)[:40] == alone
     assert len(parts[0]) == 1
     assert all(1 <= len(part) <= k + 1 for part in parts)
@@ -133,7 +134,7 @@ def test_prompt_lookup_speaks_a_repeating_text_in_few_passes() -> None:
         block.self_attn.o_proj.weight.zero_()
         block.mlp.down_proj.weight.zero_()
     alone = generated(model, static(model.config), [3], 60)
-    parts = passes(model, PromptLookup(11), [3], 60, k=5)
+    parts = passes(model, PromptLookup(), [3], 60, k=5)
     assert joined(parts)[:60] == alone
     assert len(parts) < 60 / 3
 
@@ -144,18 +145,138 @@ def test_k_more_positions_than_tokens_are_room_enough(k: int) -> None:
     """The last pass may go past what was asked for, by k at most."""
     model, prompt, new_tokens = random_llama(), random_tokens(6), 20
     cache = StaticCache(TINY, 1, len(prompt) + new_tokens + k, torch.float32)
-    parts = passes(model, PromptLookup(TINY.vocab), prompt, new_tokens, k, cache=cache)
+    parts = passes(model, PromptLookup(), prompt, new_tokens, k, cache=cache)
     assert joined(parts)[:new_tokens] == generated(model, static(TINY), prompt, new_tokens)
 
 
 @torch.inference_mode()
 def test_what_an_earlier_generation_left_in_the_caches_does_no_harm() -> None:
     model = random_llama()
-    cache, proposer = static(TINY), drafting(random_llama(DRAFT, seed=1))
-    passes(model, proposer, random_tokens(30, seed=7), 60, 3, cache=cache)
+    cache, guesser = static(TINY), drafting(random_llama(DRAFT, seed=1))
+    passes(model, guesser, random_tokens(30, seed=7), 60, 3, cache=cache)
     prompt = random_tokens(4, seed=8)
-    parts = passes(model, proposer, prompt, 40, 3, cache=cache)
+    parts = passes(model, guesser, prompt, 40, 3, cache=cache)
     assert joined(parts)[:40] == generated(model, static(TINY), prompt, 40)
+
+
+@pytest.mark.parametrize("guesser", guessers)
+@torch.inference_mode()
+def test_a_number_of_guesses_that_follows_the_acceptance_changes_no_token(guesser: str) -> None:
+    model, prompt = random_llama(), random_tokens(9)
+    alone = generated(model, static(TINY), prompt, 60)
+    parts = passes(model, guessers[guesser](model), prompt, 60, Lookahead(5, adaptive=True))
+    assert joined(parts)[:60] == alone
+    right = [len(part) - 1 for part in parts[1:]]
+    guessed = Lookahead(5, adaptive=True).guessed(right)
+    assert all(n <= k for n, k in zip(right, guessed, strict=True))
+    assert guessed[-1] == (5 if guesser == "the verifier drafts for itself" else 1)
+
+
+@torch.inference_mode()
+def test_each_number_of_guesses_is_one_graph_and_none_is_made_twice() -> None:
+    """Draft and verifier together, whatever was kept."""
+    counter = CompileCounterWithBackend("eager")
+    run = torch.compile(propose_and_verify, fullgraph=True, dynamic=False, backend=counter)
+    model, draft = random_llama(), random_llama()
+    draft.lm_head.weight += 0.4 * random_llama(seed=5).lm_head.weight
+    guesser, cache = DraftModel(draft, static(TINY), Steps(), run), static(TINY)
+    ahead = Lookahead(2, adaptive=True)
+    for k in ahead.sizes:
+        passes(model, guesser, random_tokens(6), 4, k, 0.8, cache=cache)
+    assert counter.frame_count == 2
+    guessed = set()
+    for seed in range(3):
+        prompt = random_tokens(4 + seed, seed=seed)
+        said = passes(model, guesser, prompt, 60, ahead, 0.8, seed, cache)
+        assert said == passes(model, drafting(draft), prompt, 60, ahead, 0.8, seed)
+        guessed |= set(ahead.guessed(len(part) - 1 for part in said[1:]))
+    assert guessed == {1, 2}
+    assert counter.frame_count == 2, "the warm-up had made them all"
+
+
+@torch.inference_mode()
+def test_there_can_be_as_many_graphs_as_numbers_of_guesses() -> None:
+    """torch's own limit is eight for a function."""
+    graphs = graphs_compiled()
+    run = torch.compile(verify, fullgraph=True, dynamic=False, backend="eager")
+    model, cache = random_llama(SMALL), static(SMALL)
+    for k in range(1, 11):
+        passes(model, PromptLookup(run=run), [1, 2], 2, k, cache=cache)
+    assert graphs_compiled() == graphs + 10
+
+
+# --- A model's own copy as its draft ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", [None, INT8], ids=["int8 of a plain model", "int4 of an int8 model"])
+@torch.inference_mode()
+def test_a_self_draft_is_the_model_in_fewer_bits_and_nothing_else_anew(
+    of: Quantization | None,
+) -> None:
+    model, how = random_llama(), INT8 if of is None else Quantization("int4", 32)
+    expected = random_llama()
+    if of is not None:
+        quantize(model, of)
+        quantize(expected, of)
+        for block in [*expected.layers, expected]:  # back to plain layers, for int4 to start from
+            plain_again(block)
+    quantize(expected, how)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    draft = self_draft(model, how)
+    assert torch.equal(read(draft, random_tokens(9)), read(expected, random_tokens(9)))
+    assert draft.embed_tokens.weight is model.embed_tokens.weight
+    assert draft.norm.weight is model.norm.weight
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before), "the model is as it was"
+
+
+def plain_again(module: torch.nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, Int8Linear):
+            linear = torch.nn.Linear(child.in_features, child.out_features, bias=False)
+            linear.weight = torch.nn.Parameter(child.dequantized(), requires_grad=False)
+            setattr(module, name, linear)
+        elif not isinstance(child, torch.nn.ModuleList):
+            plain_again(child)
+
+
+@pytest.mark.parametrize("how", [INT8, Quantization("int4", 32)], ids=["int8", "int4"])
+@torch.inference_mode()
+def test_a_self_draft_is_believed_more_often_than_a_stranger(how: Quantization) -> None:
+    model, prompt = random_llama(), random_tokens(9)
+    parts = passes(model, drafting(self_draft(model, how)), prompt, 80, 3)
+    assert joined(parts)[:80] == generated(model, static(TINY), prompt, 80)
+    strangers = passes(model, drafting(random_llama(DRAFT, seed=1)), prompt, 80, 3)
+    assert len(parts) < len(strangers) / 1.5
+
+
+# --- How many to guess, and how often that was right ------------------------------------------
+
+
+@given(st.integers(1, 16), st.lists(st.floats(0, 1), max_size=60))
+def test_k_goes_up_by_two_when_all_is_right_and_down_by_one_when_not(
+    most: int, shares: list[float]
+) -> None:
+    lookahead = Lookahead(most, adaptive=True)
+    k, right, expected = most, [], []
+    for share in shares:
+        expected.append(k)
+        right.append(round(share * k))
+        k = min(most, k + 2) if right[-1] == k else max(1, k - 1)
+    assert lookahead.guessed(right) == expected
+    assert set(expected) <= set(lookahead.sizes), "each has its graph"
+    assert Lookahead(most).guessed(right) == [most] * len(right)
+    assert list(Lookahead(most).sizes) == [most]
+
+
+@given(st.lists(st.integers(0, 6)))
+def test_positions_are_counted_by_the_passes_that_came_so_far(counts: list[int]) -> None:
+    positions = by_position(counts)
+    assert sum(positions) == sum(counts)
+    for i, passed in enumerate(positions, start=1):
+        assert passed == len([count for count in counts if count >= i])
+    assert positions == [p for p in positions if p], "none ends with positions that nobody reached"
 
 
 @given(st.data())
@@ -270,6 +391,36 @@ def test_what_the_verifier_never_says_is_never_kept_and_what_the_draft_never_ove
         assert tokens[0] == 3
 
 
+def test_what_is_left_by_rounding_alone_is_drawn_from_the_verifiers_distribution() -> None:
+    """p and q differ by an ulp at a token, which is refused: p has more than q nowhere."""
+    p = torch.tensor([0.0, 0.5, 0.5, 0.0])
+    q = p.clone()
+    q[1] = torch.nextafter(q[1], torch.tensor(1.0))
+    almost_one = torch.tensor([1 - 2**-24])
+    tokens, n = accept(torch.stack([p, p]), q[None], torch.tensor([1]), almost_one, torch.ones(4))
+    assert n == 0
+    assert p[tokens[0]] > 0
+
+
+TIGHT = [(2, 1.0), (None, 0.6), (3, 0.8)]
+
+
+@pytest.mark.parametrize(("top_k", "top_p"), TIGHT)
+def test_a_token_follows_what_top_k_and_top_p_leave_of_the_verifiers_distribution(
+    top_k: int | None, top_p: float
+) -> None:
+    """They are taken of both: what the draft then never says, the verifier may, and vice versa."""
+    generator = torch.Generator().manual_seed(5)
+    logits = 1.5 * torch.randn(3, 6, generator=generator)
+    p = probabilities(logits[:2], 0.9, top_k, top_p)
+    q = probabilities(logits[2:], 0.9, top_k, top_p)
+    assert set(p[0].nonzero()[:, 0].tolist()) != set(q[0].nonzero()[:, 0].tolist())
+    tokens, n = accepted(p, q, seed=60)
+    counts = torch.bincount(tokens[:, 0], minlength=6)
+    assert chi_square_p(counts, p[0]) > TOO_UNLIKELY
+    assert 0.05 < n.double().mean() < 0.95, "some are kept, and some are not"
+
+
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_two_tokens_in_a_row_are_distributed_as_the_verifiers(k: int) -> None:
     """Where each token changes what may follow, over as many passes as it takes.
@@ -313,13 +464,26 @@ TEMPERATURE = 0.8
 SEEDS = 1500
 
 
-def distribution_of_tokens_2_and_3(model: Llama) -> Tensor:
+def among_the_likeliest(logits: Tensor, top_k: int, top_p: float) -> Tensor:
+    """The distribution [vocab], token by token; no two logits are equal here."""
+    powers = {i: math.exp(x / TEMPERATURE) for i, x in enumerate(logits.tolist())}
+    likeliest = sorted(powers, key=lambda i: -powers[i])[:top_k]
+    enough, together = top_p * sum(powers[i] for i in likeliest), 0.0
+    p = torch.zeros(len(powers))
+    for i in likeliest:
+        if together < enough:
+            p[i] = powers[i]
+            together += powers[i]
+    return p / together
+
+
+def distribution_of_tokens_2_and_3(model: Llama, top_k: int, top_p: float) -> Tensor:
     """[vocab, vocab], over every first token: exact, from the logits of every continuation."""
     total = torch.zeros(VOCAB, VOCAB)
-    first = torch.softmax(read(model, PROMPT)[-1] / TEMPERATURE, dim=-1)
+    first = among_the_likeliest(read(model, PROMPT)[-1], top_k, top_p)
     for a, b in itertools.product(range(VOCAB), repeat=2):
-        logits = read(model, [*PROMPT, a, b]) / TEMPERATURE
-        second, third = torch.softmax(logits[-2:], dim=-1)
+        logits = read(model, [*PROMPT, a, b])
+        second, third = (among_the_likeliest(row, top_k, top_p) for row in logits[-2:])
         total[b] += first[a] * second[b] * third
     return total
 
@@ -329,28 +493,52 @@ def small() -> Llama:
     return random_llama(SMALL, seed=2)
 
 
-def plain(model: Llama, cache: StaticCache, seed: int) -> list[int]:
-    return generated(model, cache, PROMPT, 3, temperature=TEMPERATURE, seed=seed)
+Way = Callable[[Llama, StaticCache, int, int | None, float], list[int]]
 
 
-def speculative(proposer: Proposer, k: int) -> Callable[[Llama, StaticCache, int], list[int]]:
-    def run(model: Llama, cache: StaticCache, seed: int) -> list[int]:
-        return joined(passes(model, proposer, PROMPT, 3, k, TEMPERATURE, seed, cache))[:3]
+def plain(
+    model: Llama, cache: StaticCache, seed: int, top_k: int | None, top_p: float
+) -> list[int]:
+    sampler = Sampler(TEMPERATURE, VOCAB, seed, top_k=top_k, top_p=top_p)
+    return joined(generate(Steps(), model, cache, PROMPT, 3, sampler))
+
+
+def speculative(guesser: Guesser, k: int | Lookahead) -> Way:
+    def run(
+        model: Llama, cache: StaticCache, seed: int, top_k: int | None, top_p: float
+    ) -> list[int]:
+        parts = passes(model, guesser, PROMPT, 3, k, TEMPERATURE, seed, cache, top_k, top_p)
+        return joined(parts)[:3]
 
     return run
 
 
-WAYS = {
+WAYS: dict[str, Callable[[], Way]] = {
     "alone": lambda: plain,
     "a draft, one token": lambda: speculative(drafting(random_llama(SMALLER, seed=3)), 1),
     "a draft, three tokens": lambda: speculative(drafting(random_llama(SMALLER, seed=3)), 3),
-    "prompt lookup": lambda: speculative(PromptLookup(VOCAB, ngram=1), 2),
+    "prompt lookup, as many as seem worth it": lambda: speculative(
+        PromptLookup(ngram=1), Lookahead(2, adaptive=True)
+    ),
 }
+ALL = (None, 1.0)
+FEWER = (6, 0.9)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "top_k", "top_p"),
+    [
+        ("alone", *ALL),
+        ("alone", *FEWER),
+        ("a draft, one token", *ALL),
+        ("a draft, three tokens", *FEWER),
+        ("prompt lookup, as many as seem worth it", *ALL),
+    ],
+)
 @torch.inference_mode()
-def test_drawn_tokens_are_distributed_as_the_verifiers(small: Llama, way: str) -> None:
+def test_drawn_tokens_are_distributed_as_the_verifiers(
+    small: Llama, way: str, top_k: int | None, top_p: float
+) -> None:
     """Tokens 2 and 3 of thousands of generations; the first comes from prefill every time.
 
     A plain generation is held against the same exact distribution as the speculative ones.
@@ -358,22 +546,32 @@ def test_drawn_tokens_are_distributed_as_the_verifiers(small: Llama, way: str) -
     run, cache = WAYS[way](), StaticCache(SMALL, 1, 16, torch.float32)
     counts = torch.zeros(VOCAB, VOCAB)
     for seed in range(SEEDS):
-        _, second, third = run(small, cache, seed)
+        _, second, third = run(small, cache, seed, top_k, top_p)
         counts[second, third] += 1
-    assert chi_square_p(counts, distribution_of_tokens_2_and_3(small)) > TOO_UNLIKELY
+    expected = distribution_of_tokens_2_and_3(small, top_k or VOCAB, top_p)
+    assert chi_square_p(counts, expected) > TOO_UNLIKELY
 
 
 # --- Prompt lookup ----------------------------------------------------------------------------
 
 
 @settings(max_examples=500)
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 6), st.integers(1, 4))
-def test_lookup_gives_what_followed_the_last_time(text: list[int], k: int, ngram: int) -> None:
+@given(st.data())
+def test_lookup_gives_what_followed_the_last_time(data: st.DataObject) -> None:
     """k tokens, which followed the latest earlier place of the longest ending that has one.
 
-    Where the text ends too early, or the ending is new, the last token fills them up.
+    Where the text ends too early, or the ending is new, the last token fills them up. It makes no
+    difference in how many pieces the text came, nor what was looked up before.
     """
-    proposed = lookup(text, k, ngram)
+    tokens = st.integers(0, 3)
+    text = data.draw(st.lists(tokens, min_size=1, max_size=30))
+    k, ngram = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 4))
+    guesser = PromptLookup(ngram)
+    guesser.guess(data.draw(st.lists(tokens, min_size=1, max_size=9)), k)
+    guesser.start(text, Sampler(0.0, 4))
+    for end in sorted(data.draw(st.sets(st.integers(1, len(text))))):
+        assert len(guesser.guess(text[:end], k)) == k
+    proposed = guesser.guess(text, k)
     assert len(proposed) == k
     for n in range(min(ngram, len(text) - 1), 0, -1):
         ending = text[len(text) - n :]
@@ -399,14 +597,16 @@ def test_lookup_gives_what_followed_the_last_time(text: list[int], k: int, ngram
     ],
 )
 def test_lookup_in_examples(text: list[int], k: int, proposed: list[int]) -> None:
-    assert lookup(text, k, ngram=3) == proposed
+    assert PromptLookup(ngram=3).guess(text, k) == proposed
 
 
-def test_prompt_lookup_proposes_with_certainty() -> None:
-    """Its distribution has all the weight on what it proposes, or acceptance would be wrong."""
-    sampler = Sampler(0.5, 10)
-    proposed, q = PromptLookup(10).next([1, 2, 3, 1, 2], 3, sampler)
-    assert proposed.tolist() == [3, 1, 2]
-    assert q is not None
-    assert torch.equal(q, F.one_hot(proposed, 10).float())
-    assert PromptLookup(10).next([1, 2, 3, 1, 2], 3, Sampler(0.0, 10))[1] is None
+@torch.inference_mode()
+def test_a_guess_without_a_distribution_is_taken_for_certain() -> None:
+    """All the weight is on what was guessed, or acceptance would be wrong."""
+    model, tokens, start = random_llama(), torch.tensor([random_tokens(4)]), torch.tensor([0])
+    certain = F.one_hot(tokens[0, 1:], TINY.vocab).float()
+    for seed in range(20):
+        sampler = Sampler(0.5, TINY.vocab, seed)
+        drawn = sampler.sampling, sampler.uniform(3), sampler.noise(1)
+        said = verify(model, static(TINY), tokens, start, None, *drawn)
+        assert torch.equal(said, verify(model, static(TINY), tokens, start, certain, *drawn))

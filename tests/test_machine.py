@@ -50,3 +50,47 @@ def test_a_gpu_that_is_not_there_is_refused_with_what_to_do() -> None:
     assert machine.pick_device("auto") == CPU
     with pytest.raises(UsageError, match=r"torch sees no GPU here.*--device cpu"):
         machine.pick_device("cuda")
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="here is an Apple GPU")
+def test_an_apple_gpu_that_is_not_there_is_refused_with_what_to_do() -> None:
+    with pytest.raises(UsageError, match=r"torch sees no Apple GPU here.*--device auto"):
+        machine.pick_device("mps")
+
+
+def test_reading_is_not_measured_over_more_than_2_gb() -> None:
+    """A second copy of a 70B's size would not fit beside the model."""
+    assert machine.bytes_to_read(140 * 10**9) == 2 * 10**9
+    assert machine.bytes_to_read(8_000_000) == 8_000_000
+    assert machine.bytes_to_read(0) == 10**6
+
+
+def test_a_copy_counts_what_it_reads_and_what_it_writes() -> None:
+    found = machine.copy_bandwidth(CPU, 8_000_000)
+    assert 0.1 < found.gb_per_second < 10_000
+    assert found.source == "measured: copy of 8 MB"
+
+
+def test_the_precision_that_was_asked_for_is_used_where_the_device_has_it() -> None:
+    assert machine.has_bfloat16(CPU)
+    for dtype in ("bfloat16", "float16", "float32"):
+        assert machine.usable_dtype(dtype, "A100", bf16=True) == (dtype, None)
+    assert machine.usable_dtype("float32", "V100", bf16=False) == ("float32", None)
+
+
+def test_without_bf16_a_run_is_in_fp16_and_says_so() -> None:
+    dtype, said = machine.usable_dtype("bfloat16", "V100", bf16=False)
+    assert dtype == "float16"
+    assert said is not None
+    assert said.startswith("V100 has no bfloat16: this run is in float16")
+
+
+def test_a_cpu_has_no_gpu_memory_and_nothing_to_wait_for() -> None:
+    machine.synchronise(CPU)
+    machine.forget_peak(CPU)
+    assert machine.peak_gpu_memory(CPU) is None
+
+
+def test_the_processor_has_a_name() -> None:
+    assert machine.device_name(CPU).strip()
+    assert 1 <= machine.cores() <= (os.cpu_count() or 1)

@@ -16,6 +16,7 @@ import torch
 
 from workshop.assemble import Place, assemble
 from workshop.launch import reserve_log, run_locally
+from workshop.llm.model import RMSNorm
 from workshop.measure import kept, measure, until
 from workshop.readers.ours import read_log
 from workshop.results import PREFIX, Result, from_json
@@ -134,15 +135,73 @@ def test_speculation_in_eager_mode_says_the_same_as_decoding_and_counts_its_gues
     assert 59 <= sample.verify_passes + sample.accepted <= 59 + 3
     assert guessed.mean_accepted == pytest.approx(sample.accepted / sample.verify_passes)
     assert guessed.acceptance_rate == pytest.approx(sample.accepted / sample.verify_passes / 3)
+    assert sample.proposed_by_position == [sample.verify_passes] * 3
+    assert guessed.acceptance_by_position is not None
+    first, second, third = guessed.acceptance_by_position
+    assert first + second + third == pytest.approx(guessed.mean_accepted)
+    assert 1 >= first >= second >= third > 0
     assert "Mean Accepted" in log
+    assert f"Acceptance by position: {first:.3f}, {second:.3f}, {third:.3f}" in log
+
+
+def test_a_number_of_guesses_that_follows_the_acceptance_is_counted_as_it_was() -> None:
+    """By the model's own int8 copy, of which the weights that are not linear exist once."""
+    settings = replace(
+        settings_of("baseline"),
+        dtype="float32",
+        speculate="self",
+        draft_tokens=4,
+        adaptive=True,
+        samples=1,
+        new_tokens=40,
+        ignore_eos=True,
+    )
+    result, _ = run(settings)
+    assert result.status == "ok", result.reason
+    sample = result.samples[0]
+    assert sample.verify_passes is not None
+    assert sample.accepted is not None
+    assert sample.proposed_by_position is not None
+    assert sample.proposed_by_position[0] == sample.verify_passes
+    assert sample.accepted <= sum(sample.proposed_by_position) <= 4 * sample.verify_passes
+    assert result.acceptance_rate == sample.accepted / sum(sample.proposed_by_position)
+    assert result.draft_bytes is not None
+    assert result.model_bytes is not None
+    engine = assemble(settings, HERE)
+    read = sample.verify_passes * engine.bytes_per_pass + sample.proposed * engine.bytes_per_guess
+    assert result.bandwidth_gb_per_second == pytest.approx(read / sample.decode_seconds / 1e9)
+    shared = engine.model.embed_tokens.weight.nbytes + sum(
+        norm.weight.nbytes for norm in engine.model.modules() if isinstance(norm, RMSNorm)
+    )
+    caches = 2 * engine.model.config.kv_cache_bytes(1, 64, 4)
+    weights = result.model_bytes + result.draft_bytes - shared
+    assert result.memory_gb == pytest.approx((weights + caches) / 1e9)
+
+
+def test_top_k_and_top_p_are_what_a_run_draws_with() -> None:
+    """The likeliest token alone is left by each of the two, so the greedy text is drawn."""
+    greedy = replace(settings_of("baseline"), dtype="float32", samples=1, new_tokens=20)
+    said = run(greedy)[0].samples[0].tokens
+    for narrow in ({"top_k": 1}, {"top_p": 1e-6}):
+        drawn = replace(greedy, temperature=5.0, **narrow)
+        assert run(drawn)[0].samples[0].tokens == said
+    assert run(replace(greedy, temperature=5.0))[0].samples[0].tokens != said
 
 
 def test_text_ends_at_the_end_of_sequence_token_unless_told_otherwise() -> None:
-    assert kept([5, 6, 2, 7], 10, stop=2) == [5, 6, 2]
-    assert kept([5, 6, 2, 7], 2, stop=2) == [5, 6]
-    assert kept([5, 6, 2, 7], 10, stop=None) == [5, 6, 2, 7]
-    assert list(until(iter([[1], [2, 3], [4]]), 2, [0])) == [[1], [2, 3]]
-    assert list(until(iter([[1]]), 2, [2])) == []
+    assert kept([5, 6, 2, 7], 10, stop=frozenset({2})) == [5, 6, 2]
+    assert kept([5, 6, 2, 7], 2, stop=frozenset({2})) == [5, 6]
+    assert kept([5, 6, 2, 7], 10, stop=frozenset({7, 6})) == [5, 6]  # whichever comes first
+    assert kept([5, 6, 2, 7], 10, stop=frozenset()) == [5, 6, 2, 7]
+    stops = frozenset({2, 4})
+    assert list(until(iter([[[1]], [[2, 3]], [[4]]]), stops, [[0]])) == [[[1]], [[2, 3]]]
+    assert list(until(iter([[[1]]]), stops, [[2]])) == []
+    assert list(until(iter([[[1]], [[3]]]), frozenset(), [[2]])) == [[[1]], [[3]]]
+
+
+def test_a_batch_ends_when_the_last_of_its_sequences_has_ended() -> None:
+    parts = [[[2], [5]], [[6], [6]], [[7], [2]], [[8], [8]]]
+    assert list(until(iter(parts), frozenset({2}), [[0], [0]])) == parts[:3]
 
 
 def test_random_weights_run_without_a_checkpoint() -> None:

@@ -148,7 +148,12 @@ json_values = st.recursive(
                 "tokens": st.lists(st.integers(0, 9), max_size=4) | json_values,
                 "text": st.text(max_size=3),
             },
-            optional={"verify_passes": st.integers(), "accepted": st.integers()},
+            optional={
+                "verify_passes": st.integers(),
+                "accepted": st.integers(),
+                "proposed_by_position": st.lists(st.integers(), max_size=3),
+                "accepted_by_position": st.lists(st.integers(), max_size=3),
+            },
         ),
         max_size=4,
     ),

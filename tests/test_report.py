@@ -233,7 +233,7 @@ def test_where_greedy_outputs_part_is_said_with_why_they_may() -> None:
     parted = with_samples(result("quantize", 50), [sample(50.0, tokens=tokens)])
     told = agreement(parted, result("compile", 40))
     assert "in the first 7 of 11 tokens" in told
-    assert "int8 weights are not the bf16 weights" in told
+    assert "quantised weights are not the bf16 weights" in told
 
 
 def test_drawn_outputs_and_other_prompts_are_not_held_against_each_other() -> None:

@@ -157,6 +157,32 @@ def test_acceptance_is_counted_over_all_passes() -> None:
     assert run.acceptance_rate == 0.5  # of the 32 that were proposed
 
 
+def test_acceptance_by_position_is_over_the_passes_that_guessed_so_far() -> None:
+    """As many guesses are counted as were made, where the samples tell it."""
+    run = with_samples(
+        Result("speculative", "ok", settings=settings_of("speculative")),
+        [
+            sample(
+                verify_passes=5,
+                accepted=7,
+                proposed_by_position=[5, 4, 2],
+                accepted_by_position=[4, 3],
+            ),
+            sample(
+                verify_passes=3,
+                accepted=1,
+                proposed_by_position=[3],
+                accepted_by_position=[1],
+            ),
+        ],
+    )
+    assert run.acceptance_by_position == [5 / 8, 3 / 4, 0.0]
+    assert run.mean_accepted == 1.0  # 8 tokens in 8 passes
+    assert run.acceptance_rate == 8 / 14
+    plain = with_samples(Result("quantize", "ok"), [sample()])
+    assert plain.acceptance_by_position is None
+
+
 def test_a_run_without_samples_has_no_numbers() -> None:
     run = with_samples(result("tp", 100, 200), [])
     assert run.samples == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,6 +132,32 @@ def test_two_nodes_with_a_rank_each(workshop: Workshop) -> None:
     text = Path(job["logs"][0]).read_text()
     assert "Ranks = 2 on 2 nodes" in text
     assert text.count("WORKSHOP-RESULT") == 1
+
+
+def test_a_rank_that_is_killed_ends_the_job_which_says_so(workshop: Workshop) -> None:
+    """On another node than the rank that writes the record; its samples so far are kept."""
+    short = ["--no-compile", "--new-tokens", "8", "--samples", "9999"]
+    asked = ["submit", "tp", "--nodes", "2", *short, "--json"]
+    job = submitted(workshop(*asked))
+    log = Path(job["logs"][0])
+    wait_for(lambda: log.exists() and "WORKSHOP-SAMPLE" in log.read_text(), 60)
+    os.kill(task(job["job"], 1), signal.SIGKILL)
+    assert workshop("wait", check=False).returncode != 0
+    result = only_result(log)
+    assert result.status == "incomplete"
+    assert len(result.samples) >= 1
+    assert re.search(r"rank 1 \(.*\) ended without a word", result.reason or "")
+
+
+def task(job: str, number: int) -> int:
+    """The process of a job's task, deepest: not the step's own."""
+    wanted = {f"SLURM_JOB_ID={job}".encode(), f"SLURM_PROCID={number}".encode()}
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if wanted <= set((entry / "environ").read_bytes().split(b"\0")):
+                found.append(int(entry.name))
+    return max(found)
 
 
 def test_repeats_are_one_array_with_a_log_each(workshop: Workshop, tmp_path: Path) -> None:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from workshop.llm import parallel, quantize, speculative
+from workshop import compose
+from workshop.llm import attention, parallel
 from workshop.llm.cache import GrowingCache, StaticCache
-from workshop.llm.compile import compiled_decode, compiled_prefill, compiled_steps
-from workshop.llm.generate import Steps, generate, prefill
+from workshop.llm.compile import compiled_decode, compiled_steps, how_to_compile
+from workshop.llm.draft import DraftModel, propose_and_verify, self_draft
+from workshop.llm.fuse import fuse
+from workshop.llm.generate import Steps, decode_many, generate_batch
+from workshop.llm.int4 import GroupError
+from workshop.llm.lookahead import Lookahead
+from workshop.llm.lookup import PromptLookup
 from workshop.llm.model import Llama
+from workshop.llm.pack import pack
+from workshop.llm.part import Part, check_divides, kv_heads_of
+from workshop.llm.quantize import INT8, Quantization
 from workshop.llm.sampling import Sampler
+from workshop.llm.speculative import Guesser, speculate, verify
 from workshop.llm.tokenizer import Tokenizer
-from workshop.models import Source, config_of, find_draft, find_model, is_int8, load_model
+from workshop.models import (
+    Source,
+    config_of,
+    find_draft,
+    find_model,
+    load_model,
+    prompt_tokens,
+    stop_tokens,
+    stored_quantization,
+)
 from workshop.stages import Settings, UsageError
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -29,7 +48,7 @@ class Place:
     ranks: int = 1
 
 
-Generate = Callable[[list[int], int, Sampler], Iterator[list[int]]]
+Generate = Callable[[Sequence[list[int]], int, Sequence[Sampler]], Iterator[list[list[int]]]]
 
 
 @dataclass(frozen=True)
@@ -37,22 +56,31 @@ class Engine:
     """A model ready to generate.
 
     Attributes:
-        prompt: what the settings ask to go on from, as token ids.
-        generate: (prompt, new tokens, sampler) -> lists of new tokens.
-        bytes_per_pass: bytes of weights that a decode pass reads, over all ranks: the verifier's,
-            and the draft's for the k steps that go with it.
-        stop: the token that ends a text; None where none does.
+        prompts: what the settings ask to go on from, as token ids: one for each sequence.
+        generate: (prompts, new tokens, samplers) -> new tokens, a row for each sequence, again and
+            again.
+        at_once: decode passes that come one after the other, whether all are needed or not.
+        rarely: the same with graphs that a generation may do without; to be warmed up as well.
+        lookahead: how many tokens are guessed in a pass; None where none are.
+        bytes_per_pass: bytes of weights that a decode pass reads, over all ranks.
+        bytes_per_guess: bytes of weights that a draft reads for each token, over all ranks.
+        stop: the tokens that end a text; empty where none does.
         memory_bytes: bytes of weights and KV caches, over all ranks.
         model_bytes: bytes of the model's own weights, over all ranks.
-        draft_bytes: bytes of the draft's, on one rank.
+        draft_bytes: bytes of the draft's, on one rank; those of a self-draft that are the model's
+            own are counted here as well, but only once in ``memory_bytes``.
     """
 
     model: Llama
     tokenizer: Tokenizer
-    prompt: list[int]
-    stop: int | None
+    prompts: list[list[int]]
+    stop: frozenset[int]
     generate: Generate
+    at_once: int
+    rarely: list[Generate]
+    lookahead: Lookahead | None
     bytes_per_pass: int
+    bytes_per_guess: int
     memory_bytes: int
     parameters: int
     draft_parameters: int | None
@@ -65,25 +93,36 @@ class Plan:
     """Settings that go together, with what they refer to; nothing heavy is loaded yet.
 
     Attributes:
-        length: positions of the KV cache: prompt, new tokens and room for a draft, rounded up, so
-            that there are few lengths and so few graphs.
+        length: positions of the KV cache: prompt, new tokens and room for what may go past them,
+            rounded up, so that there are few lengths and so few graphs.
     """
 
     source: Source
     draft: Source | None
     tokenizer: Tokenizer
-    prompt: list[int]
+    prompts: list[list[int]]
     length: int
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest prompt."""
+        return max(map(len, self.prompts))
 
-def plan(settings: Settings) -> Plan:
-    """Check that settings can be run, reading no weights.
+    @property
+    def ragged(self) -> bool:
+        """Whether prompts differ in length."""
+        return len(set(map(len, self.prompts))) > 1
+
+
+def plan(settings: Settings, device: str | None = None) -> Plan:
+    """Check that settings can be run, on that kind of device if it is known; reads no weights.
 
     Raises:
         UsageError: settings that cannot go together, or a prompt that does not fit.
         CheckpointError, TokenizerError: the model's files cannot be used.
         ParallelError: the model cannot be split over so many ranks.
     """
+    compose.check(settings, device)
     source = find_model(settings.model)
     config = config_of(source)
     tokenizer = Tokenizer(source.tokenizer)
@@ -96,30 +135,32 @@ def plan(settings: Settings) -> Plan:
     if settings.speculate == "draft":
         draft = find_draft(settings.model, settings.draft)
         check_draft(draft, source)
-    elif settings.draft is not None:
-        raise UsageError("--draft names a model that nothing uses: add --speculate draft")
-    prompt = tokenizer.encode(settings.prompt)
-    length = cache_length(settings, len(prompt), [source, draft] if draft else [source])
-    if settings.quantize == "none" and is_int8(source):
-        raise UsageError(
-            f"{source.directory} is an int8 checkpoint: add --quantize int8, "
-            "or name the checkpoint that it was made from"
-        )
-    parallel.check_divides(config, settings.ranks)
-    return Plan(source, draft, tokenizer, prompt, length)
+    texts = [settings.prompt, *settings.prompts]
+    encoded = [prompt_tokens(source, tokenizer, text, settings.chat) for text in texts]
+    prompts = [encoded[i % len(texts)] for i in range(compose.sequences(settings))]
+    longest = max(map(len, prompts))
+    length = cache_length(settings, longest, [source, draft] if draft else [source])
+    for used in [source, draft] if draft else [source]:
+        check_quantized(settings, used)
+    groups = settings.group_size if settings.quantize == "int4" else 1
+    check_divides(config, settings.ranks, groups)
+    if settings.speculate == "self":
+        check_self_draft(settings, source)
+    return Plan(source, draft, tokenizer, prompts, length)
 
 
 def cache_length(settings: Settings, prompt: int, sources: list[Source]) -> int:
     """Positions that a cache needs, rounded up; raises UsageError where a model has fewer."""
-    # A proposal may go past the last new token.
-    room = settings.draft_tokens + 1 if settings.speculate != "none" else 0
+    # A proposal may go past the last new token, and so may steps that come in one graph.
+    room = settings.draft_tokens + 1 if settings.speculate != "none" else settings.decode_steps - 1
     needed = prompt + settings.new_tokens + room
-    shortest = min(sources, key=lambda source: config_of(source).context)
-    context = config_of(shortest).context
+    shortest = min(sources, key=lambda source: config_of(source).positions)
+    context = config_of(shortest).positions
     if needed > context:
+        said = " within its sliding window" if context == config_of(shortest).window else ""
         raise UsageError(
             f"a prompt of {prompt} tokens and {settings.new_tokens} new ones need {needed} "
-            f"positions, and {shortest.name} has {context}: "
+            f"positions, and {shortest.name} has {context}{said}: "
             f"use --new-tokens {max(0, settings.new_tokens - needed + context)} "
             "or a shorter prompt"
         )
@@ -138,22 +179,29 @@ def check_draft(draft: Source, model: Source) -> None:
 
 def assemble(settings: Settings, place: Place) -> Engine:
     """Load, quantise, split and compile as the settings say; raises what ``plan`` raises."""
-    planned = plan(settings)
+    planned = plan(settings, place.device.type)
     model = prepare(planned.source, settings, place)
     draft = None
     if planned.draft is not None:  # whole on every rank: it is too small to be worth splitting
         draft = prepare(planned.draft, settings, Place(place.device))
-    run, cache_bytes = runner(settings, place, model, draft, planned)
-    stop = None if settings.ignore_eos or planned.source.random else planned.tokenizer.eos
-    reading = place.ranks * (reads(model) + (reads(draft) * settings.draft_tokens if draft else 0))
-    weights = place.ranks * (stored(model) + (stored(draft) if draft else 0))
+    elif settings.speculate == "self":
+        draft = self_draft(model, fewer_bits(settings))
+    for each in [model, draft] if draft else [model]:
+        finish(each, settings)
+    run, rarely, cache_bytes = runner(settings, place, model, draft, planned)
+    stop = stop_tokens(planned.source, planned.tokenizer)
+    weights = place.ranks * (stored(model, draft) if draft else stored(model))
     return Engine(
         model=model,
         tokenizer=planned.tokenizer,
-        prompt=planned.prompt,
-        stop=stop,
+        prompts=planned.prompts,
+        stop=frozenset() if settings.ignore_eos else stop,
         generate=run,
-        bytes_per_pass=reading,
+        at_once=settings.decode_steps,
+        rarely=rarely,
+        lookahead=lookahead(settings) if settings.speculate != "none" else None,
+        bytes_per_pass=place.ranks * reads(model),
+        bytes_per_guess=place.ranks * reads(draft) if draft else 0,
         memory_bytes=weights + cache_bytes * place.ranks,
         parameters=model.config.parameters,
         draft_parameters=draft.config.parameters if draft else None,
@@ -163,13 +211,69 @@ def assemble(settings: Settings, place: Place) -> Engine:
 
 
 def prepare(source: Source, settings: Settings, place: Place) -> Llama:
-    """Load a model, quantise it if asked to and not done before, keep this rank's part."""
-    model = load_model(source, DTYPES[settings.dtype])
-    if settings.quantize == "int8" and not quantize.is_quantized(model):
-        quantize.quantize(model)
+    """Load this rank's part of a model, quantised if asked to and not done before."""
+    part = Part(place.rank, place.ranks)
+    how = quantization(settings)
+    model = load_model(source, DTYPES[settings.dtype], place.device, part, how)
     if place.ranks > 1:
-        parallel.shard(model, place.rank, place.ranks)
-    return model.to(place.device)
+        parallel.add_up_over_ranks(model)
+    return model
+
+
+def finish(model: Llama, settings: Settings) -> None:
+    """What comes when nobody goes by the single layers any more, in place."""
+    attention.use(model, settings.attention)
+    if settings.fuse:
+        fuse(model)
+    if settings.kernels == "triton":  # ours take int4 as it is stored
+        from workshop.llm import kernels  # needs Triton, which only torch for a GPU brings along
+
+        kernels.use(model)
+    else:
+        pack(model)
+
+
+def fewer_bits(settings: Settings) -> Quantization:
+    """How a model's own copy is stored to draft for it."""
+    return Quantization("int4", settings.group_size) if settings.quantize == "int8" else INT8
+
+
+def lookahead(settings: Settings) -> Lookahead:
+    return Lookahead(settings.draft_tokens, settings.adaptive)
+
+
+def check_quantized(settings: Settings, source: Source) -> None:
+    """Raises UsageError where a model is not, or cannot be, quantised as the settings say."""
+    stored, wanted = stored_quantization(source), quantization(settings)
+    if stored is not None and stored != wanted:
+        raise UsageError(
+            f"{source.directory} is an {stored} checkpoint: add {stored.options}, "
+            "or name the checkpoint that it was made from"
+        )
+    if wanted is not None:
+        try:
+            wanted.check(config_of(source))
+        except GroupError as error:
+            raise UsageError(f"{source.name}: {error}") from None
+
+
+def check_self_draft(settings: Settings, source: Source) -> None:
+    """Raises UsageError, ParallelError where a model's layers do not make whole groups of int4."""
+    how = fewer_bits(settings)
+    if how.method == "int4":
+        try:
+            check_divides(config_of(source), settings.ranks, how.group_size)
+        except GroupError as error:
+            raise UsageError(f"{source.name} as its own draft, in int4: {error}") from None
+
+
+def quantization(settings: Settings) -> Quantization | None:
+    """How the settings want the linear layers stored."""
+    if settings.quantize == "none":
+        return None
+    if settings.quantize == "int8":
+        return INT8
+    return Quantization("int4", settings.group_size)
 
 
 def runner(
@@ -178,57 +282,64 @@ def runner(
     model: Llama,
     draft: Llama | None,
     planned: Plan,
-) -> tuple[Generate, int]:
-    """What generates, and the bytes of its KV caches on this rank when they are full."""
+) -> tuple[Generate, list[Generate], int]:
+    """What generates; the same with its rare graphs; and the bytes of its full KV caches here."""
     dtype = DTYPES[settings.dtype]
-    steps = compiled_steps() if settings.compile else Steps()
+    batch, at_once = len(planned.prompts), settings.decode_steps
+    how = how_to_compile(settings.compile_mode, place.device)
+    steps = Steps(decode=decode_many(at_once), at_once=at_once)
+    if settings.compile:
+        steps = compiled_steps(at_once, how)
 
     def static_cache(of: Llama, ranks: int = 1) -> StaticCache:
-        return StaticCache(of.config, 1, planned.length, dtype, ranks).to(place.device)
+        made = StaticCache(of.config, batch, planned.length, dtype, ranks, planned.ragged)
+        return made.to(place.device)
+
+    def plainly(cache: GrowingCache | StaticCache) -> Generate:
+        return lambda prompts, new, samplers: generate_batch(
+            steps, model, cache, prompts, new, samplers
+        )
 
     if not settings.static_cache:
-        full = len(planned.prompt) + settings.new_tokens
-        cache_bytes = model.config.kv_cache_bytes(1, full, dtype.itemsize) // place.ranks
-        growing = GrowingCache(model.config)
-        return (
-            lambda prompt, new, sampler: generate(steps, model, growing, prompt, new, sampler),
-            cache_bytes,
-        )
+        full = planned.longest + settings.new_tokens
+        share = kv_heads_of(model.config, place.ranks) / model.config.kv_heads
+        cache_bytes = int(model.config.kv_cache_bytes(batch, full, dtype.itemsize) * share)
+        return plainly(GrowingCache(model.config)), [], cache_bytes
 
     cache = static_cache(model, place.ranks)
     if settings.speculate == "none":
-        return (
-            lambda prompt, new, sampler: generate(steps, model, cache, prompt, new, sampler),
-            stored(cache),
+        return plainly(cache), [], stored(cache)
+
+    guesser: Guesser
+    caches = [cache]
+    if draft is None:
+        guesser = PromptLookup(run=compiled_decode(verify, how) if settings.compile else verify)
+    else:
+        # A self-draft is split as the model is.
+        caches.append(static_cache(draft, place.ranks if settings.speculate == "self" else 1))
+        both = propose_and_verify
+        if settings.compile:
+            both = compiled_decode(both, how)
+        guesser = DraftModel(draft, caches[-1], steps, both)
+
+    def speculating(ahead: Lookahead) -> Generate:
+        return lambda prompts, new, samplers: (
+            [tokens]  # of the one sequence that there is
+            for tokens in speculate(
+                steps, model, cache, guesser, prompts[0], new, ahead, samplers[0]
+            )
         )
 
-    verify = compiled_decode(speculative.verify) if settings.compile else speculative.verify
-    proposer: speculative.Proposer
-    proposer_bytes = 0
-    if draft is None:
-        proposer = speculative.PromptLookup(model.config.vocab)
-    else:
-        draft_cache = static_cache(draft)
-        proposer_bytes = stored(draft_cache)
-        propose, read = speculative.propose, prefill
-        if settings.compile:
-            propose, read = compiled_decode(propose), compiled_prefill(read)
-        proposer = speculative.DraftModel(draft, draft_cache, read, propose)
-    k = settings.draft_tokens
-    return (
-        lambda prompt, new, sampler: speculative.speculate(
-            steps, verify, model, cache, proposer, prompt, new, k, sampler
-        ),
-        stored(cache) + proposer_bytes,
-    )
+    ahead = lookahead(settings)
+    rarely = [speculating(Lookahead(k)) for k in ahead.sizes] if settings.adaptive else []
+    return speculating(ahead), rarely, stored(*caches)
 
 
-def stored(module: torch.nn.Module) -> int:
-    """Bytes of a module's weights, or of a cache, on this rank; tied weights count once."""
-    tensors = [*module.parameters(), *module.buffers()]
-    if isinstance(module, Llama):
-        tensors = [t for t in tensors if t is not module.cos and t is not module.sin]
-    return sum(t.numel() * t.element_size() for t in tensors)
+def stored(*modules: torch.nn.Module) -> int:
+    """Bytes of modules' weights, or of caches, on this rank; shared tensors count once."""
+    tables = {id(t) for m in modules if isinstance(m, Llama) for t in (m.cos, m.sin)}
+    tensors = {id(t): t for module in modules for t in [*module.parameters(), *module.buffers()]}
+    return sum(t.numel() * t.element_size() for i, t in tensors.items() if i not in tables)
 
 
 def reads(model: Llama) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.results import Result
+from workshop.results import Quality, Result
 
 MS = 1e3
 MB = 1e6
@@ -68,7 +68,8 @@ def quantized(result: Result, against: Result) -> str:
     gain = factor(result, against)
     told = f"{outcome(result, against)}: a token reads {shrunk:.2g} times fewer bytes of weights"
     if gain > shrunk * 1.1:
-        return f"{told}, and the int8 kernel also gets more out of this machine than the bf16 one."
+        kind = result.settings.quantize if result.settings else "quantised"
+        return f"{told}, and the {kind} kernel also gets more out of this machine than bf16's."
     if gain >= 1.05:
         return f"{told}, and reading them is most, not all, of the time."
     return f"{told}, but reading them is not what takes the time here."
@@ -118,3 +119,15 @@ def reading_seconds(result: Result) -> float | None:
 def read_bytes(result: Result) -> float:
     """Bytes of weights read for a token."""
     return (result.bandwidth_gb_per_second or 0.0) * 1e9 * (result.tpot_seconds or 0.0)
+
+
+def kept(quality: Quality) -> str:
+    """What fewer bits cost, from what was measured after the run."""
+    error = quality.loss_increase_error
+    uncertain = f" ± {error:.2g}" if error is not None else ""
+    return (
+        f"On {quality.tokens} tokens of text its perplexity is {quality.perplexity:.4g}, "
+        f"unquantised {quality.reference_perplexity:.4g} (a loss of {quality.loss_increase:+.2g}"
+        f"{uncertain} nats a token), and it finds the same token likeliest at "
+        f"{quality.agreement:.1%} of them."
+    )

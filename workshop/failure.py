@@ -66,7 +66,14 @@ def known(error: BaseException) -> Failure | None:
             f"try another compiler: {COMPILER_ADVICE}",
             expected=False,
         )
-    if name in ("UsageError", "CheckpointError", "TokenizerError", "ParallelError", "ConfigError"):
+    if name in (
+        "UsageError",
+        "CheckpointError",
+        "TokenizerError",
+        "ParallelError",
+        "ConfigError",
+        "GroupError",
+    ):
         return Failure(text, None, expected=True)
     if name == "OutOfMemoryError" or "CUDA out of memory" in text:
         return Failure(
@@ -98,6 +105,8 @@ def known(error: BaseException) -> Failure | None:
             "ask for more time: --time 01:00:00",
             expected=True,
         )
+    if name == "RankLostError":  # another rank has explained it already
+        return Failure(text, getattr(error, "advice", None), expected=True)
     if name in ("DistNetworkError", "DistStoreError"):
         return Failure(
             f"the ranks did not find each other: {text.strip().splitlines()[0]}",

@@ -18,9 +18,11 @@ from types import TracebackType
 from typing import Any
 
 from workshop import compile_cache
+from workshop.lifeline import Lifeline, RankLostError
+from workshop.meeting import meet
 from workshop.rank import Rank, rank_of_job
 from workshop.readers.ours import read_log
-from workshop.results import Result
+from workshop.results import PREFIX, Result
 from workshop.stages import Settings, UsageError
 
 POLL_SECONDS = 0.1
@@ -117,7 +119,23 @@ def output_to(path: Path) -> Iterator[None]:
 def measure_rank(settings: Settings, place: Rank, out: Any) -> Result:
     """Measure as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
     compile_cache.keep()  # before torch is imported
+    if settings.ranks == 1:
+        return measure_joined(settings, place, out, None)
+    try:
+        others = meet(place)
+    except (RankLostError, UsageError) as error:
+        return measured_nothing(settings, place, out, error)
+    others.last_words = lambda lost: measured_nothing(settings, place, out, lost)
+    try:
+        return measure_joined(settings, place, out, others)
+    except BaseException as error:
+        others.fail(f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        others.let_go()
 
+
+def measure_joined(settings: Settings, place: Rank, out: Any, others: Lifeline | None) -> Result:
     import torch
 
     from workshop import machine
@@ -131,13 +149,21 @@ def measure_rank(settings: Settings, place: Rank, out: Any) -> Result:
     try:
         try:
             device = machine.pick_device(settings.device, place.local_rank)
-            if settings.ranks > 1:
-                parallel.join(place.rank, settings.ranks, place.address, place.port, device)
+            if others is not None:
+                parallel.join(place.rank, settings.ranks, place.address, others.port, device)
         except Exception as error:
-            return no_run(settings, error, log)
-        return measure(settings, Place(device, place.rank, settings.ranks), log)
+            return no_run(settings, error, log, others)
+        return measure(settings, Place(device, place.rank, settings.ranks), log, others)
     finally:
         parallel.leave()
+
+
+def measured_nothing(settings: Settings, place: Rank, out: Any, error: BaseException) -> Result:
+    """The record of a run whose ranks have not all come."""
+    from workshop.measure import no_run
+    from workshop.runlog import RunLog
+
+    return no_run(settings, error, RunLog(out, place.rank))
 
 
 def make_directory(directory: Path) -> None:
@@ -199,7 +225,7 @@ def run_locally(
         except BaseException:
             end(job)
             raise
-        died = why_it_died(job)
+        died = why_it_died(job, log)
     if died:
         with log.open("a", encoding="utf-8") as file:
             print(died, file=file)
@@ -231,11 +257,11 @@ def end(job: Any) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def why_it_died(job: Any) -> str | None:
+def why_it_died(job: Any, log: Path) -> str | None:
     """What a job wrote before our log was open, where it left no record; else None."""
-    with contextlib.suppress(Exception):
-        job.results()
-        return None
+    with log.open(encoding="utf-8", errors="replace") as file:
+        if any(line.startswith(PREFIX) for line in file):
+            return None
     texts = (sub.stderr() for sub in getattr(job, "_sub_jobs", []) or [job])
     return "\n".join(text for text in texts if text) or None
 

@@ -17,51 +17,82 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import torch
 
-from workshop import failure, machine, provenance
+from workshop import compose, failure, machine, provenance, quality
 from workshop.assemble import Engine, Place, assemble
+from workshop.lifeline import Lifeline
 from workshop.llm import parallel
-from workshop.llm.compile import graph_breaks, graphs_compiled
+from workshop.llm.compile import cuda_graphs_skipped, graph_breaks, graphs_compiled
+from workshop.llm.lookahead import Lookahead, by_position
 from workshop.llm.sampling import Sampler
-from workshop.results import Reference, Result, Sample, spread, with_samples
+from workshop.results import Continuation, Reference, Result, Sample, spread, with_samples
 from workshop.runlog import RunLog
 from workshop.stages import BASELINE, Settings, find_stage, variant
 
 WARM_UP_TOKENS = 16
+# Between the seeds of two sequences of a batch: more than there are samples. A power of two would
+# not do: torch's generator on a CPU takes the lower 32 bits of a seed.
+SEEDS_APART = 1_000_003
 
 
-def measure(settings: Settings, place: Place, log: RunLog) -> Result:
+def measure(
+    settings: Settings, place: Place, log: RunLog, others: Lifeline | None = None
+) -> Result:
     """Run a stage; every rank of a job calls it, and the record of rank 0 is the job's.
 
     Never raises for what goes wrong in the run: the record then says so, and keeps the samples
     that were finished.
     """
+    name, bf16 = machine.device_name(place.device), machine.has_bfloat16(place.device)
+    dtype, unlike = machine.usable_dtype(settings.dtype, name, bf16)
+    settings = replace(settings, dtype=dtype)
     result = unmeasured(settings, place)
     log.start(result)
+    if unlike:
+        log.warn(unlike)
+        result = replace(result, warnings=[unlike])
     samples: list[Sample] = []
+    if others is not None:
+        others.last_words = lambda lost: log.finish(
+            ended_by(lost, with_samples(result, samples), log)
+        )
     try:
         with torch.inference_mode():
             result = run(settings, place, log, result, samples)
         result = replace(with_samples(result, samples), status="ok")
     except (Exception, KeyboardInterrupt) as error:
-        result = ended_by(error, with_samples(result, samples), log)
-    log.finish(result)
+        result = ended_by(error, with_samples(result, samples), log, others)
+    if others is None or others.has_last_word():
+        log.finish(result)
     return result
 
 
-def no_run(settings: Settings, error: Exception, log: RunLog) -> Result:
+def no_run(
+    settings: Settings, error: BaseException, log: RunLog, others: Lifeline | None = None
+) -> Result:
     """The record of a run that came to nothing before it began."""
     result = unmeasured(settings, Place(torch.device("cpu"), log.rank, settings.ranks))
-    result = ended_by(error, replace(result, device=None, threads=None), log)
-    log.finish(result)
+    result = ended_by(error, replace(result, device=None, threads=None), log, others)
+    if others is None or others.has_last_word():
+        log.finish(result)
     return result
 
 
-def ended_by(error: BaseException, result: Result, log: RunLog) -> Result:
-    """The record with the reason; the log gets a traceback where it is not the user's to mend."""
+def ended_by(
+    error: BaseException, result: Result, log: RunLog, others: Lifeline | None = None
+) -> Result:
+    """The record with the reason; the log gets a traceback where it is not the user's to mend.
+
+    The other ranks are told, unless it is one of them that is to blame.
+    """
+    if others is not None:
+        error = others.instead_of(error)
     why = failure.explain(error)
+    if others is not None:
+        others.fail(why.reason, why.advice)
     if not why.expected:
         log.say(failure.whole_traceback(error))
     return replace(
@@ -83,7 +114,7 @@ def unmeasured(settings: Settings, place: Place) -> Result:
         settings=settings,
         model=settings.model,
         dtype=settings.dtype,
-        batch_size=1,
+        batch_size=compose.sequences(settings),
         device=machine.device_name(place.device),
         threads=torch.get_num_threads() if place.device.type == "cpu" else None,
         world_size=place.ranks,
@@ -112,14 +143,19 @@ def run(
     compile_seconds = warm_up(settings, place, engine)
     if settings.compile:
         log.tell(f"Compilation time: {compile_seconds:.2f} seconds")
+    if cuda_graphs_skipped():
+        skipped = "a compiled step runs without CUDA graphs: TORCH_LOGS=cudagraphs tells why"
+        log.warn(skipped)
+        result = replace(result, warnings=[*result.warnings, skipped])
     graphs = graphs_compiled()
     ceiling = machine.read_bandwidth(place.device, engine.model_bytes)
+    machine.forget_peak(place.device)
     result = replace(
         result,
         load_seconds=load_seconds,
         compile_seconds=compile_seconds if settings.compile else None,
-        prompt_tokens=len(engine.prompt),
-        prompt_ids=engine.prompt,
+        prompt_tokens=max(map(len, engine.prompts)),
+        prompt_ids=engine.prompts[0],
         model_parameters=engine.parameters,
         model_bytes=engine.model_bytes,
         draft_parameters=engine.draft_parameters,
@@ -128,13 +164,14 @@ def run(
         device_bandwidth_source=ceiling.source,
     )
     for i in range(settings.samples):
-        sample = take_sample(settings, place, engine, engine.prompt, settings.seed + i)
+        sample = take_sample(settings, place, engine, engine.prompts, settings.seed + i)
         samples.append(sample)
         log.sample(i, sample, achieved(engine, sample))
     result = with_bandwidth(result, [achieved(engine, s) for s in samples if s.decode_seconds > 0])
     result = with_memory(result, place, engine)
     if settings.compile:
         result = replace(result, graph_breaks=graph_breaks(), recompiles=graphs_compiled() - graphs)
+    result = replace(result, quality=quality.of_run(settings, place, engine))
     if is_plain_baseline(settings, place):
         result = replace(result, reference=float32_reference(settings, place))
     return result
@@ -144,67 +181,98 @@ def warm_up(settings: Settings, place: Place, engine: Engine) -> float:
     """Compile whatever will be needed, then run once as the samples will; seconds of the first."""
     first = replace(settings, new_tokens=min(WARM_UP_TOKENS, settings.new_tokens))
     started = time.perf_counter()
-    take_sample(first, place, engine, engine.prompt, settings.seed)
+    take_sample(first, place, engine, engine.prompts, settings.seed)
+    for generate in engine.rarely:
+        once = replace(engine, generate=generate, lookahead=None)
+        take_sample(first, place, once, engine.prompts, settings.seed)
     seconds = time.perf_counter() - started
-    take_sample(settings, place, engine, engine.prompt, settings.seed)
+    take_sample(settings, place, engine, engine.prompts, settings.seed)
     return seconds
 
 
 def take_sample(
-    settings: Settings, place: Place, engine: Engine, prompt: list[int], seed: int
+    settings: Settings, place: Place, engine: Engine, prompts: list[list[int]], seed: int
 ) -> Sample:
-    """One generation from ``prompt``, timed."""
-    sampler = Sampler(settings.temperature, engine.model.config.vocab, seed, place.device)
-    tokens: list[int] = []
-    passes, accepted = 0, 0
+    """One generation from ``prompts``, side by side, timed."""
+    samplers = [
+        Sampler(
+            settings.temperature,
+            engine.model.config.vocab,
+            seed + i * SEEDS_APART,
+            place.device,
+            settings.top_k,
+            settings.top_p,
+        )
+        for i in range(len(prompts))
+    ]
     machine.synchronise(place.device)
     start = time.perf_counter()
-    parts = engine.generate(prompt, settings.new_tokens, sampler)
-    tokens += next(parts)
+    parts = engine.generate(prompts, settings.new_tokens, samplers)
+    read = [next(parts)]
     first = time.perf_counter()
-    for new in until(parts, engine.stop, tokens):
-        passes += 1
-        accepted += len(new) - 1
-        tokens += new
+    read += until(parts, engine.stop, read[0])
     machine.synchronise(place.device)
     end = time.perf_counter()
-    speculated = settings.speculate != "none"
-    return Sample(
+    said = [
+        kept(list(chain.from_iterable(rows)), settings.new_tokens, engine.stop)
+        for rows in zip(*read, strict=True)
+    ]
+    texts = [engine.tokenizer.decode(tokens) for tokens in said]
+    sample = Sample(
         ttft_seconds=first - start,
         decode_seconds=end - first,
-        tokens=kept(tokens, settings.new_tokens, engine.stop),
-        text=engine.tokenizer.decode(kept(tokens, settings.new_tokens, engine.stop)),
-        verify_passes=passes if speculated else None,
-        accepted=accepted if speculated else None,
+        tokens=said[0],
+        text=texts[0],
+        beside=[Continuation(*other) for other in zip(said[1:], texts[1:], strict=True)],
+    )
+    right = [len(rows[0]) - 1 for rows in read[1:]]  # guesses that were kept, pass by pass
+    return with_guesses(sample, engine.lookahead, right) if engine.lookahead else sample
+
+
+def with_guesses(sample: Sample, lookahead: Lookahead, right: list[int]) -> Sample:
+    """The sample with what speculation did; ``right`` is how many guesses each pass kept."""
+    return replace(
+        sample,
+        verify_passes=len(right),
+        accepted=sum(right),
+        proposed_by_position=by_position(lookahead.guessed(right)),
+        accepted_by_position=by_position(right),
     )
 
 
-def until(parts: Iterator[list[int]], stop: int | None, tokens: list[int]) -> Iterator[list[int]]:
-    """Parts up to and with the one that holds ``stop``."""
-    if stop in tokens:
-        return
-    for new in parts:
+def until(
+    parts: Iterator[list[list[int]]], stop: frozenset[int], first: list[list[int]]
+) -> Iterator[list[list[int]]]:
+    """Parts, a row for each sequence, up to and with the one in which the last of them stops.
+
+    A sequence stops at a token of ``stop``; ``first`` is the part before these.
+    """
+    going = [i for i, row in enumerate(first) if stop.isdisjoint(row)]
+    while going and (new := next(parts, None)) is not None:
         yield new
-        if stop in new:
-            return
+        going = [i for i in going if stop.isdisjoint(new[i])]
 
 
-def kept(tokens: list[int], most: int, stop: int | None) -> list[int]:
-    """The first ``most`` tokens, and nothing after ``stop``."""
+def kept(tokens: list[int], most: int, stop: frozenset[int]) -> list[int]:
+    """The first ``most`` tokens, and nothing after the first that is in ``stop``."""
     tokens = tokens[:most]
-    return tokens[: tokens.index(stop) + 1] if stop in tokens else tokens
+    end = next((i for i, token in enumerate(tokens) if token in stop), len(tokens))
+    return tokens[: end + 1]
 
 
 def achieved(engine: Engine, sample: Sample) -> float:
     """GB/s of weights read in decode, over all ranks: what was really read, pass by pass.
 
     A pass of the verifier that keeps several tokens has read the weights once. Keys and values are
-    left out, as gpt-fast does: at these lengths they are a few percent.
+    left out, as gpt-fast does: at these lengths they are a few percent. So has one that gives a
+    token to each sequence of a batch; and passes in one graph all run, also past the last token.
     """
     passes = sample.verify_passes
     if passes is None:
-        passes = len(sample.tokens) - 1
-    return passes * engine.bytes_per_pass / sample.decode_seconds / machine.GB
+        calls = -(-(max(sample.lengths) - 1) // engine.at_once)
+        passes = calls * engine.at_once
+    read = passes * engine.bytes_per_pass + (sample.proposed or 0) * engine.bytes_per_guess
+    return read / sample.decode_seconds / machine.GB
 
 
 def with_bandwidth(result: Result, values: list[float]) -> Result:
@@ -222,12 +290,12 @@ def with_bandwidth(result: Result, values: list[float]) -> Result:
 def with_memory(result: Result, place: Place, engine: Engine) -> Result:
     """The record with the memory of the job, summed over the ranks.
 
-    On a GPU, the allocator's peak. On a CPU, the process's peak would be mostly Python and
-    compiler, so weights and full KV caches are counted, and the peak is kept beside.
+    On a GPU, the allocator's peak in the samples. On a CPU, the process's peak would be mostly
+    Python and compiler, so weights and full KV caches are counted, and the peak is kept beside.
     """
-    if place.device.type == "cuda":
-        peak = torch.cuda.max_memory_reserved(place.device) / machine.GB
-        gb, kind = parallel.total(peak, place.device), "peak reserved on the GPU"
+    peak = machine.peak_gpu_memory(place.device)
+    if peak is not None:
+        gb, kind = parallel.total(peak[0] / machine.GB, place.device), peak[1]
     else:
         gb, kind = engine.memory_bytes / machine.GB, "weights and KV cache"
     return replace(
@@ -257,7 +325,7 @@ def float32_reference(settings: Settings, place: Place) -> Reference:
     engine = assemble(settings, place)
     warm_up(settings, place, engine)
     samples = [
-        take_sample(settings, place, engine, engine.prompt, settings.seed + i)
+        take_sample(settings, place, engine, engine.prompts, settings.seed + i)
         for i in range(settings.samples)
     ]
     speeds = [s.tokens_per_second for s in samples if s.tokens_per_second is not None]

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import torch
 
-from workshop.llm import checkpoint
+from workshop.llm import chat, checkpoint
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
+from workshop.llm.part import WHOLE, Part
+from workshop.llm.quantize import Quantization
 from workshop.llm.shapes import SHAPES
+from workshop.llm.tokenizer import Tokenizer, find_tokenizer
 from workshop.stages import UsageError
 
 EMBEDDED = Path(__file__).parent / "tiny" / "weights"
 TINY = "tiny"
 RANDOM = "random:"
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Source:
     Attributes:
         name: for people: ``tiny``, ``random:110m``, or the checkpoint directory's name.
         directory: the checkpoint; None for random weights.
-        tokenizer: a sentencepiece file.
+        tokenizer: its tokenizer's file; random weights speak the embedded model's pieces.
     """
 
     name: str
@@ -56,7 +60,14 @@ def find_model(text: str) -> Source:
             f"the model {text!r} is neither a checkpoint directory, nor 'tiny', "
             "nor 'random:<shape>' (for example random:110m)"
         )
-    return Source(directory.resolve().name, directory, directory / checkpoint.TOKENIZER)
+    if not any(directory.glob("*.safetensors")) and (
+        any(directory.glob("pytorch_model*.bin")) or any(directory.glob("consolidated.*.pth"))
+    ):
+        raise UsageError(
+            f"the weights in {directory} are pickles, which are converted once: "
+            f"workshop convert {directory} -o DIR"
+        )
+    return Source(directory.resolve().name, directory, find_tokenizer(directory))
 
 
 def embedded(role: str) -> Source:
@@ -89,13 +100,56 @@ def config_of(source: Source) -> Config:
     return checkpoint.shape(source.directory)
 
 
-def is_int8(source: Source) -> bool:
-    """Whether the checkpoint is quantised already; raises checkpoint.CheckpointError."""
-    return source.directory is not None and checkpoint.quantization(source.directory) is not None
+def stored_quantization(source: Source) -> Quantization | None:
+    """How the checkpoint is quantised already; raises checkpoint.CheckpointError."""
+    return None if source.directory is None else checkpoint.quantization(source.directory)
 
 
-def load_model(source: Source, dtype: torch.dtype) -> Llama:
-    """Read or make the weights, on the CPU; raises checkpoint.CheckpointError."""
+def stop_tokens(source: Source, tokenizer: Tokenizer) -> frozenset[int]:
+    """The tokens that end a text: those that the checkpoint names, or the tokenizer's one.
+
+    Random weights mean nothing by any token.
+
+    Raises:
+        checkpoint.CheckpointError: what the checkpoint names is no token.
+    """
     if source.directory is None:
-        return checkpoint.random_model(config_of(source), dtype)
-    return checkpoint.load(source.directory, dtype)
+        return frozenset()
+    return checkpoint.stop_tokens(source.directory) or frozenset({tokenizer.eos})
+
+
+def prompt_tokens(source: Source, tokenizer: Tokenizer, text: str, as_chat: bool) -> list[int]:
+    """Token ids of a prompt, as text to go on from or as something that a user says.
+
+    Raises:
+        UsageError: the model has no chat template.
+        TokenizerError: the text is not UTF-8, or the template fails.
+    """
+    if not as_chat:
+        return tokenizer.encode(text)
+    template = None if source.directory is None else chat.find_template(source.directory)
+    if template is None:
+        raise UsageError(
+            f"{source.name} has no chat template, so it was not taught to answer: leave out --chat"
+        )
+    return chat.encode(tokenizer, template, text)
+
+
+def load_model(
+    source: Source,
+    dtype: torch.dtype,
+    device: torch.device = CPU,
+    part: Part = WHOLE,
+    how: Quantization | None = None,
+) -> Llama:
+    """Read or make the weights that are this rank's, on its device, quantised as they come.
+
+    Raises:
+        checkpoint.CheckpointError, ParallelError, GroupError: see ``checkpoint.load``.
+    """
+    make = how.linear if how is not None and stored_quantization(source) is None else None
+    if source.directory is None:
+        return checkpoint.random_model(
+            config_of(source), dtype, device=device, part=part, make=make
+        )
+    return checkpoint.load(source.directory, dtype, device, part, make)

@@ -6,6 +6,7 @@ import getpass
 import os
 import platform
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import workshop
@@ -23,7 +24,16 @@ def versions() -> Versions:
         cuda=torch.version.cuda,
         rocm=torch.version.hip,
         git_commit=git_commit(Path(__file__).parent),
+        triton=installed("triton"),
     )
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not there."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def user() -> str:

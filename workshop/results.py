@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Literal, TypeVar
 
 import msgspec
@@ -26,16 +27,27 @@ class RecordError(ValueError):
 
 
 @dataclass(frozen=True)
+class Continuation:
+    """What a further sequence of a batch said."""
+
+    tokens: list[int]
+    text: str
+
+
+@dataclass(frozen=True)
 class Sample:
-    """One counted generation.
+    """One counted generation, of one sequence or of several side by side.
 
     Attributes:
         ttft_seconds: time to first token: prefill of the prompt and the first token's choice.
-        decode_seconds: time of all later tokens.
-        tokens: ids of the new tokens.
-        text: the new tokens as text.
+        decode_seconds: time of all later tokens, of the sequence that took longest.
+        tokens: ids of the new tokens of the first sequence.
+        text: the same as text.
+        beside: the other sequences of a batch.
         verify_passes: passes of the verifier in decode; None where nothing was speculated.
-        accepted: draft tokens that were accepted in those passes.
+        accepted: guesses that were accepted in those passes.
+        proposed_by_position: how many of those passes made a first guess, a second, ...
+        accepted_by_position: how many accepted it; that takes all guesses before it, too.
     """
 
     ttft_seconds: float
@@ -44,6 +56,14 @@ class Sample:
     text: str
     verify_passes: int | None = None
     accepted: int | None = None
+    proposed_by_position: list[int] | None = None
+    accepted_by_position: list[int] | None = None
+    beside: list[Continuation] = field(default_factory=list)
+
+    @property
+    def proposed(self) -> int | None:
+        """Guesses that were made; None where it is not known."""
+        return None if self.proposed_by_position is None else sum(self.proposed_by_position)
 
     @property
     def seconds(self) -> float:
@@ -51,9 +71,23 @@ class Sample:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Decode speed: tokens after the first, over the time that they took."""
-        later = len(self.tokens) - 1
+        """Decode speed of a sequence: tokens after the first, over the time that they took.
+
+        The mean over the sequences of a batch, which may not all be of one length.
+        """
+        total = self.total_tokens_per_second
+        return None if total is None else total / (1 + len(self.beside))
+
+    @property
+    def total_tokens_per_second(self) -> float | None:
+        """Decode speed of all sequences together."""
+        later = sum(self.lengths) - len(self.lengths)
         return later / self.decode_seconds if later > 0 and self.decode_seconds > 0 else None
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many new tokens each sequence has."""
+        return [len(self.tokens), *(len(other.tokens) for other in self.beside)]
 
     @property
     def tpot_seconds(self) -> float | None:
@@ -95,6 +129,29 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Quality:
+    """How near a quantised model is to the one it was made from, on the same text.
+
+    Attributes:
+        tokens: how many were predicted.
+        perplexity: e to the mean loss of a token, in nats.
+        reference_perplexity: the unquantised model's.
+        loss_increase: by how much the mean loss is larger, nats per token.
+        loss_increase_error: its standard error over blocks of text; None for a single block.
+        agreement: share of positions at which both find the same token likeliest.
+        divergence: mean Kullback-Leibler divergence from the unquantised model, nats per token.
+    """
+
+    tokens: int
+    perplexity: float
+    reference_perplexity: float
+    loss_increase: float
+    loss_increase_error: float | None
+    agreement: float
+    divergence: float
+
+
+@dataclass(frozen=True)
 class Versions:
     """The software of a run; None for what is not there."""
 
@@ -104,6 +161,7 @@ class Versions:
     cuda: str | None = None
     rocm: str | None = None
     git_commit: str | None = None
+    triton: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +184,12 @@ class Result:
     was read from another tool's log says in ``definition`` what its tokens/s count.
 
     Attributes:
+        total_tokens_per_second: of all sequences of a batch together.
+        prompt_tokens: of the longest prompt, where those of a batch differ.
+        new_tokens: most that a sequence has.
         format: whose log it was read from: workshop, gpt-fast, vllm-serve, ...
+        acceptance_by_position: of the passes that made a first guess, a second, ..., the share
+            that accepted it and those before it.
         speeds: tokens/s of each sample, where a source gives no more of a sample than that.
     """
 
@@ -141,6 +204,7 @@ class Result:
 
     tokens_per_second: float | None = None
     tokens_per_second_std: float | None = None
+    total_tokens_per_second: float | None = None
     ttft_seconds: float | None = None
     tpot_seconds: float | None = None
     bandwidth_gb_per_second: float | None = None
@@ -155,8 +219,10 @@ class Result:
     compile_seconds: float | None = None
     mean_accepted: float | None = None
     acceptance_rate: float | None = None
+    acceptance_by_position: list[float] | None = None
     samples: list[Sample] = field(default_factory=list)
     reference: Reference | None = None
+    quality: Quality | None = None
     format: str = "workshop"
     definition: Definition | None = DECODE_OF_ONE
     speeds: list[float] = field(default_factory=list)
@@ -213,21 +279,44 @@ def spread(values: Sequence[float]) -> float | None:
 def with_samples(result: Result, samples: Sequence[Sample]) -> Result:
     """The record with these samples and the numbers that follow from them alone."""
     speeds = [s.tokens_per_second for s in samples if s.tokens_per_second is not None]
+    totals = [s.total_tokens_per_second for s in samples if s.total_tokens_per_second is not None]
     tpots = [s.tpot_seconds for s in samples if s.tpot_seconds is not None]
     passes = sum(s.verify_passes or 0 for s in samples)
     accepted = sum(s.accepted or 0 for s in samples)
-    proposed = passes * result.settings.draft_tokens if result.settings else 0
+    proposed = sum(guesses_made(s, result) for s in samples)
     return replace(
         result,
         samples=list(samples),
         tokens_per_second=statistics.fmean(speeds) if speeds else None,
         tokens_per_second_std=spread(speeds),
+        total_tokens_per_second=statistics.fmean(totals) if totals else None,
         ttft_seconds=statistics.fmean(s.ttft_seconds for s in samples) if samples else None,
         tpot_seconds=statistics.fmean(tpots) if tpots else None,
         mean_accepted=accepted / passes if passes else None,
         acceptance_rate=accepted / proposed if proposed else None,
-        new_tokens=max((len(s.tokens) for s in samples), default=None),
+        acceptance_by_position=acceptance_by_position(samples),
+        new_tokens=max((max(s.lengths) for s in samples), default=None),
     )
+
+
+def guesses_made(sample: Sample, result: Result) -> int:
+    """How many tokens were guessed; records once did not tell, and k was the settings' always."""
+    if sample.proposed is not None:
+        return sample.proposed
+    return (sample.verify_passes or 0) * (result.settings.draft_tokens if result.settings else 0)
+
+
+def acceptance_by_position(samples: Sequence[Sample]) -> list[float] | None:
+    """The share of first, second, ... guesses that were accepted; None where it is not known."""
+    proposed = added_up([s.proposed_by_position or [] for s in samples])
+    accepted = added_up([s.accepted_by_position or [] for s in samples])
+    accepted += [0] * (len(proposed) - len(accepted))
+    return [a / p for a, p in zip(accepted, proposed, strict=False) if p] or None
+
+
+def added_up(counts: Sequence[Sequence[int]]) -> list[int]:
+    """Sums by position of lists that may differ in length."""
+    return [sum(column) for column in zip_longest(*counts, fillvalue=0)]
 
 
 def to_json(record: object) -> str:

@@ -50,8 +50,11 @@ class RunLog:
             self.tell(SETTINGS_PREFIX + to_json(result.settings))
 
     def sample(self, index: int, sample: Sample, gb_per_second: float) -> None:
-        for line in sample.text.splitlines() or [""]:
-            self.tell(f"  | {line}")
+        for i, text in enumerate([sample.text, *(other.text for other in sample.beside)]):
+            if sample.beside:
+                self.tell(f"Sequence {i + 1}:")
+            for line in text.splitlines() or [""]:
+                self.tell(f"  | {line}")
         speed = sample.tokens_per_second or 0.0
         self.tell(
             f"Time for inference {index + 1}: {sample.seconds:.2f} sec total, "
@@ -61,6 +64,9 @@ class RunLog:
             f"First token after {sample.ttft_seconds * 1e3:.2f} ms, "
             f"then {(sample.tpot_seconds or 0.0) * 1e3:.3f} ms per token"
         )
+        if sample.beside:
+            total, count = sample.total_tokens_per_second or 0.0, len(sample.lengths)
+            self.tell(f"All {count} sequences together: {total:.2f} tokens/sec")
         self.tell(f"Bandwidth achieved: {gb_per_second:.2f} GB/s")
         self.tell(SAMPLE_PREFIX + to_json(sample))
 
@@ -69,17 +75,29 @@ class RunLog:
         if result.mean_accepted is not None and result.acceptance_rate is not None:
             self.tell(f"Mean Accepted: {result.mean_accepted:.2f}")
             self.tell(f"Acceptance rate: {result.acceptance_rate:.3f}")
+        if result.acceptance_by_position is not None:
+            shares = ", ".join(f"{share:.3f}" for share in result.acceptance_by_position)
+            self.tell(f"Acceptance by position: {shares}")
         if result.samples:
             self.tell(f"Batch Size: {result.batch_size}")
             self.tell(f"Prompt Length: {result.prompt_tokens}")
             self.tell(f"Generated tokens: {result.new_tokens}")
         if result.tokens_per_second is not None:
             self.tell(f"Average tokens/sec: {result.tokens_per_second:.2f}")
+        if result.total_tokens_per_second is not None and (result.batch_size or 1) > 1:
+            self.tell(f"All sequences together: {result.total_tokens_per_second:.2f} tokens/sec")
         if result.tokens_per_second_std is not None:
             self.tell(f"Standard deviation of tokens/sec: {result.tokens_per_second_std:.2f}")
         if result.reference is not None:
             speed = result.reference.tokens_per_second
             self.tell(f"For comparison, {result.reference.label}: {speed:.2f} tokens/sec")
+        if result.quality is not None:
+            quality = result.quality
+            self.tell(
+                f"Quality: perplexity {quality.perplexity:.4g}, unquantised "
+                f"{quality.reference_perplexity:.4g}; the same token likeliest at "
+                f"{quality.agreement:.1%} of {quality.tokens} tokens"
+            )
         if result.memory_gb is not None:
             self.tell(f"Memory used: {result.memory_gb:.4f} GB")
         if result.reason:

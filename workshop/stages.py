@@ -35,7 +35,8 @@ class Settings:
         attention: which implementation; ``sdpa`` leaves the choice to torch.
         quantize: precision of the linear layers' weights.
         group_size: weights that share a scale in int4.
-        speculate: who proposes tokens for the model to verify; ``self`` is its own int8 copy.
+        speculate: who proposes tokens for the model to verify; ``self`` is its own copy
+            in fewer bits: int8, or int4 of an int8 model.
         draft: draft model; None takes the one that belongs to ``tiny``.
         draft_tokens: how many tokens a draft proposes at a time (k).
         adaptive: let k follow how many were accepted, up to ``draft_tokens``.

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ import click
 from workshop.stages import UsageError
 
 if TYPE_CHECKING:
+    from workshop.llm.model import Llama
+    from workshop.llm.quantize import Quantization
+    from workshop.models import Source
     from workshop.tiny.recipe import Progress
 
 
@@ -24,38 +28,93 @@ if TYPE_CHECKING:
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for the int8 checkpoint; must not hold one yet.",
+    help="Directory for the quantised checkpoint; must not hold one yet.",
 )
-def quantize(source: str, output: Path) -> None:
-    """Write MODEL as an int8 checkpoint: once, offline; every run then loads half the bytes.
+@click.option("--method", type=click.Choice(["int8", "int4"]), default="int8", show_default=True)
+@click.option(
+    "--group-size",
+    type=click.Choice(["32", "64", "128"]),
+    help="Weights that share a scale in int4.  [32]",
+)
+@click.option(
+    "--calibrate",
+    metavar="FILE|embedded",
+    help="Fit int4 to a text of the kind that the model is for (GPTQ).",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    help="Where to calibrate.  [auto]",
+)
+def quantize(
+    source: str,
+    output: Path,
+    method: str,
+    group_size: str | None,
+    calibrate: str | None,
+    device: str,
+) -> None:
+    """Write MODEL as an int8 or int4 checkpoint: once, offline; every run then loads less.
 
-    MODEL is a checkpoint directory or 'tiny'. Run it with 'workshop run quantize --model DIR'.
+    MODEL is a checkpoint directory or 'tiny'. Run it with 'workshop run quantize --model DIR', and
+    --quantize int4 if it is that.
     """
     from workshop.models import find_model
 
     found = find_model(source)
     if found.directory is None:
         raise UsageError(f"{source} has random weights: 'workshop run' quantises them in memory")
+    if method != "int4" and (group_size or calibrate):
+        raise UsageError("--group-size and --calibrate are for int4: add --method int4")
     if (output / "config.json").exists():
         raise UsageError(f"{output} holds a checkpoint already: choose another directory")
 
-    import torch
-
     from workshop.llm import checkpoint
-    from workshop.llm import quantize as int8
+    from workshop.llm.int4 import GroupError
+    from workshop.llm.quantize import INT8, Quantization
+    from workshop.llm.tokenizer import TokenizerError
 
+    how = INT8 if method == "int8" else Quantization("int4", int(group_size or 32))
     try:
-        model = checkpoint.load(found.directory)
-        if int8.is_quantized(model):
-            raise UsageError(f"{found.directory} is an int8 checkpoint already")
-        int8.quantize(model, torch.float32)
-        written = checkpoint.save(model, output, found.tokenizer)
-    except checkpoint.CheckpointError as error:
+        stored = checkpoint.quantization(found.directory)
+        if stored is not None:
+            raise UsageError(f"{found.directory} is an {stored} checkpoint already")
+        quantized = calibrated(found, how, calibrate, device) if calibrate else rounded(found, how)
+        written = checkpoint.save(quantized, output, found.tokenizer)
+    except (checkpoint.CheckpointError, GroupError, TokenizerError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
     before = checkpoint.size(found.directory)
-    click.echo(f"{output}: {written / 1e6:.1f} MB, from {before / 1e6:.1f} MB")
+    click.echo(f"{output}: {how}, {written / 1e6:.1f} MB, from {before / 1e6:.1f} MB")
+
+
+def rounded(source: Source, how: Quantization) -> Llama:
+    """Every weight to its nearest value, as it comes from the file."""
+    from workshop.llm import checkpoint
+
+    assert source.directory is not None
+    make = partial(how.linear, scale_dtype=how.stored_dtype)
+    return checkpoint.load(source.directory, make=make)
+
+
+def calibrated(source: Source, how: Quantization, text: str, device: str) -> Llama:
+    """By GPTQ, on some thousand tokens of a text."""
+    from workshop import quality
+    from workshop.llm import checkpoint
+    from workshop.llm.gptq import quantize_calibrated
+    from workshop.llm.tokenizer import Tokenizer
+    from workshop.machine import pick_device
+
+    assert source.directory is not None
+    texts = quality.text_of(text, quality.CALIBRATION_SEED)
+    context = checkpoint.shape(source.directory).context
+    rows = quality.windows(Tokenizer(source.tokenizer), texts, quality.CALIBRATION_TOKENS, context)
+    place = pick_device(device)
+    model = checkpoint.load(source.directory, device=place)
+    quantize_calibrated(model, rows.to(place), how.group_size, how.stored_dtype)
+    return model.to("cpu")
 
 
 @click.group()

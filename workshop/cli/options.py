@@ -43,7 +43,11 @@ class SpeculateType(click.ParamType):
 # A default of None means: what the stage says.
 RUN_OPTIONS = [
     click.option("--model", help="tiny, random:<shape> (random:110m), or a checkpoint directory."),
-    click.option("--prompt", help="Text to go on from.  [Hello, my name is]"),
+    click.option(
+        "--prompt",
+        multiple=True,
+        help="Text to go on from; given again, of further sequences.  [Hello, my name is]",
+    ),
     click.option("--samples", type=click.IntRange(1), help="Counted repetitions.  [5]"),
     click.option("--new-tokens", type=click.IntRange(1), help="Most tokens a sample.  [200]"),
     click.option("--temperature", type=click.FloatRange(0), help="0 is greedy.  [0]"),
@@ -92,7 +96,7 @@ TECHNIQUE_OPTIONS = [
         "--speculate",
         metavar="[WHO][,k=N]",
         type=SpeculateType(),
-        help="draft, self (its own int8 copy), prompt-lookup or none; k guesses at a time.",
+        help="draft, self (its copy in fewer bits), prompt-lookup or none; k guesses at a time.",
     ),
     click.option("--draft", help="Draft model, named as --model names one."),
     click.option(
@@ -123,6 +127,8 @@ def override(settings: Settings, options: dict[str, Any]) -> Settings:
     """The settings with every option that was given in place of the stage's own."""
     given = {name: value for name, value in options.items() if value is not None}
     given |= given.get("speculate", {})  # who, and perhaps how many
+    first, *further = given.pop("prompt", ()) or (settings.prompt,)
+    given |= {"prompt": first, "prompts": tuple(further)}
     return dataclasses.replace(settings, **given)
 
 
@@ -137,13 +143,13 @@ def check(settings: Settings) -> None:
 
     from workshop.assemble import plan
     from workshop.llm.checkpoint import CheckpointError
-    from workshop.llm.parallel import ParallelError
+    from workshop.llm.part import ParallelError
     from workshop.llm.tokenizer import TokenizerError
     from workshop.machine import pick_device
 
-    pick_device(settings.device)
+    device = pick_device(settings.device)
     try:
-        plan(settings)
+        plan(settings, device.type)
     except ParallelError as error:
         raise UsageError(f"{error}: choose another number with --ranks") from None
     except (CheckpointError, TokenizerError) as error:

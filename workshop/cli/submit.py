@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workshop import compose
 from workshop.cli.follow import asked, the_cluster, wait_for
 from workshop.cli.options import (
     CLUSTER_OPTION,
@@ -199,6 +200,7 @@ def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any
         model=checkpoint_of(settings.model, cluster.paths.checkpoints),
         draft=settings.draft and checkpoint_of(settings.draft, cluster.paths.checkpoints),
     )
+    compose.check(settings)  # here, and not after hours in the queue
     return Job(settings, make_request(cluster, settings, wishes, directory, this_python()))
 
 

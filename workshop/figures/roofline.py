@@ -31,7 +31,7 @@ from workshop.figures.theme import (
     theme,
 )
 from workshop.readers.text import one_line
-from workshop.results import Result
+from workshop.results import Result, guesses_made
 
 _WIDTH, _HEIGHT = 6.0, 3.8  # inches of the panel, at a scale of 1
 _GIGA = 1e9
@@ -116,13 +116,18 @@ def _decode(run: Result) -> Point | None:
     speculated = run.settings is not None and run.settings.speculate != "none"
     if speculated:
         rate = mean_over(rates)
-        guesses = run.settings.draft_tokens if run.settings else 0
+        guesses = _guesses_a_pass(run)
     else:
         per_sequence = run.definition is not None and run.definition.per == "sequence"
         rate = run.tokens_per_second
         rate = rate / (1 if per_sequence else run.batch_size or 1) if drawable(rate) else None
-        guesses = 0
+        guesses = 0.0
     return _point(run, rate, tokens=1 + guesses, draft_tokens=guesses, draft_passes=guesses)
+
+
+def _guesses_a_pass(run: Result) -> float:
+    passes = sum(sample.verify_passes or 0 for sample in run.samples)
+    return sum(guesses_made(sample, run) for sample in run.samples) / passes if passes else 0.0
 
 
 def _prefill(run: Result) -> Point | None:
@@ -143,7 +148,7 @@ def _counts_decode(run: Result) -> bool:
 
 
 def _point(
-    run: Result, passes: float | None, tokens: int, draft_tokens: int, draft_passes: int
+    run: Result, passes: float | None, tokens: float, draft_tokens: float, draft_passes: float
 ) -> Point | None:
     """The point of ``passes`` a second, each with so many tokens of each of the batch's texts."""
     if not (run.model_parameters and run.model_bytes and passes):

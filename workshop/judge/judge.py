@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from workshop.judge import wire
+from workshop.judge.isolation import Isolation, walls
 from workshop.judge.limits import MB, Limits
 from workshop.judge.plain import NotPlainError
 
@@ -49,18 +50,31 @@ class ForkServer:
 
 
 @contextmanager
-def fork_server(directory: Path) -> Iterator[ForkServer]:
-    """Start one; its runs may take ``directory`` for their home. It ends, with all its runs."""
+def fork_server(
+    home: Path,
+    isolation: Isolation = "process",
+    folder: Path | None = None,
+    readable: Sequence[Path] = (),
+) -> Iterator[ForkServer]:
+    """Start one, and end it with all its runs.
+
+    Args:
+        home: a folder that its runs may write to; nothing else, where the isolation sees to it.
+        folder: what it may read, where the isolation sees to that: the files to run.
+        readable: further files that it may read: an exercise's driver.
+    """
     ours, theirs = socket.socketpair()
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-    environment |= {"HOME": str(directory), "TMPDIR": str(directory), "OMP_NUM_THREADS": "1"}
+    environment |= {"HOME": str(home), "TMPDIR": str(home), "OMP_NUM_THREADS": "1"}
+    python = [sys.executable, "-I", "-m", "workshop.judge.forkserver", str(theirs.fileno())]
     with closing(ours), ExitStack() as at_end:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "workshop.judge.forkserver", str(theirs.fileno())],
+            [*walls(isolation, folder or home, readable, home), *python],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            cwd=home,
         )
         at_end.callback(end, process)
         theirs.close()
@@ -172,9 +186,16 @@ def fault_of(fault: Any) -> FaultError:
 
 @contextmanager
 def student(
-    server: ForkServer, file: Path, driver: Path | None = None, limits: Limits | None = None
+    server: ForkServer,
+    file: Path,
+    driver: Path | None = None,
+    limits: Limits | None = None,
+    imports: Sequence[str] = (),
 ) -> Iterator[Student]:
     """Have ``file`` loaded in a fresh fork; calls go to it until the block ends.
+
+    Args:
+        imports: installed modules to import before the fork, once for all: slow ones that it needs.
 
     Raises:
         FaultError, RunEndedError: the file could not be loaded.
@@ -188,6 +209,7 @@ def student(
         "driver": str(driver) if driver else None,
         "directory": str(file.resolve().parent),
         "limits": dataclasses.asdict(limits),
+        "imports": list(imports),
     }
     wire.send(server.orders, order)
     run = Student(server, ours, limits)

@@ -58,7 +58,8 @@ def decode(data: bytes | memoryview) -> Any:
 def _extension(value: Any) -> msgspec.msgpack.Ext:
     if not isinstance(value, Tensor):
         raise NotPlainError(f"a {type(value).__name__} is no plain data")
-    dense = value.detach().cpu().contiguous()
+    # contiguous() would leave a single element with the stride that it has, which view() refuses.
+    dense = value.detach().cpu().clone(memory_format=torch.contiguous_format)
     if dense.dtype not in DTYPES.values():
         raise NotPlainError(f"a tensor of {dense.dtype} is no plain data")
     data = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""

@@ -108,6 +108,7 @@ class Check:
         name: as it is shown, and as other checks need it.
         needs: checks without which this one says nothing: it is skipped if one of them failed.
         hints: three, each more concrete than the one before.
+        imports: installed modules that take long to import, to be there before their file is.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Check:
     run: Callable[[Work], None]
     needs: tuple[str, ...] = ()
     limits: Limits = USUAL
+    imports: tuple[str, ...] = ()
 
 
 def check(
@@ -123,12 +125,13 @@ def check(
     hints: tuple[str, str, str],
     needs: Sequence[str] = (),
     limits: Limits = USUAL,
+    imports: Sequence[str] = (),
 ) -> Callable[[Callable[[Work], None]], Check]:
     """Make a check of a function; its name, in words, is the check's."""
 
     def make(function: Callable[[Work], None]) -> Check:
         name = function.__name__.replace("_", " ")
-        return Check(name, points, hints, function, tuple(needs), limits)
+        return Check(name, points, hints, function, tuple(needs), limits, tuple(imports))
 
     return make
 

@@ -90,7 +90,7 @@ def run_check(
 
     run = None
     try:
-        with student(server, file, driver, check.limits) as run:
+        with student(server, file, driver, check.limits, check.imports) as run:
             check.run(Work(run, file.parent, Draw.of(seed, check.name)))
     except Wrong as wrong:
         return failed(wrong.message, wrong)

@@ -1,8 +1,8 @@
-"""Checkpoints: a directory with config.json, model.safetensors and tokenizer.model.
+"""Checkpoints: a directory with config.json, model.safetensors and a tokenizer.
 
 The layout and the tensors' names are those of Hugging Face's Llama, so a checkpoint of theirs
-(one file or several with an index) loads here and ours loads there. An int8 checkpoint has, for
-each linear layer, an int8 ``weight`` and a ``scale`` per row, and says so in its config.json.
+(one file or several with an index) loads here and ours loads there. A quantised checkpoint has,
+for each linear layer, the tensors of ``int8.py`` or ``int4.py``, and says so in its config.json.
 Only safetensors are read: unlike a pickle, they cannot run code.
 """
 
@@ -11,53 +11,80 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from workshop.llm.config import Config, ConfigError, read_config
+from workshop.llm.config import Config, ConfigError, read_config, read_object
+from workshop.llm.fill import Make, empty, fill, is_tied, needed, part_of
 from workshop.llm.model import Llama
-from workshop.llm.quantize import is_quantized, make_room
+from workshop.llm.part import WHOLE, Part
+from workshop.llm.quantize import Quantization, quantization_of
+from workshop.llm.random_weights import random_model
+from workshop.llm.safetensors_file import CheckpointError, Stored, ahead, entries, write
+
+__all__ = ["CheckpointError", "load", "quantization", "random_model", "save", "shape", "size"]
 
 CONFIG = "config.json"
+GENERATION = "generation_config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 TOKENIZER = "tokenizer.model"
-INT8 = {"quant_method": "workshop-int8"}
+TOKENIZER_JSON = "tokenizer.json"
+# What belongs to the text and not to the weights, under the names that Hugging Face gives it.
+COMPANIONS = (
+    TOKENIZER,
+    TOKENIZER_JSON,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    GENERATION,
+)
+CPU = torch.device("cpu")
+FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message names the file and the tensor."""
+def load(
+    directory: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device = CPU,
+    part: Part = WHOLE,
+    make: Make | None = None,
+) -> Llama:
+    """The model in ``directory``, read onto ``device`` tensor by tensor.
 
+    Beside the model itself, the few tensors that are under way are in memory.
 
-def load(directory: Path, dtype: torch.dtype | None = None) -> Llama:
-    """The model in ``directory``; in ``dtype``, or as it is stored, where it is not int8.
+    Args:
+        dtype: of all that is not quantised; None leaves it as it is stored.
+        part: what is this rank's of every layer: nothing else is read, but for what lies between.
+        make: turns a linear layer's weight into a quantised layer as it comes (for example
+            ``Quantization("int4").linear``): the model is never there unquantised.
 
     Raises:
         CheckpointError: a file or tensor is missing, truncated, of the wrong shape or type.
+        ParallelError: the model cannot be split over so many ranks.
+        GroupError: the model cannot be quantised like that.
     """
     config = shape(directory)
-    with torch.device("meta"):
-        model = Llama(config)
-        if quantization(directory) is not None:
-            make_room(model)
-    wanted = {on_disk(name): tensor for name, tensor in model.state_dict().items()}
-    if config.tied and not is_quantized(model):
-        del wanted["lm_head.weight"]
-    found = read_tensors(directory, wanted)
-    tensors = {
-        name: value if value.dtype == torch.int8 else value.to(dtype or value.dtype)
-        for name, value in found.items()
-    }
-    if config.tied and not is_quantized(model):
-        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
-    model.load_state_dict({in_memory(name): value for name, value in tensors.items()}, assign=True)
-    tie(model)
-    model.reset_rope()
-    return model.eval().requires_grad_(False)
+    model = empty(config, quantization(directory))
+    wanted = needed(model)
+    stored = find_tensors(directory, {on_disk(name): tensor for name, tensor in wanted.items()})
+    pinned = device.type == "cuda"
+    # In the order in which they lie in the files: that is how a disk is fastest.
+    names = sorted(
+        wanted, key=lambda name: (stored[on_disk(name)].path, stored[on_disk(name)].start)
+    )
+    reads = (
+        lambda name=name: stored[on_disk(name)].read(
+            part_of(name, wanted[name], config, part, make is not None), pinned
+        )
+        for name in names
+    )
+    return fill(model, zip(names, ahead(reads), strict=True), device, dtype, part, make)
 
 
 def shape(directory: Path) -> Config:
@@ -68,22 +95,47 @@ def shape(directory: Path) -> Config:
         raise CheckpointError(str(error)) from None
 
 
-def quantization(directory: Path) -> str | None:
-    """How a checkpoint is quantised: None, or 'int8'.
+def quantization(directory: Path) -> Quantization | None:
+    """How a checkpoint is quantised; None where it isn't.
 
     Raises:
         CheckpointError: in a way that this engine does not know.
     """
-    data = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    method = data.get("quantization_config")
+    method = read_json(directory / CONFIG).get("quantization_config")
     if method is None:
         return None
-    if method != INT8:
+    how = Quantization.from_config(method)
+    if how is None:
         raise CheckpointError(
             f"{directory / CONFIG}: quantised as {method}, which this engine does not read; "
             "start from the unquantised checkpoint and `workshop quantize` it"
         )
-    return "int8"
+    return how
+
+
+def stop_tokens(directory: Path) -> frozenset[int]:
+    """The tokens that end a text, as generation_config.json or config.json says; may be none.
+
+    Raises:
+        CheckpointError: what they say is no token, or not JSON.
+    """
+    for path in (directory / GENERATION, directory / CONFIG):
+        said = read_json(path).get("eos_token_id") if path.is_file() else None
+        if said is None:
+            continue
+        tokens = said if isinstance(said, list) else [said]
+        if not all(isinstance(token, int) and token >= 0 for token in tokens):
+            raise CheckpointError(f"{path}: eos_token_id is {said!r}, which is no token")
+        return frozenset(tokens)
+    return frozenset()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a checkpoint; raises CheckpointError."""
+    try:
+        return read_object(path)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def on_disk(name: str) -> str:
@@ -94,71 +146,72 @@ def in_memory(name: str) -> str:
     return name.removeprefix("model.")
 
 
-def tie(model: Llama) -> None:
-    """Make a tied head the embedding's very tensor again, after loading into both."""
-    if model.config.tied and not is_quantized(model):
-        model.lm_head.weight = model.embed_tokens.weight
-
-
 def weight_files(directory: Path) -> list[Path]:
-    """The files that hold the weights: one, or those that the index names."""
-    index = directory / INDEX
-    if not index.exists():
-        return [directory / WEIGHTS]
+    """The files that hold the weights: those that the index names, or one, or its parts."""
+    index, alone = directory / INDEX, directory / WEIGHTS
+    if index.exists():
+        return named_by(index)
+    parts = [] if alone.exists() else sorted(directory.glob("model-*.safetensors"))
+    return parts or [alone]
+
+
+def named_by(index: Path) -> list[Path]:
+    """The files that an index names, which lie beside it; raises CheckpointError."""
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        names = sorted(set(read_object(index)["weight_map"].values()))
+    except (ConfigError, KeyError, TypeError, AttributeError):
         names = []
     if not names:
-        raise CheckpointError(f"{index}: this is not an index of safetensors files")
+        raise CheckpointError(f"{index}: this is not an index of weights")
     for name in names:
         if not isinstance(name, str) or Path(name).name != name:
             raise CheckpointError(f"{index}: {name!r} is not the name of a file beside it")
-    return [directory / name for name in names]
+    return [index.parent / name for name in names]
 
 
-def read_tensors(directory: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors named in ``wanted``, each of the shape that it has there."""
-    found: dict[str, Tensor] = {}
+def find_tensors(directory: Path, wanted: Mapping[str, Tensor]) -> dict[str, Stored]:
+    """Where each tensor of ``wanted`` is, of the shape that it has there; nothing is read yet."""
     files = weight_files(directory)
+    found: dict[str, Stored] = {}
     for path in files:
-        if not path.is_file():
-            raise CheckpointError(f"{path}: there are no weights here")
-        try:
-            with safe_open(path, framework="pt") as file:
-                for name in file.keys():  # noqa: SIM118 (not a dict)
-                    if name.endswith("rotary_emb.inv_freq"):
-                        continue  # older Hugging Face files store what follows from the shape
-                    if name == "lm_head.weight" and name not in wanted:
-                        continue  # a tied head, stored twice
-                    found[name] = checked(path, name, file.get_tensor(name), wanted)
-        except SafetensorError as error:
-            raise CheckpointError(
-                f"{path}: not a whole safetensors file ({error}); copy or download it again"
-            ) from None
-        except OSError as error:
-            raise CheckpointError(f"{path}: {error.strerror or error}") from None
-    missing = sorted(wanted.keys() - found.keys())
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise CheckpointError(f"{files[-1]}: the tensor {missing[0]}{more} is missing")
+        for name, stored in entries(path).items():
+            if is_needless(name, wanted):
+                continue
+            check(path, name, stored, wanted)
+            found[name] = stored
+    check_none_missing(files[-1], found.keys(), wanted)
     return found
 
 
-def checked(path: Path, name: str, value: Tensor, wanted: dict[str, Tensor]) -> Tensor:
+def is_needless(name: str, wanted: Mapping[str, Any]) -> bool:
+    """Older files store what follows from the shape; some store a tied head twice."""
+    return name.endswith("rotary_emb.inv_freq") or (
+        name == "lm_head.weight"
+        and "lm_head.weight" not in wanted
+        and "lm_head.scale" not in wanted
+    )
+
+
+def check(path: Path, name: str, stored: Stored | Tensor, wanted: Mapping[str, Tensor]) -> None:
+    """Raises CheckpointError where a tensor is not one that the model has."""
     if name not in wanted:
         raise CheckpointError(f"{path}: the tensor {name} has no place in this model")
     expected = wanted[name]
-    if value.shape != expected.shape:
+    if tuple(stored.shape) != tuple(expected.shape):
         raise CheckpointError(
-            f"{path}: the tensor {name} has shape {list(value.shape)}, "
+            f"{path}: the tensor {name} has shape {list(stored.shape)}, "
             f"and config.json makes it {list(expected.shape)}"
         )
-    if (value.dtype == torch.int8) != (expected.dtype == torch.int8) or not (
-        value.dtype.is_floating_point or value.dtype == torch.int8
-    ):
-        raise CheckpointError(f"{path}: the tensor {name} is {value.dtype}, which it cannot be")
-    return value
+    right = FLOATING if expected.is_floating_point() else (expected.dtype,)
+    if stored.dtype not in right:
+        raise CheckpointError(f"{path}: the tensor {name} is {stored.dtype}, which it cannot be")
+
+
+def check_none_missing(last: Path, found: Any, wanted: Mapping[str, Any]) -> None:
+    missing = sorted(wanted.keys() - found)
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise CheckpointError(f"{last}: the tensor {missing[0]}{more} is missing")
 
 
 def size(directory: Path) -> int:
@@ -166,54 +219,41 @@ def size(directory: Path) -> int:
     return sum(path.stat().st_size for path in weight_files(directory))
 
 
+def companions(tokenizer: Path) -> dict[str, Path]:
+    """A tokenizer and what lies beside it of its kind, by the name that a checkpoint has for it."""
+    found = {name: tokenizer.with_name(name) for name in COMPANIONS}
+    found[TOKENIZER_JSON if tokenizer.suffix == ".json" else TOKENIZER] = tokenizer
+    return {name: path for name, path in found.items() if path.is_file()}
+
+
 def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
     """Write a checkpoint: all files beside their places first, then each renamed into its own.
 
     Returns the bytes of its weights.
 
+    Args:
+        tokenizer: copied, with what says how it is used where that lies beside it.
+
     Raises:
-        CheckpointError, OSError: it cannot be written; a checkpoint that was there before still is.
+        OSError: it cannot be written; a checkpoint that was there before still is.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config = model.config.to_hugging_face()
-    if is_quantized(model):
-        config["quantization_config"] = INT8
-    tensors = {on_disk(name): value.contiguous() for name, value in model.state_dict().items()}
-    if model.config.tied and not is_quantized(model):
+    how = quantization_of(model)
+    if how is not None:
+        config["quantization_config"] = how.to_config()
+    tensors = {on_disk(name): value for name, value in model.state_dict().items()}
+    if is_tied(model):
         del tensors["lm_head.weight"]
-    names = [WEIGHTS, CONFIG] if tokenizer is None else [WEIGHTS, TOKENIZER, CONFIG]
+    copied = {} if tokenizer is None else companions(tokenizer)
+    names = [WEIGHTS, *copied, CONFIG]
     beside = {name: directory / f"{name}.partial" for name in names}
     beside[CONFIG].write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    if tokenizer is not None:
-        shutil.copyfile(tokenizer, beside[TOKENIZER])
-    try:
-        save_file(tensors, beside[WEIGHTS], metadata={"format": "pt"})
-    except SafetensorError as error:
-        raise CheckpointError(f"{beside[WEIGHTS]}: {error}") from None
-    shutil.copymode(beside[CONFIG], beside[WEIGHTS])  # safetensors lets nobody else read it
+    for name, source in copied.items():
+        shutil.copyfile(source, beside[name])
+    kinds = {name: (value.dtype, tuple(value.shape)) for name, value in tensors.items()}
+    write(beside[WEIGHTS], kinds, tensors.values())
     (directory / INDEX).unlink(missing_ok=True)  # of a checkpoint in several files, if one was here
     for name in names:  # config.json last: a directory without it is not a checkpoint
         os.replace(beside[name], directory / name)
     return size(directory)
-
-
-def random_model(config: Config, dtype: torch.dtype, seed: int = 0) -> Llama:
-    """A model of that shape with random weights, for speed alone: the text means nothing."""
-    with torch.device("meta"):
-        model = Llama(config).to(dtype)
-    model.to_empty(device="cpu")
-    model.reset_rope()
-    generator = torch.Generator().manual_seed(seed)
-    # Drawing billions of numbers takes minutes; one block of them, repeated, has the same speed.
-    block = torch.randn(1 << 20, generator=generator).to(dtype)
-    for name, weight in model.named_parameters():
-        if weight.dim() < 2:
-            weight.data.fill_(1.0)
-            continue
-        flat = weight.data.view(-1)
-        for start in range(0, flat.numel(), block.numel()):
-            piece = flat[start : start + block.numel()]
-            piece.copy_(block[: piece.numel()])
-        weight.data.mul_(0.02 if "embed" in name else weight.shape[1] ** -0.5)
-    tie(model)
-    return model.eval().requires_grad_(False)

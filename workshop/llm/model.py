@@ -6,14 +6,16 @@ T tokens fed in, S tokens attended to, H query heads, K key/value heads, D size 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workshop.llm.attention import Attend, Prepare, sdpa, unchanged
 from workshop.llm.config import Config
+from workshop.llm.rope import rope_table, rotate
 
 
 class Cache(Protocol):
@@ -22,8 +24,15 @@ class Cache(Protocol):
     def update(self, layer: int, k: Tensor, v: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Store k, v [B, K, T, D] at ``positions`` [T]; return all, [B, K, S, D] each."""
 
-    def mask(self, positions: Tensor) -> Tensor:
-        """Which of the S stored tokens each of the T new ones may see: [T, S], bool."""
+    def mask(self, positions: Tensor) -> Tensor | None:
+        """Which of the S stored tokens each of the T new ones may see: bool, [T, S] or, if the
+
+        sequences of a batch differ in it, [B, 1, T, S]. None where each may see all before it, and
+        T is 1 or S.
+        """
+
+    def places(self, positions: Tensor) -> Tensor:
+        """Where in their text the tokens at ``positions`` [T] stand: [T], or [B, T]."""
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -31,39 +40,6 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     h = x.float()
     h = h * torch.rsqrt(h.pow(2).mean(-1, keepdim=True) + eps)
     return weight * h.to(x.dtype)
-
-
-def rope_table(config: Config) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of every position: [context, D] each, fp32."""
-    pairs = torch.arange(0, config.head_dim, 2, dtype=torch.float32)
-    frequencies = config.rope_theta ** (-pairs / config.head_dim)
-    angles = torch.outer(torch.arange(config.context, dtype=torch.float32), frequencies)
-    angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary position embedding of x [B, H, T, D] (https://arxiv.org/abs/2104.09864).
-
-    Dimension i turns together with i + D/2, the layout of Hugging Face checkpoints.
-    """
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-second, first], dim=-1) * sin
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Grouped-query attention of q [B, H, T, D] over k, v [B, K, S, D] -> [B, H, T, D].
-
-    ``mask`` [T, S] is True where a token may look; None is plain causal, for T = S.
-    """
-    batch, heads, length, size = q.shape
-    group = heads // k.shape[1]
-    if mask is None:
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=group > 1)
-    # The query heads that share a key head are laid out as further rows of it: no key is copied.
-    rows = q.reshape(batch, heads // group, group * length, size)
-    out = F.scaled_dot_product_attention(rows, k, v, attn_mask=mask.repeat(group, 1))
-    return out.reshape(batch, heads, length, size)
 
 
 class RMSNorm(nn.Module):
@@ -75,16 +51,32 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return rms_norm(x, self.weight, self.eps)
 
+    def add(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """x + y, and its norm: Inductor makes one kernel of the two by itself."""
+        x = x + y
+        return x, self(x)
+
 
 class Attention(nn.Module):
+    qkv_proj: nn.Module
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.head_dim = config.head_dim
         kv_dim = config.kv_heads * config.head_dim
-        self.q_proj = nn.Linear(config.dim, config.dim, bias=False)
+        q_dim = config.heads * config.head_dim
+        self.q_proj = nn.Linear(config.dim, q_dim, bias=False)
         self.k_proj = nn.Linear(config.dim, kv_dim, bias=False)
         self.v_proj = nn.Linear(config.dim, kv_dim, bias=False)
-        self.o_proj = nn.Linear(config.dim, config.dim, bias=False)
+        self.o_proj = nn.Linear(q_dim, config.dim, bias=False)
+        self.merged: tuple[int, ...] | None = None  # outputs of each, once merged (fuse.py)
+        self.attend: Attend = sdpa  # or another of ``attention.KINDS``
+
+    def project(self, x: Tensor) -> Sequence[Tensor]:
+        """Queries, keys and values of x; one product where ``fuse`` has merged the three."""
+        if self.merged is not None:
+            return self.qkv_proj(x).split(self.merged, dim=-1)
+        return self.q_proj(x), self.k_proj(x), self.v_proj(x)
 
     def split_heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)  # [B, T, H*D] -> [B, H, T, D]
@@ -94,34 +86,43 @@ class Attention(nn.Module):
         x: Tensor,
         rope: tuple[Tensor, Tensor],
         positions: Tensor,
-        mask: Tensor | None,
+        mask: Any,
         cache: Cache | None,
         layer: int,
     ) -> Tensor:
-        q = rotate(self.split_heads(self.q_proj(x)), *rope)
-        k = rotate(self.split_heads(self.k_proj(x)), *rope)
-        v = self.split_heads(self.v_proj(x))
+        q, k, v = (self.split_heads(part) for part in self.project(x))
+        q, k = rotate(q, *rope), rotate(k, *rope)
         if cache is not None:
             k, v = cache.update(layer, k, v, positions)
-        out = attend(q, k, v, mask)
+        out = self.attend(q, k, v, mask)
         return self.o_proj(out.transpose(1, 2).flatten(2))
 
 
 class MLP(nn.Module):
     """SwiGLU: down(silu(gate(x)) * up(x)) (https://arxiv.org/abs/2002.05202)."""
 
+    gate_up_proj: nn.Module
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(config.dim, config.hidden, bias=False)
         self.up_proj = nn.Linear(config.dim, config.hidden, bias=False)
         self.down_proj = nn.Linear(config.hidden, config.dim, bias=False)
+        self.merged: tuple[int, ...] | None = None  # outputs of each, once merged (fuse.py)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = self.project(x)
+        return self.down_proj(F.silu(gate) * up)
+
+    def project(self, x: Tensor) -> Sequence[Tensor]:
+        """Gate and up of x; one product where ``fuse`` has merged the two."""
+        if self.merged is not None:
+            return self.gate_up_proj(x).split(self.merged, dim=-1)
+        return self.gate_proj(x), self.up_proj(x)
 
 
 def whole(x: Tensor) -> Tensor:
-    """One rank has the whole of every product already: nothing to add up."""
+    """One rank has the whole already: nothing to add up, and nobody to agree with."""
     return x
 
 
@@ -141,12 +142,12 @@ class Block(nn.Module):
         x: Tensor,
         rope: tuple[Tensor, Tensor],
         positions: Tensor,
-        mask: Tensor | None,
+        mask: Any,
         cache: Cache | None,
     ) -> Tensor:
         attended = self.self_attn(self.input_layernorm(x), rope, positions, mask, cache, self.layer)
-        x = x + self.add_up(attended)
-        return x + self.add_up(self.mlp(self.post_attention_layernorm(x)))
+        x, normed = self.post_attention_layernorm.add(x, self.add_up(attended))
+        return x + self.add_up(self.mlp(normed))
 
 
 class Llama(nn.Module):
@@ -164,11 +165,21 @@ class Llama(nn.Module):
         self.lm_head = nn.Linear(config.dim, config.vocab, bias=False)
         if config.tied:
             self.lm_head.weight = self.embed_tokens.weight
+        self.prepare_mask: Prepare = unchanged  # for all layers at once
+        # Tensor parallelism puts there that every rank takes rank 0's choice of a token.
+        self.agree: Callable[[Tensor], Tensor] = whole
         self.reset_rope()
 
     def reset_rope(self) -> None:
         """Compute the table of rotations, which no checkpoint stores."""
-        cos, sin = rope_table(self.config)
+        config = self.config
+        device = self.embed_tokens.weight.device
+        cos, sin = (
+            table.to(device)  # computed on a CPU, so that every device has the same
+            for table in rope_table(
+                config.head_dim, config.positions, config.rope_theta, config.rope_scaling
+            )
+        )
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
@@ -178,8 +189,10 @@ class Llama(nn.Module):
         Without a cache, the tokens see each other only: positions must then be 0 .. T-1.
         """
         x = self.embed_tokens(tokens)
-        rope = (self.cos[positions].to(x.dtype), self.sin[positions].to(x.dtype))
-        mask = None if cache is None else cache.mask(positions)
+        at = positions if cache is None else cache.places(positions)
+        # [T, D] or [B, T, D] -> one turn for all heads
+        rope = (self.cos[at].unsqueeze(-3).to(x.dtype), self.sin[at].unsqueeze(-3).to(x.dtype))
+        mask = self.prepare_mask(None if cache is None else cache.mask(positions), tokens)
         for block in self.layers:
             x = block(x, rope, positions, mask, cache)
         return self.norm(x)

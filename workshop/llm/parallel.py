@@ -7,41 +7,44 @@ up over the ranks: two all-reduces a layer.
 
     x -> [ q k v | rank 0 ] -> attention of its heads -> [ o    | rank 0 ] --+
       -> [ q k v | rank 1 ] -> attention of its heads -> [ o    | rank 1 ] --+-> all-reduce -> x
+
+Which part is whose is in ``part.py``.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed._functional_collectives import all_reduce as functional_all_reduce
+from torch.distributed import _functional_collectives as functional
 
-from workshop.llm.config import Config
+from workshop.llm.int4 import Int4Linear
+from workshop.llm.int8 import Int8Linear
 from workshop.llm.model import Block, Llama
-from workshop.llm.quantize import Int8Linear
-
-COLUMN = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
-ROW = ("o_proj", "down_proj")
-
-
-class ParallelError(ValueError):
-    """A model that cannot be split over that many ranks; the message says why."""
+from workshop.llm.part import Part, check_divides, slice_of
+from workshop.llm.quantize import split
+from workshop.llm.symmetric import can_use_symmetric_memory, symmetric_all_reduce
 
 
 def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> None:
     """Meet the other ranks; every rank calls it once.
 
     Raises:
-        torch.distributed.DistError: they did not all come within two minutes.
+        torch.distributed.DistError: they did not all come in time.
     """
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
         init_method=f"tcp://{address}:{port}",
         rank=rank,
         world_size=ranks,
-        timeout=datetime.timedelta(minutes=2),
+        # For a rank that still compiles while the others wait: minutes. One that has ended is
+        # noticed in seconds, by whoever started the ranks.
+        timeout=datetime.timedelta(minutes=10),
+        # NCCL then connects here, and not at the first all-reduce, in the middle of a capture;
+        # and it need not guess a rank's GPU, which hangs where it guesses wrong.
         device_id=device if device.type == "cuda" else None,
     )
 
@@ -54,9 +57,23 @@ def leave() -> None:
 
 def all_reduce(x: Tensor) -> Tensor:
     """The sum of x over the ranks; the functional form is the one that compiles into a graph."""
-    group = dist.group.WORLD
-    assert group is not None, "join() comes first"
-    return functional_all_reduce(x, "sum", group)
+    return functional.all_reduce(x, "sum", group())
+
+
+def agree(choice: Tensor) -> Tensor:
+    """Rank 0's choice (tokens, or how many were accepted), on every rank.
+
+    All ranks have the same logits as a rule, but nothing promises it to the last bit: a library
+    may add up in another order, and each rank's compiler may time kernels and pick another one. At
+    a near tie they would then choose different tokens, and wait for each other for ever.
+    """
+    return functional.broadcast(choice, 0, group())
+
+
+def group() -> dist.ProcessGroup:
+    joined = dist.group.WORLD
+    assert joined is not None, "join() comes first"
+    return joined
 
 
 def total(value: float, device: torch.device) -> float:
@@ -68,40 +85,40 @@ def total(value: float, device: torch.device) -> float:
     return float(summed)
 
 
-def check_divides(config: Config, ranks: int) -> None:
-    """Raises ParallelError where heads or MLP do not split evenly."""
-    for name in ("heads", "kv_heads", "hidden"):
-        value = getattr(config, name)
-        if value % ranks:
-            raise ParallelError(
-                f"the model's {name} ({value}) do not split evenly over {ranks} ranks"
-            )
-
-
 def shard(model: Llama, rank: int, ranks: int) -> None:
     """Keep, in place, this rank's part of each layer; embedding, norms and head stay whole.
 
     Raises:
-        ParallelError: see ``check_divides``.
+        ParallelError: see ``part.check_divides``.
     """
-    check_divides(model.config, ranks)
+    part = Part(rank, ranks)
+    check_divides(model.config, ranks, group_size(model))
     for name, module in model.named_modules():
-        kind = name.rpartition(".")[2]
-        if kind in COLUMN or kind in ROW:
-            assert isinstance(module, nn.Linear | Int8Linear)
-            split(module, dim=0 if kind in COLUMN else 1, rank=rank, ranks=ranks)
+        kept = slice_of(name, model.config, part)
+        if kept is not None:
+            assert isinstance(module, nn.Linear | Int8Linear | Int4Linear)
+            split(module, kept.dim, kept.start, kept.stop)
+    add_up_over_ranks(model)
+
+
+def add_up_over_ranks(model: Llama) -> None:
+    """Put the all-reduces into a model of which each rank holds its part."""
+    reduce = fastest_all_reduce(model)
+    for module in model.modules():
         if isinstance(module, Block):
-            module.add_up = all_reduce
+            module.add_up = reduce
+    model.agree = agree
 
 
-def split(linear: nn.Linear | Int8Linear, dim: int, rank: int, ranks: int) -> None:
-    """Keep the rank-th of ``ranks`` slices of a linear's weight [out, in] along ``dim``."""
-    part = linear.weight.chunk(ranks, dim=dim)[rank].clone(memory_format=torch.contiguous_format)
-    if isinstance(linear, Int8Linear):
-        linear.weight = part
-        if dim == 0:  # a scale belongs to an output channel: it goes with its row
-            linear.scale = linear.scale.chunk(ranks)[rank].clone(
-                memory_format=torch.contiguous_format
-            )
-    else:
-        linear.weight = nn.Parameter(part, requires_grad=False)
+def fastest_all_reduce(model: Llama) -> Callable[[Tensor], Tensor]:
+    """The library's; or, where GPUs reach each other's memory, one kernel for what is small."""
+    weight = model.embed_tokens.weight
+    place = weight.device, weight.dtype, group()
+    return (
+        symmetric_all_reduce(*place, all_reduce) if can_use_symmetric_memory(*place) else all_reduce
+    )
+
+
+def group_size(model: Llama) -> int:
+    """The largest group of inputs that a layer of the model may not be split within."""
+    return max((m.group_size for m in model.modules() if isinstance(m, Int4Linear)), default=1)

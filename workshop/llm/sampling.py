@@ -12,11 +12,59 @@ import torch
 from torch import Tensor
 
 
-def probabilities(logits: Tensor, temperature: float) -> Tensor:
-    """The distribution [..., vocab] that a token is drawn from, fp32; temperature > 0."""
+@dataclass(frozen=True)
+class Sampling:
+    """What a token is drawn from; fixed for a run, so that graphs hold these as constants.
+
+    Attributes:
+        temperature: 0 takes the likeliest token; above, logits are divided by it.
+        top_k: draw from the k likeliest tokens only (Fan et al. 2018,
+            https://arxiv.org/abs/1805.04833); None from all.
+        top_p: draw from the fewest likeliest tokens whose probability together reaches this: the
+            nucleus (Holtzman et al. 2020, https://arxiv.org/abs/1904.09751).
+
+    Raises:
+        ValueError: a number that is none of these.
+    """
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"a temperature is 0 or more, not {self.temperature}")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top-k is 1 or more tokens, not {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top-p is above 0 and at most 1, not {self.top_p}")
+
+
+def probabilities(
+    logits: Tensor, temperature: float, top_k: int | None = None, top_p: float = 1.0
+) -> Tensor:
+    """The distribution [..., vocab] that a token is drawn from, fp32; temperature > 0.
+
+    Temperature first, then top-k, then top-p of what is left. Tokens as likely as the last one
+    that is taken are taken too: nothing but their place in the vocabulary would tell them apart.
+    """
     logits = logits.float()
     logits = logits - logits.amax(dim=-1, keepdim=True)  # so that no temperature overflows
-    return torch.softmax(logits / temperature, dim=-1)
+    logits = logits / temperature
+    if top_k is not None and top_k < logits.shape[-1]:
+        least = logits.topk(top_k).values[..., -1:]
+        logits = logits.masked_fill(logits < least, float("-inf"))
+    p = torch.softmax(logits, dim=-1)
+    return p if top_p == 1 else nucleus(p, top_p)
+
+
+def nucleus(p: Tensor, top_p: float) -> Tensor:
+    """A distribution [..., vocab] without the unlikely tokens beyond ``top_p``."""
+    ranked = p.sort(dim=-1, descending=True).values
+    before = ranked.cumsum(dim=-1) - ranked  # what the likelier tokens have together
+    least = ranked.masked_fill(before >= top_p, float("inf")).amin(dim=-1, keepdim=True)
+    p = p.masked_fill(p < least, 0)
+    return p / p.sum(dim=-1, keepdim=True)
 
 
 def draw(weights: Tensor, noise: Tensor) -> Tensor:
@@ -28,11 +76,16 @@ def draw(weights: Tensor, noise: Tensor) -> Tensor:
     return torch.argmax(weights / noise, dim=-1)
 
 
-def choose(logits: Tensor, temperature: float, noise: Tensor | None) -> Tensor:
+def distribution(logits: Tensor, sampling: Sampling) -> Tensor:
+    """``probabilities`` as a run's settings say."""
+    return probabilities(logits, sampling.temperature, sampling.top_k, sampling.top_p)
+
+
+def choose(logits: Tensor, sampling: Sampling, noise: Tensor | None) -> Tensor:
     """The next token [...] after ``logits`` [..., vocab]: the likeliest where noise is None."""
     if noise is None:
         return torch.argmax(logits, dim=-1)
-    return draw(probabilities(logits, temperature), noise)
+    return draw(distribution(logits, sampling), noise)
 
 
 @dataclass
@@ -46,10 +99,11 @@ class Sampler:
     vocab: int
     seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    top_k: int | None = None
+    top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"a temperature is 0 or more, not {self.temperature}")
+        self.sampling = Sampling(self.temperature, self.top_k, self.top_p)
         # On the host, so that every device and every rank draws the same numbers.
         self.generator = torch.Generator().manual_seed(self.seed)
 

@@ -1,40 +1,71 @@
-"""Text to token ids and back, with sentencepiece."""
+"""Text to token ids and back: sentencepiece (Llama 2, Mistral) or byte-level BPE (Llama 3)."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Protocol
 
-import sentencepiece
+SENTENCEPIECE = "tokenizer.model"
+TOKENIZER_JSON = "tokenizer.json"
+TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 
 
 class TokenizerError(ValueError):
     """A tokenizer file that cannot be used; the message names it."""
 
 
+class Pieces(Protocol):
+    """What a library makes of a tokenizer's file.
+
+    Attributes:
+        vocab: one more than the largest id.
+        bos, eos: the tokens for the beginning and the end of a text; -1 where there is none.
+    """
+
+    vocab: int
+    bos: int
+    eos: int
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text, of which no part is taken for a special token."""
+
+    def encode_marked(self, text: str) -> list[int]:
+        """Ids of a text in which special tokens are written out, as a chat template does."""
+
+    def decode(self, tokens: list[int]) -> str:
+        """Text of ids that are all below ``vocab``; special tokens give nothing."""
+
+    def name(self, token: int) -> str:
+        """How a token is written."""
+
+
 class Tokenizer:
-    """A sentencepiece model (https://arxiv.org/abs/1808.06226)."""
+    """A tokenizer of any of the kinds that Llamas come with."""
 
     def __init__(self, path: Path) -> None:
+        """Read a ``tokenizer.model`` (sentencepiece, or Llama 3's) or a ``tokenizer.json``.
+
+        Raises:
+            TokenizerError: there is none, or it is none.
+        """
         if not path.is_file():
             raise TokenizerError(f"{path}: there is no tokenizer here")
-        try:
-            self.pieces = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        except (RuntimeError, OSError):
-            raise TokenizerError(f"{path}: this is not a sentencepiece model") from None
+        self.pieces = read_pieces(path)
         if self.bos < 0:
             raise TokenizerError(f"{path}: it has no begin-of-sequence token, which a Llama needs")
 
     @property
     def vocab(self) -> int:
-        return self.pieces.vocab_size()
+        return self.pieces.vocab
 
     @property
     def bos(self) -> int:
-        return self.pieces.bos_id()
+        return self.pieces.bos
 
     @property
     def eos(self) -> int:
-        return self.pieces.eos_id()
+        return self.pieces.eos
 
     def encode(self, text: str) -> list[int]:
         """Token ids of ``text``, after the begin-of-sequence token.
@@ -42,12 +73,52 @@ class Tokenizer:
         Raises:
             TokenizerError: the text was made of bytes that are not UTF-8.
         """
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise TokenizerError(f"not a text in UTF-8: {text!r}") from None
-        return [self.bos, *self.pieces.encode(text)]
+        return [self.bos, *self.pieces.encode(checked(text))]
+
+    def encode_marked(self, text: str) -> list[int]:
+        """Token ids of ``text`` with the special tokens that are written out in it.
+
+        Raises:
+            TokenizerError: the text was made of bytes that are not UTF-8.
+        """
+        return self.pieces.encode_marked(checked(text))
+
+    def name(self, token: int) -> str:
+        """How a token is written; nothing for one that there isn't."""
+        return self.pieces.name(token) if 0 <= token < self.vocab else ""
 
     def decode(self, tokens: list[int]) -> str:
         """Text of ``tokens``; ids outside the vocabulary give nothing."""
         return self.pieces.decode([token for token in tokens if 0 <= token < self.vocab])
+
+
+def checked(text: str) -> str:
+    """The text, if it is one; raises TokenizerError."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise TokenizerError(f"not a text in UTF-8: {text!r}") from None
+    return text
+
+
+def read_pieces(path: Path) -> Pieces:
+    """The tokenizer in a file, by what the file looks like; its library is imported only now."""
+    if path.suffix == ".json":
+        from workshop.llm.bpe import read_json
+
+        return read_json(path)
+    with path.open("rb") as file:
+        start = file.read(1000)
+    if TIKTOKEN_LINE.match(start):
+        from workshop.llm.bpe import read_tiktoken
+
+        return read_tiktoken(path)
+    from workshop.llm.sentence_pieces import SentencePieces
+
+    return SentencePieces(path)
+
+
+def find_tokenizer(directory: Path) -> Path:
+    """The tokenizer's file in a checkpoint's directory; where it would be, if there is none."""
+    there = [directory / name for name in (SENTENCEPIECE, TOKENIZER_JSON)]
+    return next((path for path in there if path.is_file()), there[0])

@@ -20,6 +20,7 @@ _PLAIN = {
     "batch_size": "Batch size",
     "prompt_tokens": "Tokens of the prompt",
     "new_tokens": "New tokens",
+    "acceptance_by_position": "Accepted, by position of the guess",
     "device_bandwidth_gb_per_second": "Bandwidth of the device, GB/s",
     "device_bandwidth_source": "How that is known",
     "memory_kind": "What memory counts",
@@ -37,9 +38,12 @@ _SETTINGS = {
     "quantize": "Quantised",
     "speculate": "Speculation",
     "draft_tokens": "Guesses a pass",
+    "adaptive": "Guesses follow the acceptance",
     "samples": "Samples asked for",
     "new_tokens": "Most new tokens",
     "temperature": "Temperature",
+    "top_k": "Top-k",
+    "top_p": "Top-p",
     "seed": "Seed",
     "ignore_eos": "Goes on after the end of text",
 }
@@ -101,6 +105,8 @@ def listed(values: Sequence[object]) -> str:
 def _told(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_told(one) for one in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     if dataclasses.is_dataclass(value) or isinstance(value, str):

@@ -12,7 +12,7 @@ from workshop.results import Result
 _MOST_TEXTS = 5  # of one stage that are worth reading
 _MAY_PART = {
     "compile": "compiled kernels sum in another order than eager ones",
-    "quantize": "int8 weights are not the bf16 weights",
+    "quantize": "quantised weights are not the bf16 weights",
     "speculative": "a pass over several tokens sums in another order than one over a single token",
     "tp": "ranks sum their parts in another order than one process does",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from workshop.report.runs import Run, base_of, baseline_of, status
 from workshop.report.text import shown
-from workshop.results import Reference, Result
+from workshop.results import Quality, Reference, Result
 from workshop.summary import factor, number, scaled, speed
 
 NONE = "–"
@@ -23,6 +23,8 @@ COLUMNS = (
     "Bandwidth, GB/s",
     "MBU, %",
     "Compile, s",
+    "Perplexity (unquantised)",
+    "Same top token, %",
     "Samples",
 )
 
@@ -76,6 +78,7 @@ def _cells(result: Result, baseline: Result | None, base: Result | None) -> list
         _cell(result.bandwidth_gb_per_second),
         _cell(scaled(result.mbu, 100)),
         _cell(result.compile_seconds),
+        *_quality_cells(result.quality),
         _count(len(result.sample_speeds)),
     ]
 
@@ -86,7 +89,14 @@ def _reference_cells(reference: Reference, beside: Result) -> list[Cell]:
         value = reference.tokens_per_second / beside.tokens_per_second
         ratio = Cell(f"{value:.2f}x", value)
     told = _speed(reference.tokens_per_second, reference.tokens_per_second_std)
-    return [told, ratio, *([Cell(NONE)] * 7), _count(len(reference.samples))]
+    return [told, ratio, *([Cell(NONE)] * 9), _count(len(reference.samples))]
+
+
+def _quality_cells(quality: Quality | None) -> list[Cell]:
+    if quality is None:
+        return [Cell(NONE), Cell(NONE)]
+    beside = f"{quality.perplexity:.4g} ({quality.reference_perplexity:.4g})"
+    return [Cell(beside, quality.perplexity), _cell(quality.agreement * 100)]
 
 
 def _speed(value: float | None, std: float | None) -> Cell:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workshop import __version__
-from workshop.explain import why
+from workshop.explain import kept, why
 from workshop.readers.html import embedded
 from workshop.report.expected import SYMBOLS, Expectation, expectation
 from workshop.report.facts import Fact, listed, split
@@ -153,7 +153,12 @@ def _section(place: int, group: Group, results: Sequence[Result]) -> Section:
         change=shown(first.change or (stage.summary if stage else "")),
         against=shown(first.against or (stage and stage.against) or ""),
         expected=expectation(first.stage),
-        came=_distinct(_came(r, base) for r, base in zip(group.results, bases, strict=True)),
+        came=_distinct(
+            [
+                *(_came(r, base) for r, base in zip(group.results, bases, strict=True)),
+                *(kept(r.quality) for r in group.results if r.quality is not None),
+            ]
+        ),
         outputs=outputs(group.results),
         agreement=_distinct(
             shown(agreement(r, base)) for r, base in zip(group.results, bases, strict=True)

@@ -139,7 +139,10 @@ def run_options(settings: Settings) -> list[str]:
     words: list[str] = []
     for one in dataclasses.fields(settings):
         value = getattr(settings, one.name)
-        if value == getattr(stage, one.name):
+        if one.name == "prompt" and settings.prompts:
+            words += [f"--prompt={text}" for text in (settings.prompt, *settings.prompts)]
+            continue
+        if value == getattr(stage, one.name) or one.name == "prompts":
             continue
         option = f"--{one.name.replace('_', '-')}"
         if value is True:

@@ -1,0 +1,73 @@
+"""How fast a checkpoint loads, against the file being read and thrown away.
+
+    python benchmarks/loading.py --shape 350m
+
+In turns, with the file forgotten by the page cache (cold: the disk's speed) and in it (warm):
+``cat file > /dev/null``, the engine's loader, and what would be obvious: mapping the file into
+memory and copying every tensor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from workshop.llm import checkpoint
+from workshop.llm.shapes import SHAPES
+
+
+def forget(path: Path) -> None:
+    """Have the system drop the file's pages, so that the next reader waits for the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    os.fsync(handle)
+    os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(handle)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", default="350m", choices=SHAPES)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="on the disk to be measured  [TMPDIR]")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        folder = Path(name)
+        checkpoint.save(checkpoint.random_model(SHAPES[options.shape], torch.bfloat16), folder)
+        path = folder / checkpoint.WEIGHTS
+        gb = path.stat().st_size / 1e9
+        ways: dict[str, Callable[[], object]] = {
+            "cat": lambda: subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True),
+            "load": lambda: checkpoint.load(folder),
+            "map and copy": lambda: [value.clone() for value in load_file(path).values()],
+        }
+        times: dict[tuple[str, str], list[float]] = {}
+        for _ in range(options.rounds):
+            for way, work in ways.items():
+                forget(path)
+                times.setdefault((way, "cold"), []).append(seconds(work))
+                times.setdefault((way, "warm"), []).append(seconds(work))
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{gb:.2f} GB, {options.rounds} rounds, load average {load}; GB/s: median, least to most")
+    for (way, how), found in times.items():
+        speeds = sorted(gb / value for value in found)
+        middle = statistics.median(speeds)
+        print(f"{way:14}{how:6}{middle:6.2f}  {speeds[0]:.2f} to {speeds[-1]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

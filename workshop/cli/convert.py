@@ -1,0 +1,107 @@
+"""``workshop convert``."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.stages import UsageError
+
+if TYPE_CHECKING:
+    from workshop.llm.convert import Progress
+
+GOES_ON = "what is finished stays there, and the same command goes on behind it"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for the checkpoint; an interrupted conversion goes on there.",
+)
+@click.option(
+    "--verify", is_flag=True, help="Compare a converted checkpoint's files with their checksums."
+)
+def convert(source: Path, output: Path | None, verify: bool) -> None:
+    """Make a checkpoint that workshop loads of SOURCE, once; SOURCE stays as it is.
+
+    SOURCE is a directory with Hugging Face's safetensors or pytorch_model.bin, or Meta's
+    consolidated.00.pth and params.json, or a file of llama2.c. Run what was made with 'workshop run
+    compile --model DIR'.
+    """
+    if verify == (output is not None):
+        raise UsageError(
+            "say where to write with -o DIR, or check what was written with "
+            "'workshop convert --verify DIR'"
+        )
+    from workshop.llm.safetensors_file import CheckpointError
+
+    try:
+        if output is None:
+            check(source)
+        else:
+            write(source, output)
+    except CheckpointError as error:
+        raise UsageError(str(error)) from None
+
+
+def check(directory: Path) -> None:
+    """Exit code 1, with a sentence for each file that is not as it was written."""
+    from workshop.llm.checksums import Checksums, verify
+
+    faults = verify(directory)
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        sys.exit(1)
+    click.echo(f"{directory}: {len(Checksums.read(directory).files)} files as they were written")
+
+
+def write(source: Path, output: Path) -> None:
+    from workshop.llm.convert import convert as convert_to
+    from workshop.llm.convert_source import open_source
+
+    if source.resolve() == output.resolve():
+        raise UsageError(f"{output} is the source itself: choose another directory")
+    origin = open_source(source)
+    try:
+        with bar(source.name) as progress:
+            files = convert_to(origin, output, progress)
+    except OSError as error:
+        why = "the disk is full" if error.errno in FULL else error.strerror or error
+        raise click.ClickException(f"{output}: {why}; {GOES_ON}") from None
+    except KeyboardInterrupt:
+        raise click.ClickException(f"{output}: interrupted; {GOES_ON}") from None
+    click.echo(
+        f"{output}: {origin.size / 1e9:.2f} GB in {len(files)} "
+        f"file{'s' if len(files) > 1 else ''}, from {origin.kind}"
+    )
+    if not {"tokenizer.model", "tokenizer.json"} & origin.companions.keys():
+        click.echo(
+            f"there is no tokenizer beside the weights: put its tokenizer.model into {output}",
+            err=True,
+        )
+
+
+@contextmanager
+def bar(name: str) -> Iterator[Progress]:
+    """Shows on standard error how far it is; silent where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task(name)
+        yield lambda done, total: shown.update(task, completed=done, total=total)

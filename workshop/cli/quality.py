@@ -1,0 +1,176 @@
+"""``workshop quality``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.results import Quality, to_json
+from workshop.stages import UsageError
+
+if TYPE_CHECKING:
+    from workshop.llm.quantize import Quantization
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A line of the table: one way to quantise a model."""
+
+    model: str
+    quantize: str
+    group_size: int | None
+    text: str
+    quality: Quality
+
+
+@click.command()
+@click.argument("model", default="tiny")
+@click.option(
+    "--quantize",
+    "method",
+    type=click.Choice(["int8", "int4"]),
+    help="One precision.  [int8, and int4 in groups of 32, 64 and 128]",
+)
+@click.option(
+    "--group-size",
+    type=click.Choice(["32", "64", "128"]),
+    help="Weights that share a scale in int4.  [32]",
+)
+@click.option(
+    "--against",
+    metavar="MODEL",
+    help="The unquantised model, where MODEL is a quantised checkpoint.",
+)
+@click.option(
+    "--text",
+    default="embedded",
+    show_default=True,
+    metavar="FILE",
+    help="A text in UTF-8, or the embedded one, which no embedded model was trained on.",
+)
+@click.option(
+    "--tokens",
+    type=click.IntRange(2),
+    default=8192,
+    show_default=True,
+    help="Most tokens to read of it.",
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers, as a list.")
+def quality(
+    model: str,
+    method: str | None,
+    group_size: str | None,
+    against: str | None,
+    text: str,
+    tokens: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """What quantising MODEL costs: perplexity and agreement, against the model in bf16.
+
+    Both models read the same text and their predictions are compared, token by token.
+    MODEL is 'tiny' or a checkpoint directory.
+    """
+    if group_size is not None and method != "int4":
+        raise UsageError("--group-size is for int4: add --quantize int4")
+
+    from workshop.llm.checkpoint import CheckpointError
+    from workshop.llm.int4 import GroupError
+    from workshop.llm.tokenizer import TokenizerError
+    from workshop.models import find_model, stored_quantization
+
+    found = find_model(model)
+    if found.random:
+        raise UsageError(f"{model} has random weights: there is no quality to lose")
+    try:
+        stored = stored_quantization(found)
+        if stored is None and against is not None:
+            raise UsageError(f"{model} is not quantised: --against is for checkpoints that are")
+        if stored is not None and (against is None or method is not None):
+            raise UsageError(
+                f"{model} is an {stored} checkpoint: name the model that it was made from with "
+                "--against, and leave out --quantize"
+            )
+        ways = [stored] if stored is not None else chosen(method, group_size)
+        measured = measure(model, against or model, ways, text, tokens, device)
+    except (CheckpointError, TokenizerError, GroupError) as error:
+        raise UsageError(str(error)) from None
+    except ArithmeticError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(to_json(measured) if as_json else "\n".join(lines(measured)))
+
+
+def chosen(method: str | None, group_size: str | None) -> list[Quantization]:
+    """The ways to quantise that the options ask for."""
+    from workshop.llm.int4 import GROUP_SIZES
+    from workshop.llm.quantize import INT8, Quantization
+
+    if method == "int8":
+        return [INT8]
+    if method == "int4":
+        return [Quantization("int4", int(group_size or GROUP_SIZES[0]))]
+    return [INT8, *(Quantization("int4", size) for size in GROUP_SIZES)]
+
+
+def measure(
+    model: str, against: str, ways: list[Quantization], text: str, tokens: int, device: str
+) -> list[Measured]:
+    """Each way held against the unquantised model; raises what loading raises."""
+    import torch
+
+    from workshop.llm.quantize import is_quantized
+    from workshop.llm.tokenizer import Tokenizer
+    from workshop.machine import pick_device
+    from workshop.models import config_of, find_model, load_model
+    from workshop.quality import compare, text_of, windows
+
+    source, original = find_model(model), find_model(against)
+    place, dtype = pick_device(device), torch.bfloat16
+    if config_of(original) != config_of(source):
+        raise UsageError(f"{against} and {model} are not of one shape")
+    rows = windows(
+        Tokenizer(original.tokenizer), text_of(text), tokens, config_of(original).context
+    )
+    reference = load_model(original, dtype, place)
+    if is_quantized(reference):
+        raise UsageError(f"{against} is quantised itself: name the model that it was made from")
+    return [
+        Measured(
+            model,
+            how.method,
+            how.group_size if how.method == "int4" else None,
+            text,
+            compare(load_model(source, dtype, place, how=how), reference, rows),
+        )
+        for how in ways
+    ]
+
+
+def lines(measured: list[Measured]) -> list[str]:
+    """The table, for people."""
+    first = measured[0]
+    name = f"{'':10}"
+    return [
+        f"{first.model}, {first.quality.tokens} tokens of text ({first.text})",
+        "",
+        f"{name}{'perplexity':>12}{'loss, nats/token':>24}{'same top token':>17}{'KL':>10}",
+        f"{'bf16':10}{first.quality.reference_perplexity:>12.4f}",
+        *(
+            f"{called(one):10}{one.quality.perplexity:>12.4f}{increase(one.quality):>24}"
+            f"{one.quality.agreement:>17.2%}{one.quality.divergence:>10.5f}"
+            for one in measured
+        ),
+    ]
+
+
+def called(measured: Measured) -> str:
+    return measured.quantize + (f" g{measured.group_size}" if measured.group_size else "")
+
+
+def increase(quality: Quality) -> str:
+    """'+0.00491 ± 0.00066'"""
+    error = quality.loss_increase_error
+    return f"{quality.loss_increase:+.5f}" + (f" ± {error:.5f}" if error is not None else "")
