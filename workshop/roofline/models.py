@@ -1,0 +1,108 @@
+"""Which model is meant: a known shape, a config.json, or a checkpoint's directory."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workshop.roofline import tables
+from workshop.roofline.errors import RooflineError
+from workshop.roofline.shape import Shape
+
+SHIPPED = tables.DATA / "models.toml"
+CONFIG = "config.json"
+RANDOM = "random:"  # random weights of a known shape, as `workshop run` names them
+
+# Families whose layers are those of a Llama: RMSNorm, rotary positions, a gated MLP, no experts.
+FAMILIES = ("llama", "mistral", "gemma", "qwen2", "qwen3")
+LONGEST_UNSAID = 2048
+
+
+def find_model(name: str) -> Shape:
+    """The shape that ``name`` means.
+
+    Raises:
+        RooflineError: nothing of that name; the message lists the known ones.
+    """
+    known = known_models()
+    plain = name.removeprefix(RANDOM).lower()
+    if plain in known:
+        return known[plain]
+    path = os.path.expanduser(name)
+    if os.path.isdir(path):
+        return read_config(Path(path) / CONFIG, os.path.basename(os.path.abspath(path)))
+    if os.path.isfile(path) or path.endswith(".json"):
+        return read_config(Path(path), os.path.basename(os.path.dirname(os.path.abspath(path))))
+    near = difflib.get_close_matches(plain, list(known), n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    raise RooflineError(
+        f"there is no model {name!r}{meant}: name a config.json, a checkpoint directory, or one of "
+        f"{', '.join(dict.fromkeys(shape.name for shape in known.values()))}"
+    )
+
+
+@cache
+def known_models() -> dict[str, Shape]:
+    """Name -> shape, of ``data/models.toml``."""
+    found: dict[str, Shape] = {}
+    for name, entries in tables.read(SHIPPED).items():
+        values = {key: value for key, value in entries.items() if key not in ("source", "aliases")}
+        shape = Shape(name=name, **{"head_dim": values["dim"] // values["heads"], **values})
+        for one in (name, *entries.get("aliases", ())):
+            found[one] = shape
+    return found
+
+
+def read_config(path: Path, name: str) -> Shape:
+    """The shape in a Hugging Face config.json; raises RooflineError."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RooflineError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise RooflineError(f"{path} is not JSON") from None
+    if not isinstance(data, dict):
+        raise RooflineError(f"{path} does not hold a JSON object")
+    try:
+        return from_hugging_face(data, name)
+    except RooflineError as error:
+        raise RooflineError(f"{path}: {error}") from None
+
+
+def from_hugging_face(data: dict[str, Any], name: str) -> Shape:
+    """The shape in the fields of a config.json; raises RooflineError."""
+    family = data.get("model_type")
+    if family not in FAMILIES:
+        raise RooflineError(
+            f"model_type is {family!r}; shapes are known of {', '.join(FAMILIES)} (others: give "
+            "the numbers by option)"
+        )
+    wanted = (
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "vocab_size",
+    )
+    missing = [key for key in wanted if key not in data]
+    if missing:
+        raise RooflineError(f"{', '.join(missing)} missing")
+    dim, layers, heads, hidden, vocab = (data[key] for key in wanted)
+    if not all(type(one) is int and one > 0 for one in (dim, heads)):
+        raise RooflineError("hidden_size and num_attention_heads must be whole numbers above 0")
+    return Shape(
+        name=name,
+        dim=dim,
+        layers=layers,
+        heads=heads,
+        kv_heads=data.get("num_key_value_heads") or heads,
+        head_dim=data.get("head_dim") or dim // heads,
+        hidden=hidden,
+        vocab=vocab,
+        context=data.get("max_position_embeddings") or LONGEST_UNSAID,
+        tied=bool(data.get("tie_word_embeddings", family == "gemma")),
+    )
