@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Before anything imports Triton: its kernels run in Python here, without a GPU.
+os.environ["TRITON_INTERPRET"] = "1"
+
 import hypothesis
 import pytest
 from slurm import accounting_sandbox, sandbox

@@ -29,7 +29,7 @@ from workshop.llm.generate import Steps
 from workshop.llm.lookahead import Lookahead
 from workshop.llm.model import Llama
 from workshop.llm.quantize import quantize
-from workshop.llm.sampling import Sampler
+from workshop.llm.sampling import Sampler, Sampling
 from workshop.llm.speculative import speculate
 
 ROOM = 128
@@ -294,6 +294,6 @@ def test_int8_layers_become_the_kernel_that_reads_int8() -> None:
     model = random_llama(dtype=torch.bfloat16)
     quantize(model)
     cache = StaticCache(TINY, 1, ROOM, torch.bfloat16)
-    step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), 0.0, None)
+    step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), Sampling(), None)
     _, code = run_and_get_code(compiled_decode(generate.decode), *step)
     assert len(re.findall(r"\b_weight_int8pack_mm\(", "\n".join(code))) == 2 * 7 + 1

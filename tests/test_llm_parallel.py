@@ -35,7 +35,7 @@ from workshop.llm.model import Llama
 from workshop.llm.parallel import shard
 from workshop.llm.part import ParallelError, Part, check_divides, kv_heads_of, mlp_share
 from workshop.llm.quantize import INT8, Quantization, quantize
-from workshop.llm.sampling import Sampler
+from workshop.llm.sampling import Sampler, Sampling
 from workshop.llm.shapes import SHAPES
 from workshop.llm.speculative import speculate
 from workshop.llm.symmetric import can_use_symmetric_memory, is_small
@@ -149,7 +149,7 @@ def compiled_work(rank: int, ranks: int) -> dict[str, Any]:
     shard(model, rank, ranks)
     cache = StaticCache(CONFIG, 1, ROOM, torch.float32, ranks)
     compiled = compiled_decode(decode)
-    step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), 0.0, None)
+    step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), Sampling(), None)
     _, code = run_and_get_code(compiled, *step)
     graphs = graphs_compiled()
     greedy = generated(model, cache, PROMPT, NEW_TOKENS, Steps(prefill, compiled))
