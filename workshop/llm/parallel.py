@@ -67,7 +67,9 @@ def agree(choice: Tensor) -> Tensor:
     may add up in another order, and each rank's compiler may time kernels and pick another one. At
     a near tie they would then choose different tokens, and wait for each other for ever.
     """
-    return functional.broadcast(choice, 0, group())
+    # Waited for here: in eager mode it would come as a tensor of another type, which is another
+    # graph for a compiled step that is given it.
+    return functional.wait_tensor(functional.broadcast(choice, 0, group()))
 
 
 def group() -> dist.ProcessGroup:
