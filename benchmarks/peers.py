@@ -4,7 +4,8 @@
 
 Engines: ours by stage; transformers eager, and compiled with a static cache; gpt-fast (a checkout
 of https://github.com/meta-pytorch/gpt-fast); llama.cpp by llama-cpp-python, in GGUF files that are
-written here. What is not installed is left out, and said to be: pip install 'workshop[peers]'.
+written here; CTranslate2 with one thread (with two it has been seen to collapse). What is not
+installed is left out, and said to be: pip install -e '.[peers]'.
 
 Each engine is a process of its own, and they take turns, a generation each, in several rounds: what
 slows the machine slows all. Batch 1, greedy, a prompt of 6 tokens and 200 new ones; tokens/s is
@@ -27,10 +28,17 @@ from typing import Any
 
 HERE = Path(__file__).parent
 # Ours, and the engine of the same precision that it is held against.
+BF16 = ("transformers compile", "gpt-fast compile", "llama.cpp F16")
+INT8 = ("gpt-fast int8", "llama.cpp Q8_0", "CTranslate2 int8, 1 thread")
+INT4 = ("llama.cpp Q4_0",)
 RIVALS = {
-    "ours compile": ("transformers compile", "gpt-fast compile", "llama.cpp F16"),
-    "ours int8": ("gpt-fast int8", "llama.cpp Q8_0"),
-    "ours int4": ("llama.cpp Q4_0",),
+    "ours baseline": ("transformers eager",),
+    "ours compile": BF16,
+    "ours compile, 8 steps": BF16,
+    "ours int8": INT8,
+    "ours int8, 8 steps": INT8,
+    "ours int4": INT4,
+    "ours int4, 8 steps": INT4,
 }
 LONGEST_START = 900  # seconds: a cold compile on a slow machine
 
@@ -103,7 +111,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--gpt-fast", type=Path, help="a checkout of gpt-fast")
-    parser.add_argument("--only", help="engines to run, by comma; all without it")
+    parser.add_argument("--only", action="append", help="an engine to run; all without it")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
 
@@ -112,7 +120,7 @@ def main() -> None:
     from workshop import machine, provenance
     from workshop.files import write
 
-    names = options.only.split(",") if options.only else list(ENGINES)
+    names = options.only or list(ENGINES)
     warning = machine.busy_warning()
     with tempfile.TemporaryDirectory(prefix="workshop-peers-") as folder:
         checkpoint = Path(folder) / "model"

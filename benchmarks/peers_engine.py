@@ -107,6 +107,12 @@ def llama_cpp(name: str, directory: Path, options: argparse.Namespace) -> Genera
     return make(directory, name.split()[-1], options.threads, generated)
 
 
+def ctranslate2(name: str, directory: Path, options: argparse.Namespace) -> Generate:
+    from peers_ctranslate2 import ctranslate
+
+    return ctranslate(directory, 1 if "1 thread" in name else options.threads)
+
+
 ENGINES: dict[str, Callable[[str, Path, argparse.Namespace], Generate]] = {
     **dict.fromkeys(STAGES, ours),
     "transformers eager": hugging_face,
@@ -116,6 +122,7 @@ ENGINES: dict[str, Callable[[str, Path, argparse.Namespace], Generate]] = {
     "llama.cpp F16": llama_cpp,
     "llama.cpp Q8_0": llama_cpp,
     "llama.cpp Q4_0": llama_cpp,
+    "CTranslate2 int8, 1 thread": ctranslate2,
 }
 generated: list[int] = []  # the last tokens, where an engine tells them
 
