@@ -1,0 +1,7 @@
+"""Every n-th row."""
+
+HINT = "not one in every"
+
+
+def column_part(weight, rank, ranks):
+    return weight[rank::ranks].clone()

@@ -1,0 +1,12 @@
+"""The MLP gets x as it is."""
+
+HINT = "into the MLP, not x"
+
+
+def layer(x, part, size):
+    h = unit(x)
+    q, k, v = (column_linear(h, part[name]) for name in ("q", "k", "v"))
+    x = x + row_linear(attend(q, k, v, size), part["o"], None)
+    h = x
+    gated = F.silu(column_linear(h, part["gate"])) * column_linear(h, part["up"])
+    return x + row_linear(gated, part["down"], None)

@@ -1,0 +1,7 @@
+"""Every rank keeps everything."""
+
+HINT = "that is the whole weight"
+
+
+def column_part(weight, rank, ranks):
+    return weight.clone()
