@@ -74,7 +74,8 @@ def run(order: dict[str, Any], channel: socket.socket, orders: socket.socket) ->
     """Fork, watch to the end, and tell how it ended."""
     bounds = Limits(**order["limits"])
     for name in order["imports"]:  # the judge's choice, never a participant's
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # then their file meets that itself
+            importlib.import_module(name)
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -45,7 +45,7 @@ class Layer(nn.Module):
 
 
 class Little(nn.Module):
-    """Embedding, layers, and logits from the embedding again.
+    """Embedding, layers, and logits.
 
     Attributes:
         size: D.
@@ -54,12 +54,17 @@ class Little(nn.Module):
 
     tokens: Tensor
     places: Tensor
+    head: Tensor
 
     def __init__(self, weights: dict[str, Any], heads: int) -> None:
-        """``weights``: tokens [vocab, dim], places [length, dim], layers: a list of qkv and out."""
+        """``weights``: tokens and head, [vocab, dim], places [length, dim], and layers: a list of
+
+        qkv and out (``Layer``).
+        """
         super().__init__()
         self.register_buffer("tokens", weights["tokens"])
         self.register_buffer("places", weights["places"])
+        self.register_buffer("head", weights["head"])
         self.layers = nn.ModuleList(Layer(each, heads) for each in weights["layers"])
         self.heads = heads
         self.size = weights["layers"][0]["out"].shape[1] // heads
@@ -76,7 +81,8 @@ class Little(nn.Module):
             }
             for _ in range(layers)
         ]
-        weights = {"tokens": torch.randn(vocab, dim), "places": torch.randn(length, dim)}
+        rows = {"tokens": vocab, "head": vocab, "places": length}
+        weights = {name: torch.randn(count, dim) for name, count in rows.items()}
         return cls({**weights, "layers": drawn}, heads)
 
     def embed(self, token: Tensor, position: Tensor) -> Tensor:
@@ -85,4 +91,4 @@ class Little(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits [B, vocab] of the token after the one with the vector x [B, 1, dim]."""
-        return (unit(x) @ self.tokens.T).squeeze(1)
+        return (unit(x) @ self.head.T).squeeze(1)

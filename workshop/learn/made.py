@@ -36,6 +36,10 @@ class Made(TorchDispatchMode):
         peak: the most bytes of tensors made that were there at once.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # keeping the compiler out would mean to import it: a second, for nothing
+
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[Step] = []
