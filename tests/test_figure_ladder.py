@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from workshop.figures.ladder import ceiling_of, ladder
+from workshop.figures.ladder import ceiling_of, ladder, predicted_ladder, predictions
 from workshop.figures.stacking import Note, stacked
 from workshop.figures.theme import NothingToDrawError
+from workshop.predicted import Predicted
 from workshop.results import Definition, Result
+from workshop.roofline.against import against
 from workshop.stages import STAGES
 
 SPEEDS = {"baseline": 40.0, "compile": 100.0, "quantize": 160.0, "speculative": 240.0, "tp": 80.0}
@@ -118,6 +120,59 @@ def test_a_prediction_is_a_star_at_its_height_with_its_number() -> None:
     assert [(float(s.get_xdata()[0]), float(s.get_ydata()[0])) for s in stars] == [(1.0, 120.0)]  # type: ignore[index,arg-type]
     assert notes(panel(figure))[1] == ["100\n2.50× baseline\npredicted 120"]
     assert "star: tokens/s that were predicted" in small_type(figure)
+
+
+ON_A100 = {"model": "llama-2-7b", "device": "NVIDIA A100-SXM4-80GB"}
+
+
+def test_where_a_prediction_can_be_had_both_readings_stand_beside_the_speed() -> None:
+    run = result("compile", 90.0, **ON_A100)  # type: ignore[arg-type]
+    found = against(run)
+    assert found is not None
+    figure = predicted_ladder([run])
+    (star,) = [line for line in panel(figure).lines if line.get_marker() == "*"]
+    assert star.get_ydata() == pytest.approx([found.expected])
+    assert lines_at(figure, found.ideal)
+    assert notes(panel(figure))[0] == [
+        f"90.0\n☆ {found.expected:.0f} ({found.against_expected:.3f}×)",
+        f"ideal {found.ideal:.0f}",
+    ]
+    said = small_type(figure)
+    assert f"compile ({100 * found.against_expected:.1f} % of expected" in said
+    assert found.cause in said
+
+
+def test_bars_with_the_same_cause_share_a_sentence() -> None:
+    both = [result(stage, 1.0, **ON_A100) for stage in ("compile", "quantize")]  # type: ignore[arg-type]
+    runs = [dataclasses.replace(run, warnings=["1 other process running"]) for run in both]
+    said = small_type(predicted_ladder(runs))
+    assert said.count("Others used the machine") == 1
+
+
+def test_a_batch_counted_together_is_predicted_together() -> None:
+    whole = Definition("new", "decode", "batch")
+    one = result("compile", 90.0, batch_size=4, **ON_A100)  # type: ignore[arg-type]
+    alone, together = (
+        predictions([run])["compile"]
+        for run in (one, dataclasses.replace(one, tokens_per_second=360.0, definition=whole))
+    )
+    assert isinstance(alone, Predicted)
+    assert isinstance(together, Predicted)
+    assert together.expected == pytest.approx(4 * alone.expected)
+    assert together.of_expected == pytest.approx(alone.of_expected)
+
+
+def test_where_none_can_be_had_the_caption_says_why() -> None:
+    figure = predicted_ladder([RUNS[0], failed("compile")])
+    assert "baseline: no prediction: there is no device 'cpu'." in small_type(figure)
+    assert notes(panel(figure)) == {0: ["40.0"], 1: ["no result"]}
+
+
+@pytest.mark.parametrize("k", [0, 10**9])
+def test_numbers_that_no_run_can_have_predict_nothing(k: int) -> None:
+    hostile = result("speculative", 1.0, options={"draft_tokens": k}, **ON_A100)  # type: ignore[arg-type]
+    (why,) = predictions([hostile]).values()
+    assert isinstance(why, str)
 
 
 def test_numbers_that_count_differently_are_not_divided() -> None:

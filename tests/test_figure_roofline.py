@@ -12,7 +12,7 @@ from figure_parts import panel, small_type
 from matplotlib.figure import Figure
 
 from workshop.figures.pooling import pooled
-from workshop.figures.roofline import decode_of, prefill_of, roofline, roofs_of
+from workshop.figures.roofline import decode_of, peaks_of, prefill_of, roofline, roofs_of
 from workshop.figures.theme import NothingToDrawError
 from workshop.results import Definition, Result, with_samples
 
@@ -100,6 +100,26 @@ def test_the_figure_has_both_phases_and_the_roof() -> None:
     assert panel(figure).get_ylabel() == "GFLOP/s (log scale)"
     assert legend(figure)[0] == "baseline: decode 700 at 1.00, prefill 4200 at 6.00"
     assert legend(figure)[-1] == "bandwidth roof, 2000 GB/s (no compute roof is known)"
+
+
+def test_of_a_gpu_in_the_tables_the_compute_roof_is_known_too() -> None:
+    run = dataclasses.replace(RUN, device="NVIDIA A100-SXM4-80GB")
+    figure = roofline([run])
+    assert peaks_of(pooled([run])) == [312e12]
+    assert legend(figure)[-1] == "bandwidth roof, 2000 GB/s; compute roof, 312000 GFLOP/s"
+    assert "compute roof: dense products in 16 bits, on paper" in small_type(figure)
+    roof = next(line for line in panel(figure).lines if len(np.asarray(line.get_xdata())) > 2)
+    assert float(np.asarray(roof.get_ydata())[-1]) == pytest.approx(312e3)
+    low, high = panel(figure).get_xlim()
+    assert low < 312e12 / 2000e9 < high
+    unmeasured = dataclasses.replace(run, device_bandwidth_gb_per_second=None)
+    assert roofs_of(pooled([unmeasured])) == [2039e9]
+    assert "as measured, or on paper where it is not" in small_type(roofline([unmeasured]))
+
+
+def test_where_one_device_is_not_known_there_is_no_compute_roof() -> None:
+    both = [dataclasses.replace(RUN, device="NVIDIA A100-SXM4-80GB"), RUN]
+    assert peaks_of(pooled(both)) == []
 
 
 def test_roofs_that_differ_are_told_from_to_and_ranks_have_theirs_together() -> None:

@@ -207,8 +207,22 @@ def test_each_stage_says_what_it_changed_what_was_expected_and_what_came() -> No
     assert "torch.compile, against baseline." in told
     assert "t = P·b / BW + overhead" in told
     assert "2.5 times as fast as baseline" in told
-    assert "No number was set down before the run." in told
+    assert "No number can be predicted: there is no device 'cpu'." in told
     assert "Hello, my name is Ada." in told
+
+
+def test_a_run_stands_beside_what_its_machine_should_do() -> None:
+    about = {"model": "llama-2-7b", "device": "NVIDIA A100-SXM4-80GB"}
+    slow, fast = (result(stage, 95, **about) for stage in ("baseline", "compile"))  # type: ignore[arg-type]
+    told = said(slow, fast, failed("tp"))
+    assert "Measured beside predicted" in told
+    assert "ideal. Measured: 95" in told
+    assert "As expected: bound by memory bandwidth." in told
+    assert "No number can be predicted: the run has no tokens/s." in told
+    assert "Measured beside predicted" not in said(failed("tp"))
+    alternative = drawings([fast])[1].alternative
+    assert "(expected " in alternative
+    assert ", ideal " in alternative
 
 
 def test_numbers_that_count_otherwise_are_not_divided() -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "results": ("results", "Read any log: a table, JSON, CSV or Markdown."),
     "compare": ("compare", "Two runs against each other, in percent: is it more than noise?"),
     "predict": ("predict", "What a machine should do with a model, before it is run."),
+    "profile": ("profile", "Where the time of a few decode steps goes, kernel by kernel."),
     "convert": ("convert", "Make a checkpoint of ours from Hugging Face's or Meta's."),
     "quantize": ("model", "Write an int8 or int4 checkpoint."),
     "quality": ("quality", "What quantising costs: perplexity and agreement."),

@@ -58,7 +58,7 @@ def run_all(settings: Sequence[Settings], directory: Path) -> dict[Path, Result]
     runs = {}
     with display(settings) as watch:
         for one in settings:
-            log = reserve_log(directory, one.stage)
+            log = reserve_log(directory, one.title)
             runs[log] = run_locally(one, log, watch(one))
     return runs
 

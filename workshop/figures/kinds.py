@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from workshop.figures import caption, compare
+from workshop.figures import caption, compare, ladder
 from workshop.figures.theme import PAPER, Theme
 from workshop.results import Result
 
@@ -24,6 +24,8 @@ def figure_of(
     """
     if kind == "compare":
         return compare.compare(results, look, mine)
+    if kind == "ladder":
+        return ladder.predicted_ladder(results, look)
     figure: Figure = getattr(importlib.import_module(f"workshop.figures.{kind}"), kind)(
         results, look
     )

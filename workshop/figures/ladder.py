@@ -2,6 +2,7 @@
 
 Two stages build on quantize, so the steps are no single line: each hangs at the height of its own
 predecessor, and a thin line leads there. The axis is logarithmic: a step's height is its factor.
+Where a prediction can be had, each step stands beside what should have come.
 """
 
 from __future__ import annotations
@@ -38,13 +39,16 @@ from workshop.figures.theme import (
     number,
     printable,
     theme,
+    times,
 )
+from workshop.predicted import Predicted, predicted_of
 from workshop.results import Result
 
 _HEIGHT = 4.6  # inches
 _PITCH = 0.95
 _LEAST = 1e-9  # tokens/s that a logarithm is taken of
 _HALF = 0.34  # of a step's width, in pitches
+_STAR = "\N{WHITE STAR}"  # in a text, the mark of what was expected
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,16 @@ class Step:
     Attributes:
         start: the speed of the stage that it builds on.
         start_x: where that stage stands.
+        roof: the ideal where it is predicted, else the ceiling by the weights alone.
+        predicted: the expected tokens/s.
     """
 
     look: Look
     speed: Value | None
     start: float | None
     start_x: int | None
-    ceiling: float | None
+    roof: float | None
+    is_ideal: bool
     predicted: float | None
     told: str
 
@@ -69,10 +76,29 @@ class Step:
         return self.speed is not None and self.start is not None and self.speed.mean < self.start
 
 
+def predictions(results: Sequence[Result]) -> dict[str, Predicted | str]:
+    """What each bar's runs should have done, by its name; or why that cannot be said."""
+    return {
+        pool.label: predicted_of([run for run in pool.runs if drawable(run.tokens_per_second)])
+        for pool in pooled(results)
+        if _speed(pool)
+    }
+
+
+def predicted_ladder(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+    """The ladder beside what the runs' machines should have done; raises what ``ladder`` does."""
+    return ladder(results, look, predictions(results))
+
+
 def ladder(
-    results: Sequence[Result], look: Theme = PAPER, predicted: Mapping[str, float] | None = None
+    results: Sequence[Result],
+    look: Theme = PAPER,
+    predicted: Mapping[str, float | Predicted | str] | None = None,
 ) -> Figure:
-    """The steps in the stages' order; ``predicted`` holds tokens/s by a bar's name.
+    """The steps in the stages' order.
+
+    ``predicted`` holds, by a bar's name, what should have come: both readings, or tokens/s alone,
+    or a sentence on why nothing can be said.
 
     Raises:
         NothingToDrawError: no result has tokens/s.
@@ -91,7 +117,7 @@ def ladder(
             ["Where the speed-up comes from"],
             width=max(len(pools), FEWEST) * pitch,
             below=max(text_height(name, size) for name in names),
-            caption=caption_for(pools, _notes(results, steps)),
+            caption=[*caption_for(pools, _notes(results, steps)), *_gaps(predicted or {})],
             cautions=warnings_for(results),
             height=_HEIGHT,
         )
@@ -114,23 +140,42 @@ def ceiling_of(run: Result) -> float | None:
     return ceiling if drawable(ceiling) and ceiling > _LEAST else None
 
 
-def _step(pool: Pool, pools: Sequence[Pool], look: Theme, predicted: Mapping[str, float]) -> Step:
+def _step(
+    pool: Pool,
+    pools: Sequence[Pool],
+    look: Theme,
+    predicted: Mapping[str, float | Predicted | str],
+) -> Step:
     speed = _speed(pool)
     before = relative_of(pools, pool, builds_on(pool))
     start = _speed(before) if before else None
-    guess = predicted.get(pool.label)
-    guess = guess if drawable(guess) and guess > _LEAST else None
+    found = predicted.get(pool.label)
+    ideal, guess = None, None
+    if isinstance(found, Predicted):
+        ideal, guess = _positive(found.ideal), _positive(found.expected)
+    elif not isinstance(found, str):
+        guess = _positive(found)
     lines = [number(speed.mean), *factors(pool, pools, _speed)] if speed else []
-    lines += [f"predicted {number(guess)}"] if guess else []
+    if guess and ideal and speed:
+        lines.append(f"{_STAR} {number(guess)} ({times(speed.mean, guess)})")
+    elif guess:
+        lines.append(f"predicted {number(guess)}")
+    ceiling = mean_over([ceiling_of(run) for run in pool.runs])
     return Step(
         look=look_of(pool.stage, pool.is_variant, look),
         speed=speed,
         start=start.mean if start else None,
         start_x=pools.index(before) if before and start else None,
-        ceiling=mean_over([ceiling_of(run) for run in pool.runs]),
+        roof=ideal or ceiling,
+        is_ideal=ideal is not None,
         predicted=guess,
         told="\n".join(lines),
     )
+
+
+def _positive(value: float | None) -> float | None:
+    """The value, if a logarithm can be taken of it."""
+    return value if drawable(value) and value > _LEAST else None
 
 
 def _speed(pool: Pool) -> Value | None:
@@ -152,7 +197,7 @@ def _notes(results: Sequence[Result], steps: Sequence[Step]) -> list[str]:
         "a step starts at the stage it builds on (thin line); hollow: slower than that",
         "error bars: standard deviation over samples",
     ]
-    if any(step.ceiling for step in steps):
+    if any(step.roof and not step.is_ideal for step in steps):
         drawn = [run for run in results if ceiling_of(run)]
         besides = [
             "with speculation, at this acceptance"
@@ -167,11 +212,28 @@ def _notes(results: Sequence[Result], steps: Sequence[Step]) -> list[str]:
             "ceiling: tokens/s if reading its weights at the device's bandwidth took all the time"
             + (f" ({told})" if told else "")
         )
-    else:
+    elif not any(step.is_ideal for step in steps):
         notes.append("no ceiling: these records tell no bandwidth of the device")
-    if any(step.predicted for step in steps):
+    if any(step.is_ideal for step in steps):
+        notes.append("ideal: the roofline, at the whole bandwidth and with no overhead")
+        notes.append("star: tokens/s expected of good programs, and measured over expected")
+    elif any(step.predicted for step in steps):
         notes.append("star: tokens/s that were predicted")
     return notes
+
+
+def _gaps(predicted: Mapping[str, float | Predicted | str]) -> list[str]:
+    """A paragraph a bar: how far it is from both readings, and why; bars alike share one."""
+    said: dict[str, list[str]] = {}
+    for label, found in predicted.items():
+        if isinstance(found, Predicted):
+            shares = (number(100 * found.of_expected), number(100 * found.of_ideal))
+            ratios = "{} % of expected, {} % of ideal".format(*shares)
+            said.setdefault(found.cause, []).append(f"{printable(label)} ({ratios})")
+        elif isinstance(found, str):
+            why = f"no prediction: {printable(found)}."
+            said.setdefault(why, []).append(printable(label))
+    return [f"{', '.join(labels)}: {cause}" for cause, labels in said.items()]
 
 
 def _draw(axes: Axes, steps: Sequence[Step], names: Sequence[str], look: Theme) -> None:
@@ -222,9 +284,9 @@ def _draw_step(axes: Axes, x: int, step: Step, speed: Value, look: Theme) -> Non
 
 
 def _draw_marks(axes: Axes, x: int, step: Step, look: Theme) -> None:
-    if step.ceiling:
+    if step.roof:
         ends = [x - 0.46, x + 0.46]
-        axes.plot(ends, [step.ceiling] * 2, color=look.ink, lw=1.2 * look.scale, ls=(0, (3, 1.5)))
+        axes.plot(ends, [step.roof] * 2, color=look.ink, lw=1.2 * look.scale, ls=(0, (3, 1.5)))
     if step.predicted:
         axes.plot(
             [x],
@@ -245,8 +307,9 @@ def _texts(
     notes, own = [], []
     # The star reaches half its height over and under the value that it stands for.
     reach = math.exp(size * 0.7 / panel)
-    if step.ceiling:
-        notes.append(Note(f"ceiling {number(step.ceiling)}", step.ceiling, size))
+    if step.roof:
+        word = "ideal" if step.is_ideal else "ceiling"
+        notes.append(Note(f"{word} {number(step.roof)}", step.roof, size))
     if step.predicted:
         notes.append(Note("", step.predicted * reach, size))
     if step.speed and step.falls:
@@ -269,7 +332,7 @@ def _limits(steps: Sequence[Step], air: float, size: float) -> tuple[float, floa
             step.speed and step.speed.mean,
             step.speed and step.speed.mean + (step.speed.std or 0.0),
             step.start,
-            step.ceiling,
+            step.roof,
             step.predicted,
         )
         if height

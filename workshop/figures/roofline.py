@@ -7,7 +7,7 @@ and reads the weights once. Attention, keys and values are left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,6 +32,8 @@ from workshop.figures.theme import (
 )
 from workshop.readers.text import one_line
 from workshop.results import Result, guesses_made
+from workshop.roofline.device import Device, find_device
+from workshop.roofline.errors import RooflineError
 
 _WIDTH, _HEIGHT = 6.0, 3.8  # inches of the panel, at a scale of 1
 _GIGA = 1e9
@@ -62,7 +64,8 @@ def roofline(results: Sequence[Result], look: Theme = PAPER) -> Figure:
         )
     shown = [pool for pool, prefill, decode in points if prefill or decode]
     roofs = roofs_of(shown)
-    legend = _legend(points, roofs, look)
+    peaks = peaks_of(shown) if roofs else []
+    legend = _legend(points, roofs, peaks, look)
     size = LABEL * look.scale
     with theme(look):
         figure, (axes,) = sheet(
@@ -70,11 +73,11 @@ def roofline(results: Sequence[Result], look: Theme = PAPER) -> Figure:
             ["Roofline"],
             width=_WIDTH * look.scale,
             below=size * (1.75 * len(legend) + 5.0),
-            caption=caption_for(shown, _notes(roofs)),
+            caption=caption_for(shown, _notes(shown, roofs, peaks)),
             cautions=mixed_in(results),
             height=_HEIGHT,
         )
-        _draw(axes, points, roofs, look)
+        _draw(axes, points, roofs, peaks, look)
         axes.legend(
             handles=legend,
             loc="upper left",
@@ -96,13 +99,45 @@ def prefill_of(pool: Pool) -> Point | None:
 
 
 def roofs_of(pools: Sequence[Pool]) -> list[float]:
-    """The bandwidths, bytes/s, that these runs measured or were told, all ranks together."""
+    """The bandwidths, bytes/s, that these runs measured or were told, all ranks together.
+
+    Of a GPU whose run tells none, it is that on paper.
+    """
     return sorted(
-        run.device_bandwidth_gb_per_second * _GIGA * (run.world_size or 1)
+        bandwidth * _GIGA * (run.world_size or 1)
         for pool in pools
         for run in pool.runs
-        if drawable(run.device_bandwidth_gb_per_second) and run.device_bandwidth_gb_per_second
+        if (bandwidth := _bandwidth(run)) is not None
     )
+
+
+def peaks_of(pools: Sequence[Pool]) -> list[float]:
+    """The FLOP/s in 16 bits on paper, all ranks together; none unless all GPUs are in the tables.
+
+    A CPU's are of a whole socket, of which a run may have a few cores.
+    """
+    runs = [run for pool in pools for run in pool.runs]
+    known = [(_on_paper(run), run.world_size or 1) for run in runs]
+    peaks = [device.peak_flops(16) * ranks for device, ranks in known if device]
+    return sorted(peaks) if len(peaks) == len(runs) else []
+
+
+def _bandwidth(run: Result) -> float | None:
+    """GB/s of one rank's device."""
+    told = run.device_bandwidth_gb_per_second
+    if drawable(told) and told:
+        return told
+    device = _on_paper(run)
+    return device.bandwidth_gb_per_s if device else None
+
+
+def _on_paper(run: Result) -> Device | None:
+    """The run's GPU in the tables of ``workshop predict``."""
+    try:
+        device = find_device(run.device or "")
+    except RooflineError:
+        return None
+    return device if device.kind == "gpu" else None
 
 
 def _decode(run: Result) -> Point | None:
@@ -173,27 +208,41 @@ def _mean(points: Sequence[Point | None]) -> Point | None:
     )
 
 
-def _notes(roofs: Sequence[float]) -> list[str]:
+def _notes(pools: Sequence[Pool], roofs: Sequence[float], peaks: Sequence[float]) -> list[str]:
+    told = [drawable(run.device_bandwidth_gb_per_second) for pool in pools for run in pool.runs]
+    measured = (
+        "as the runs measured it" if all(told) else "as measured, or on paper where it is not"
+    )
     return [
         "FLOP of a pass: 2 x parameters x tokens in it; its bytes: the weights, read once",
         "prefill: the whole prompt in one pass, over TTFT",
         "decode: a token a pass; speculative: k + 1 tokens a pass, and k passes of the draft",
         "left out: attention, keys and values, activations",
         "a point is a mean over samples, without error bars",
-        "bandwidth roof: as the runs measured it, over all ranks"
-        if roofs
-        else "no bandwidth known",
-        "no compute roof: the device's FLOP/s are not in the records",
+        f"bandwidth roof: {measured}, over all ranks" if roofs else "no bandwidth known",
+        "compute roof: dense products in 16 bits, on paper, over all ranks"
+        if peaks
+        else "no compute roof: the device's FLOP/s are not in the records, nor in a table",
     ]
 
 
-def _roof_label(roofs: Sequence[float]) -> str:
-    ends = list(dict.fromkeys(number(roof / _GIGA) for roof in (roofs[0], roofs[-1])))
-    return f"bandwidth roof, {' to '.join(ends)} GB/s (no compute roof is known)"
+def _roof_label(roofs: Sequence[float], peaks: Sequence[float]) -> str:
+    bandwidth = f"bandwidth roof, {_ends(roofs)} GB/s"
+    if not peaks:
+        return f"{bandwidth} (no compute roof is known)"
+    return f"{bandwidth}; compute roof, {_ends(peaks)} GFLOP/s"
+
+
+def _ends(values: Sequence[float]) -> str:
+    ends = dict.fromkeys(number(value / _GIGA) for value in (values[0], values[-1]))
+    return " to ".join(ends)
 
 
 def _legend(
-    points: Sequence[tuple[Pool, Point | None, Point | None]], roofs: Sequence[float], look: Theme
+    points: Sequence[tuple[Pool, Point | None, Point | None]],
+    roofs: Sequence[float],
+    peaks: Sequence[float],
+    look: Theme,
 ) -> list[Line2D]:
     handles = []
     for pool, prefill, decode in points:
@@ -207,7 +256,9 @@ def _legend(
         handles.append(Line2D([], [], **_marker(pool, "decode", look), label=label))
     label = "filled: decode; hollow: prefill; GFLOP/s at FLOP per byte"
     handles.append(Line2D([], [], ls="", label=label))
-    label = _roof_label(roofs) if roofs else "no roof: neither bandwidth nor FLOP/s are known"
+    label = (
+        _roof_label(roofs, peaks) if roofs else "no roof: neither bandwidth nor FLOP/s are known"
+    )
     handles.append(Line2D([], [], color=look.ink, lw=1.6 * look.scale if roofs else 0, label=label))
     return handles
 
@@ -225,23 +276,33 @@ def _marker(pool: Pool, phase: Phase, look: Theme) -> dict[str, Any]:
     }
 
 
+def _roof(bandwidth: float, peak: Sequence[float]) -> Callable[[float], float]:
+    """FLOP/s at an intensity, at most; without a ``peak`` the roof knows no end."""
+    return lambda intensity: min([bandwidth * intensity, *peak])
+
+
 def _draw(
     axes: Axes,
     points: Sequence[tuple[Pool, Point | None, Point | None]],
     roofs: Sequence[float],
+    peaks: Sequence[float],
     look: Theme,
 ) -> None:
     every = [point for _, *pair in points for point in pair if point]
     left = min(point.intensity for point in every) / 2
     right = max(point.intensity for point in every) * 2
     heights = [point.flops / _GIGA for point in every]
-    heights += [roofs[-1] * left / _GIGA, roofs[-1] * right / _GIGA] if roofs else []
     if roofs:
-        low, high = ([roof * x / _GIGA for x in (left, right)] for roof in (roofs[0], roofs[-1]))
-        axes.fill_between([left, right], low, high, color=look.grid, lw=0)
-        axes.plot([left, right], high, color=look.ink, lw=1.6 * look.scale)
-        if roofs[0] < roofs[-1]:
-            axes.plot([left, right], low, color=look.ink, lw=0.8 * look.scale)
+        lowest, highest = _roof(roofs[0], peaks[:1]), _roof(roofs[-1], peaks[-1:])
+        ridges = [peaks[i] / roofs[i] for i in (0, -1) if peaks]
+        right = max([right, *(2 * ridge for ridge in ridges)])
+        xs = sorted([left, *(ridge for ridge in ridges if ridge > left), right])
+        low, high = ([roof(x) / _GIGA for x in xs] for roof in (lowest, highest))
+        heights += [high[0], high[-1]]
+        axes.fill_between(xs, low, high, color=look.grid, lw=0)
+        axes.plot(xs, high, color=look.ink, lw=1.6 * look.scale)
+        if low != high:
+            axes.plot(xs, low, color=look.ink, lw=0.8 * look.scale)
     for pool, prefill, decode in points:
         for phase, point in (("decode", decode), ("prefill", prefill)):
             if point:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from matplotlib.figure import Figure
 
 from workshop.figures.factors import factors
-from workshop.figures.ladder import ladder
+from workshop.figures.ladder import predicted_ladder
 from workshop.figures.latency import PANELS as TIMES
 from workshop.figures.latency import latency
 from workshop.figures.pooling import Pool, Value, has_number, pooled
 from workshop.figures.progression import PANELS as QUANTITIES
 from workshop.figures.progression import progression
 from workshop.figures.theme import DARK, PAPER, NothingToDrawError, Theme, number, theme
+from workshop.predicted import Predicted, predicted_of
 from workshop.report.svg import inline
 from workshop.report.text import shown
 from workshop.report.view import Drawing
@@ -52,7 +53,7 @@ def times(pools: Sequence[Pool]) -> str:
 
 KINDS = (
     Kind("Memory, bandwidth and tokens per second", progression, quantities),
-    Kind("Where the speed-up comes from", ladder, steps),
+    Kind("Where the speed-up comes from", predicted_ladder, steps),
     Kind("Time to the first token, and for each later one", latency, times),
 )
 
@@ -92,6 +93,8 @@ def _listed(pools: Sequence[Pool], value: Callable[[Pool], Value | None]) -> str
 def _step(pool: Pool, pools: Sequence[Pool]) -> str:
     times = factors(pool, pools, lambda one: one.tokens_per_second)
     told = f"{pool.label} {_told(pool.tokens_per_second)}"
+    if pool.tokens_per_second and isinstance(found := predicted_of(pool.runs), Predicted):
+        told += f" (expected {number(found.expected)}, ideal {number(found.ideal)})"
     return f"{told}, {' and '.join(times)}" if times else told
 
 

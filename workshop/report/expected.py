@@ -7,15 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a stage should do to the time of a token, and why.
-
-    Attributes:
-        prediction: a number that somebody set down before the run; None if nobody did.
-    """
+    """What a stage should do to the time of a token, and why."""
 
     sentence: str
     formula: str
-    prediction: str | None = None
 
 
 SYMBOLS = (

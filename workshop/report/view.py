@@ -12,6 +12,7 @@ from workshop.readers.html import embedded
 from workshop.report.expected import SYMBOLS, Expectation, expectation
 from workshop.report.facts import Fact, listed, split
 from workshop.report.outputs import Outputs, agreement, outputs
+from workshop.report.predicted import PREDICTED, Foretold, foretold, prediction
 from workshop.report.rows import COLUMNS, Row, rows
 from workshop.report.runs import Group, Run, base_of, groups, status
 from workshop.report.text import shown
@@ -40,13 +41,20 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Section:
-    """What is told of one stage, or of one with an option changed."""
+    """What is told of one stage, or of one with an option changed.
+
+    Attributes:
+        predicted: what its machine should do, beside what came, and the likeliest cause of the gap.
+        unpredicted: why nothing is predicted; '' where something is.
+    """
 
     anchor: str
     label: str
     change: str
     against: str
     expected: Expectation | None
+    predicted: list[str]
+    unpredicted: str
     came: list[str]
     outputs: Outputs
     agreement: list[str]
@@ -83,6 +91,8 @@ class View:
     drawings: list[Drawing]
     columns: tuple[str, ...]
     rows: list[Row]
+    predicted_columns: tuple[str, ...]
+    predicted: list[Row]
     counted: str
     cautions: list[str]
     symbols: str
@@ -116,6 +126,8 @@ def view(
         drawings=list(drawings),
         columns=COLUMNS,
         rows=rows(ordered),
+        predicted_columns=PREDICTED,
+        predicted=foretold(ordered),
         counted=listed([r.definition for r in results if r.tokens_per_second is not None]),
         cautions=[*map(_capital, map(shown, cautions)), *_warnings(ordered)],
         symbols=SYMBOLS,
@@ -147,12 +159,17 @@ def _section(place: int, group: Group, results: Sequence[Result]) -> Section:
     first = group.results[0]
     stage = STAGES.get(first.stage or "")
     bases = [base_of(result, results) for result in group.results]
+    predictions = [prediction(result) for result in group.results]
+    told = [one.sentence for one in predictions if isinstance(one, Foretold)]
+    why_not = [one for one in predictions if isinstance(one, str)]
     return Section(
         anchor=f"stage-{place}",
         label=group.label,
         change=shown(first.change or (stage.summary if stage else "")),
         against=shown(first.against or (stage and stage.against) or ""),
         expected=expectation(first.stage),
+        predicted=_distinct(map(shown, told)),
+        unpredicted="" if told else f"No number can be predicted: {shown(why_not[0])}.",
         came=_distinct(
             [
                 *(_came(r, base) for r, base in zip(group.results, bases, strict=True)),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.shape import Shape
 
+MOST_GUESSES = 1000  # at a time; what is more is a slip of the pen
+
 
 @dataclass(frozen=True)
 class Speculation:
@@ -23,8 +25,10 @@ class Speculation:
     acceptance: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.guesses < 1:
-            raise RooflineError(f"at least one token is guessed at a time, not {self.guesses}")
+        if not 1 <= self.guesses <= MOST_GUESSES:
+            raise RooflineError(
+                f"one to {MOST_GUESSES} tokens are guessed at a time, not {self.guesses}"
+            )
         if not 0 <= self.acceptance <= 1:
             raise RooflineError(f"an acceptance rate is from 0 to 1, not {self.acceptance:g}")
 
