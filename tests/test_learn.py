@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn import progress, workspace
 from workshop.learn.answers import Expected, Question, Slip, judge, read_answers
 from workshop.learn.exercise import Exercise, checks_of, exercises
-from workshop.learn.run import Outcome, run_checks
+from workshop.learn.little import Little
+from workshop.learn.made import Made
+from workshop.learn.run import Outcome, one_thread, run_checks
 from workshop.learn.verify import verify
 from workshop.stages import UsageError
 
@@ -332,3 +335,55 @@ def test_another_file_is_checked_in_place_of_the_participants(tmp_path: Path) ->
 def test_without_a_working_copy_a_sentence_says_so(tmp_path: Path) -> None:
     said = workshop("check", "napkin", cwd=tmp_path, code=2)
     assert "there is no folder napkin here" in said
+
+
+def test_what_a_function_makes_is_seen_and_what_it_only_looks_at_is_not() -> None:
+    given = torch.ones(10, 20)
+    with Made() as made:
+        view = given.T[3:].unsqueeze(0)
+        given.add_(1)
+        assert made.largest == 0
+        kept = torch.zeros(5)
+        for _ in range(3):
+            torch.cat([given, given])
+    assert (view.shape, kept.shape) == ((1, 17, 10), (5,))
+    assert made.largest == 400
+    assert made.peak == 4 * (400 + 5)  # one of the three at a time
+    assert [step.bytes for step in made.steps if step.name == "cat"] == [1600] * 3
+
+
+def test_what_is_kept_adds_to_the_peak() -> None:
+    with Made() as made:
+        kept = [torch.zeros(100) for _ in range(4)]
+    assert len(kept) == 4
+    assert (made.largest, made.peak) == (100, 1600)
+
+
+def test_the_little_model_has_the_shapes_that_it_says() -> None:
+    model = Little.random(vocab=11, layers=2, heads=3, size=4, length=7)
+    x = model.embed(torch.tensor([1, 2]), torch.tensor([6]))
+    q, k, v = model.layers[0].project(x)
+    assert [list(one.shape) for one in (x, q, k, v)] == [[2, 1, 12], *[[2, 3, 1, 4]] * 3]
+    x = model.layers[1].finish(x, v)
+    assert list(x.shape) == [2, 1, 12]
+    assert list(model.logits(x).shape) == [2, 11]
+
+
+def test_a_check_works_things_out_with_one_thread() -> None:
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_choice_about_ones_own_machine_need_only_be_one_of_the_words() -> None:
+    question = Question("stage", Expected("as it is", choices=["compile", "tp"]))
+    assert judge(question, " TP").share == 1
+    assert judge(question, "gpu").expected == "compile, tp"
+
+
+def test_a_wrong_answer_may_be_one_in_answers_toml(sums: Exercise, server: ForkServer) -> None:
+    (sums.folder / "checks" / "wrong" / "a_third.py").write_text(
+        'HINT = "times what it should be"\nANSWERS = {"half": 0.3}\n'
+    )
+    assert flaws(sums, server) == []

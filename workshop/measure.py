@@ -28,6 +28,7 @@ from workshop.llm import parallel
 from workshop.llm.compile import cuda_graphs_skipped, graph_breaks, graphs_compiled
 from workshop.llm.lookahead import Lookahead, by_position
 from workshop.llm.sampling import Sampler
+from workshop.plugged import plugged
 from workshop.results import Continuation, Reference, Result, Sample, spread, with_samples
 from workshop.runlog import RunLog
 from workshop.stages import BASELINE, Settings, find_stage, variant
@@ -60,7 +61,7 @@ def measure(
             ended_by(lost, with_samples(result, samples), log)
         )
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), plugged(settings.exercise):
             result = run(settings, place, log, result, samples)
         result = replace(with_samples(result, samples), status="ok")
     except (Exception, KeyboardInterrupt) as error:

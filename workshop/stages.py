@@ -52,6 +52,7 @@ class Settings:
         seed: of the drawing; sample i draws with ``seed + i``.
         ignore_eos: go on to ``new_tokens`` whatever the model says, for timing.
         device: ``auto``, ``cpu``, ``cuda`` (also AMD's) or ``mps``.
+        exercise: NAME=FILE: run with a participant's functions in place of ours (plugged.py).
     """
 
     stage: str
@@ -82,6 +83,12 @@ class Settings:
     seed: int = 0
     ignore_eos: bool = False
     device: str = "auto"
+    exercise: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What a run's log and job are called by."""
+        return f"exercise-{self.exercise.partition('=')[0]}" if self.exercise else self.stage
 
     @property
     def static_cache(self) -> bool:
@@ -195,11 +202,14 @@ def variant(settings: Settings) -> str:
     if settings.stage not in STAGES:
         return ""
     plain = settings_of(settings.stage)
-    return ", ".join(
+    words = [
         in_words(name, getattr(settings, name))
         for name in TECHNIQUES
         if getattr(settings, name) != getattr(plain, name)
-    )
+    ]
+    if settings.exercise:
+        words.append(f"exercise {settings.exercise.partition('=')[0]}")
+    return ", ".join(words)
 
 
 def in_words(name: str, value: Any) -> str:

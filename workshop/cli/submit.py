@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from workshop.slurm.job.request import Request, Wishes
 
 ALL = "all"
+EXERCISE = "exercise"
 
 # A default of None means: what the cluster's description says.
 SLURM_OPTIONS: list[Callable[[C], C]] = [
@@ -78,9 +79,15 @@ class Job:
 
 @click.command()
 @click.argument("stage")
+@click.argument("name", required=False)
 @with_options(RUN_OPTIONS)
 @with_options(TECHNIQUE_OPTIONS)
 @with_options(SLURM_OPTIONS)
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Of 'exercise NAME': another file in place of your exercise.py.",
+)
 @click.option(
     "--restarts",
     type=click.IntRange(0, 10),
@@ -104,6 +111,8 @@ class Job:
 @click.option("--json", "as_json", is_flag=True)
 def submit(
     stage: str,
+    name: str | None,
+    file: Path | None,
     executor: str,
     dry_run: bool,
     drop: bool,
@@ -113,8 +122,14 @@ def submit(
 ) -> None:
     """Submit STAGE to Slurm, or 'all': the progression, one job after the other.
 
+    'exercise NAME' is the stage that an exercise is about, with your functions in place of ours.
+
     The log will be job-STAGE-JOB.out in this directory: 'workshop plot job*.out' draws it.
     """
+    if stage == EXERCISE:
+        stage = with_exercise(name, file, options)
+    elif name or file:
+        raise UsageError("NAME and --file belong to 'workshop submit exercise NAME'")
     stages = list(STAGES) if stage == ALL else [find_stage(stage).name]
     if executor != "slurm":
         here(stages, executor, dry_run, options)
@@ -163,6 +178,20 @@ def render(stage: str, output: str | None, **options: Any) -> None:
         raise UsageError(f"{path} is there already: move it, or name another with -o")
     files.write(path, script.encode())
     click.echo(f"{path}: submit it with 'sbatch {path}'")
+
+
+def with_exercise(name: str | None, file: Path | None, options: dict[str, Any]) -> str:
+    """The stage that an exercise is about; what it changes about it goes into ``options``."""
+    from workshop.cli.check import find, place_of
+    from workshop.learn.exercise import CODE
+    from workshop.plugged import plug_of, pluggable, settings_with
+
+    if name is None:
+        raise UsageError(f"which exercise? One of {', '.join(pluggable())}")
+    stage: str = plug_of(name).STAGE
+    file = file or place_of(find(pluggable(), name)) / CODE
+    options.update(settings_with(settings_of(stage), name, file))
+    return stage
 
 
 def wishes_of(options: dict[str, Any]) -> Wishes:

@@ -35,6 +35,8 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         value: the answer; None where any number between ``low`` and ``high`` will do, because it
             is a prediction about one's own machine.
         within: relative distance for all points; ``nearly`` for half of them.
+        choices: words, where any of them will do, for the same reason.
+        example: what is right of the machine whose logs lie beside the solution.
     """
 
     reasoning: str
@@ -44,6 +46,8 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nearly: float = 0.1
     low: float = 0.0
     high: float = float("inf")
+    choices: list[str] = []
+    example: float | str | None = None
     points: int = 1
     wrong: list[Slip] = []
 
@@ -91,6 +95,8 @@ def judge(question: Question, answer: Any) -> Judged:
         return Judged(0, "no answer yet", None, None, "write your prediction before you run")
     if isinstance(expected.value, str):
         return judge_choice(expected, expected.value, answer)
+    if expected.choices:
+        return judge_word(expected.choices, answer)
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         wanted = f"a number{of(expected)}"
         return Judged(0, "this is not a number", wanted, repr(answer)[:100], None)
@@ -127,6 +133,13 @@ def judge_choice(expected: Expected, right: str, answer: Any) -> Judged:
     slips = (s for s in expected.wrong if str(s.value).lower() == given)
     slip = next(slips, None)
     return Judged(0, "not this", None, answer[:100], slip.because if slip else None)
+
+
+def judge_word(choices: list[str], answer: Any) -> Judged:
+    """An answer that may be any of some words."""
+    if isinstance(answer, str) and answer.strip().lower() in choices:
+        return Judged(1, "noted", None, None, None)
+    return Judged(0, "this is not one of the words", ", ".join(choices), repr(answer)[:100], None)
 
 
 def of(expected: Expected) -> str:

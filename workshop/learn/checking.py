@@ -24,6 +24,7 @@ from torch import Tensor
 
 from workshop.judge.judge import Student
 from workshop.judge.limits import Limits
+from workshop.learn.answers import AnswersError, read_answers
 
 USUAL = Limits()
 
@@ -98,6 +99,14 @@ class Work:
     def call(self, name: str, *arguments: Any) -> Any:
         """What the participant's function returns; 'driver:name' calls one of our driver's."""
         return self.student.call(name, *arguments)
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What is written in the answers.toml beside the file; raises Wrong."""
+        try:
+            return read_answers(self.folder / "answers.toml")
+        except AnswersError as error:
+            raise Wrong(f"the answers cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import torch
 
 from workshop.judge.judge import FaultError, ForkServer, RunEndedError, student
 from workshop.learn.answers import AnswersError, Question, judge, read_answers
@@ -90,7 +93,7 @@ def run_check(
 
     run = None
     try:
-        with student(server, file, driver, check.limits, check.imports) as run:
+        with one_thread(), student(server, file, driver, check.limits, check.imports) as run:
             check.run(Work(run, file.parent, Draw.of(seed, check.name)))
     except Wrong as wrong:
         return failed(wrong.message, wrong)
@@ -99,6 +102,17 @@ def run_check(
     except Exception as error:  # what came back has a form that the check never thought of
         return failed(f"what it returns is not of the form asked for ({type(error).__name__})")
     return Outcome(exercise, check.name, "passed", check.points, check.points)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """What a check works out is small: a second thread of torch would only wait for a processor."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def run_questions(exercise: str, questions: list[Question], file: Path) -> Iterator[Outcome]:

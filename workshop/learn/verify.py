@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workshop.judge.judge import ForkServer
 from workshop.learn.answers import Question
@@ -82,8 +83,13 @@ def solution_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterato
 
 
 @contextmanager
-def solved(exercise: Exercise, code: str | None = None) -> Iterator[Path]:
-    """A folder with the solution (or ``code``), and its answers as a participant writes them."""
+def solved(
+    exercise: Exercise, code: str | None = None, answers: dict[str, Any] | None = None
+) -> Iterator[Path]:
+    """A folder with the solution (or ``code``), and its answers as a participant writes them.
+
+    ``answers`` replace the right ones of their names.
+    """
     with tempfile.TemporaryDirectory(prefix="workshop-verify-") as place:
         folder = Path(place)
         for path in exercise.solution.iterdir():
@@ -91,21 +97,29 @@ def solved(exercise: Exercise, code: str | None = None) -> Iterator[Path]:
                 (folder / path.name).write_bytes(path.read_bytes())
         if code is not None:
             (folder / CODE).write_text(code, encoding="utf-8")
-        lines = [f"{q.key} = {json.dumps(right_answer(q))}\n" for q in questions_of(exercise)]
+        written = {q.key: right_answer(q) for q in questions_of(exercise)} | (answers or {})
+        lines = [f"{key} = {json.dumps(value)}\n" for key, value in written.items()]
         (folder / ANSWERS).write_text("".join(lines), encoding="utf-8")
         yield folder
 
 
 def right_answer(question: Question) -> float | str:
-    """The expected value; where any number in a range will do, one of them."""
+    """The expected value; where any of several will do, one of them."""
     expected = question.expected
     if expected.value is not None:
         return expected.value
+    if expected.example is not None:
+        return expected.example
+    if expected.choices:
+        return expected.choices[0]
     return sorted((expected.low, 1.0, expected.high))[1]
 
 
 def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
-    """Each file of checks/wrong redefines part of the solution and says the hint it must get."""
+    """Each file of checks/wrong redefines part of the solution and says the hint it must get.
+
+    It may have ANSWERS, too: those that it gives in place of the right ones.
+    """
     if not (exercise.solution / CODE).is_file():
         return
     files = sorted((exercise.folder / "checks" / "wrong").glob("*.py"))
@@ -118,7 +132,8 @@ def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[F
         if must_say is None:
             yield Flaw(exercise.name, path.name, 'has no HINT = "words that the hint must have"')
             continue
-        with solved(exercise, f"{solution}\n\n{source}") as folder:
+        answers = constant(source, "ANSWERS")
+        with solved(exercise, f"{solution}\n\n{source}", answers) as folder:
             failed = [
                 outcome
                 for outcome in outcomes(exercise, folder, server, seed)
@@ -131,13 +146,13 @@ def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[F
             yield Flaw(exercise.name, path.name, f"is told {said!r}, not {must_say!r}")
 
 
-def constant(source: str, name: str) -> str | None:
-    """The text that ``name`` is set to in a module's source."""
+def constant(source: str, name: str) -> Any:
+    """The value, written out, that ``name`` is set to in a module's source; None without one."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        if isinstance(node, ast.Assign):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             if names == [name]:
-                return str(node.value.value)
+                return ast.literal_eval(node.value)
     return None
 
 

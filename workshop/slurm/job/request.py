@@ -157,8 +157,8 @@ def make_request(
     exclusive = slurm.exclusive if wishes.exclusive is None else wishes.exclusive
     request = Request(
         stage=settings.stage,
-        job_name=f"workshop-{settings.stage}",
-        output=output_pattern(output_dir, settings.stage, wishes.repeat),
+        job_name=f"workshop-{settings.title}",
+        output=output_pattern(output_dir, settings.title, wishes.repeat),
         nodes=wishes.nodes,
         tasks_per_node=tasks,
         cpus_per_task=slurm.cpus_per_task,

@@ -1,0 +1,4 @@
+"""Python blamed where ranks wait."""
+
+HINT = "Python calls once"
+ANSWERS = {"cause": "calls"}

@@ -1,0 +1,7 @@
+"""Bandwidth over intensity."""
+
+HINT = "intensity times bandwidth"
+
+
+def attainable(intensity, peak, bandwidth):
+    return min(peak, bandwidth / intensity)

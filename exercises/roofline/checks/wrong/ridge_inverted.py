@@ -1,0 +1,7 @@
+"""Bytes for each operation."""
+
+HINT = "peak over bandwidth"
+
+
+def ridge(peak, bandwidth):
+    return bandwidth / peak
