@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	$(BIN)/workshop demo
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -43,17 +43,17 @@ from workshop import machine, provenance  # noqa: E402
 from workshop.assemble import DTYPES, reads  # noqa: E402
 from workshop.llm.cache import GrowingCache, StaticCache  # noqa: E402
 from workshop.llm.compile import compiled_decode, compiled_prefill, how_to_compile  # noqa: E402
-from workshop.llm.draft import DraftModel, propose_and_verify, self_draft  # noqa: E402
 from workshop.llm.fuse import fuse  # noqa: E402
 from workshop.llm.generate import Steps, decode, generate, prefill  # noqa: E402
-from workshop.llm.lookahead import Lookahead  # noqa: E402
-from workshop.llm.lookup import PromptLookup  # noqa: E402
 from workshop.llm.model import Llama  # noqa: E402
-from workshop.llm.pack import pack  # noqa: E402
-from workshop.llm.part import WHOLE  # noqa: E402
-from workshop.llm.quantize import INT8, Quantization  # noqa: E402
+from workshop.llm.quantization.pack import pack  # noqa: E402
+from workshop.llm.quantization.quantize import INT8, Quantization  # noqa: E402
+from workshop.llm.ranks.part import WHOLE  # noqa: E402
 from workshop.llm.sampling import Sampler  # noqa: E402
-from workshop.llm.speculative import speculate, verify  # noqa: E402
+from workshop.llm.speculation.draft import DraftModel, propose_and_verify, self_draft  # noqa: E402
+from workshop.llm.speculation.lookahead import Lookahead  # noqa: E402
+from workshop.llm.speculation.lookup import PromptLookup  # noqa: E402
+from workshop.llm.speculation.speculative import speculate, verify  # noqa: E402
 from workshop.models import find_model, load_model  # noqa: E402
 
 PROMPT = 6

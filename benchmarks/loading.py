@@ -21,8 +21,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from workshop.llm import checkpoint
 from workshop.llm.shapes import SHAPES
+from workshop.llm.weights import checkpoint
 
 
 def forget(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import ctranslate2
 from contender import Generate
 
-from workshop.llm.checkpoint import shape
+from workshop.llm.weights.checkpoint import shape
 
 
 class Numbers:

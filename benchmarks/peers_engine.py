@@ -24,10 +24,10 @@ import torch  # noqa: E402
 from contender import Generate, timed  # noqa: E402
 
 from workshop.assemble import Place, assemble  # noqa: E402
-from workshop.llm import checkpoint as checkpoints  # noqa: E402
-from workshop.llm.random_weights import random_model  # noqa: E402
 from workshop.llm.sampling import Sampler  # noqa: E402
 from workshop.llm.shapes import SHAPES  # noqa: E402
+from workshop.llm.weights import checkpoint as checkpoints  # noqa: E402
+from workshop.llm.weights.random_weights import random_model  # noqa: E402
 from workshop.models import EMBEDDED  # noqa: E402
 from workshop.stages import Settings, settings_of  # noqa: E402
 

@@ -16,9 +16,9 @@ import llama_cpp as library
 import numpy as np
 from contender import Generate
 
-from workshop.llm import checkpoint
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
+from workshop.llm.weights import checkpoint
 
 NAMES = {
     "input_layernorm": "attn_norm",

@@ -11,8 +11,8 @@ from contender import Generate
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from workshop.llm.checkpoint import on_disk
 from workshop.llm.model import Llama
+from workshop.llm.weights.checkpoint import on_disk
 
 
 class Ticker:

@@ -10,7 +10,7 @@ import torch
 from llm_builders import random_llama, tiny
 
 from workshop.assemble import Place, assemble
-from workshop.llm.checkpoint import save
+from workshop.llm.weights.checkpoint import save
 from workshop.measure import take_sample
 from workshop.models import EMBEDDED
 from workshop.stages import Settings, settings_of

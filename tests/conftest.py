@@ -23,6 +23,7 @@ hypothesis.settings.load_profile("workshop")
 LONGEST = (
     "test_demo.py",
     "test_follow.py",
+    "test_exercises.py",
     "test_submit.py",
     "test_compose.py",
     "test_llm_parallel.py",

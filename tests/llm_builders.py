@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workshop.llm import parallel
 from workshop.llm.config import Config
 from workshop.llm.generate import Steps, generate
 from workshop.llm.model import Cache, Llama
+from workshop.llm.ranks import parallel
 from workshop.llm.sampling import Sampler
 
 # The models here are so small that a second thread costs more than it does, and much more when

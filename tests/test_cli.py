@@ -147,8 +147,8 @@ def test_a_broken_checkpoint_is_one_sentence_and_exit_code_1(tmp_path: Path) -> 
 def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     import shutil
 
-    from workshop.llm import checkpoint
     from workshop.llm.config import Config
+    from workshop.llm.weights import checkpoint
     from workshop.models import EMBEDDED
 
     small = checkpoint.random_model(Config(32, 1, 2, 2, 32, 100, 64), torch.bfloat16)

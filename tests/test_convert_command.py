@@ -14,7 +14,7 @@ from llm_builders import random_llama
 from sentencepiece import SentencePieceProcessor
 
 from workshop.cli import main
-from workshop.llm import checkpoint
+from workshop.llm.weights import checkpoint
 from workshop.models import EMBEDDED, find_model
 from workshop.results import from_json
 from workshop.stages import UsageError

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as Library
 
-from workshop.llm import chat
-from workshop.llm.bpe import CUT, SPECIAL, SPECIALS, as_text
-from workshop.llm.tokenizer import Tokenizer, TokenizerError, find_tokenizer
+from workshop.llm.text import chat
+from workshop.llm.text.bpe import CUT, SPECIAL, SPECIALS, as_text
+from workshop.llm.text.tokenizer import Tokenizer, TokenizerError, find_tokenizer
 from workshop.models import EMBEDDED, find_model, prompt_tokens
 from workshop.stages import UsageError
 

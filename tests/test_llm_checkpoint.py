@@ -15,9 +15,10 @@ from llm_builders import TINY, furthest, random_llama, random_tokens, read, tiny
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from workshop.llm import checkpoint, quantize
-from workshop.llm.checkpoint import CheckpointError
 from workshop.llm.model import Llama
+from workshop.llm.quantization import quantize
+from workshop.llm.weights import checkpoint
+from workshop.llm.weights.checkpoint import CheckpointError
 
 TOKENS = random_tokens(12)
 Tensors = dict[str, Tensor]

@@ -24,13 +24,13 @@ from workshop.llm.compile import (
     graphs_compiled,
     how_to_compile,
 )
-from workshop.llm.draft import DraftModel, propose_and_verify
 from workshop.llm.generate import Steps
-from workshop.llm.lookahead import Lookahead
 from workshop.llm.model import Llama
-from workshop.llm.quantize import quantize
+from workshop.llm.quantization.quantize import quantize
 from workshop.llm.sampling import Sampler, Sampling
-from workshop.llm.speculative import speculate
+from workshop.llm.speculation.draft import DraftModel, propose_and_verify
+from workshop.llm.speculation.lookahead import Lookahead
+from workshop.llm.speculation.speculative import speculate
 
 ROOM = 128
 K = 3

@@ -23,16 +23,17 @@ from llm_builders import random_llama, random_tokens, read, tiny
 from safetensors.torch import save_file
 from torch import Tensor
 
-from workshop.llm import checkpoint, quantize
-from workshop.llm.checkpoint import CheckpointError, on_disk
-from workshop.llm.checksums import verify
 from workshop.llm.config import Config, RopeScaling
-from workshop.llm.convert import Origin, Piece, convert
-from workshop.llm.convert_meta import mlp_width
-from workshop.llm.convert_source import open_source
-from workshop.llm.fill import needed
 from workshop.llm.model import Llama
+from workshop.llm.quantization import quantize
 from workshop.llm.shapes import SHAPES
+from workshop.llm.weights import checkpoint
+from workshop.llm.weights.checkpoint import CheckpointError, on_disk
+from workshop.llm.weights.checksums import verify
+from workshop.llm.weights.convert import Origin, Piece, convert
+from workshop.llm.weights.convert_meta import mlp_width
+from workshop.llm.weights.convert_source import open_source
+from workshop.llm.weights.fill import needed
 
 # As wide inside as Meta's three numbers make it: 2/3 of 4 * 64 = 170, up to a multiple of 32.
 CONFIG = tiny(hidden=192, vocab=98, context=4096)
@@ -315,8 +316,8 @@ def test_a_head_that_is_stored_beside_its_equal_embedding_is_tied(tmp_path: Path
 
 def test_rope_of_neighbours_becomes_rope_of_halves() -> None:
     """Scores of attention at two positions, by Meta's complex numbers and by ours."""
-    from workshop.llm.convert_meta import by_halves
     from workshop.llm.rope import rope_table, rotate
+    from workshop.llm.weights.convert_meta import by_halves
 
     generator = torch.Generator().manual_seed(0)
     wq, wk = (torch.randn(32, 24, generator=generator, dtype=torch.float64) for _ in range(2))
@@ -452,8 +453,8 @@ def test_killed_in_the_middle_it_leaves_only_whole_files_and_goes_on(
     program = f"""
         import os, signal
         from pathlib import Path
-        from workshop.llm.convert import convert
-        from workshop.llm.convert_source import open_source
+        from workshop.llm.weights.convert import convert
+        from workshop.llm.weights.convert_source import open_source
         def progress(done, total):
             if done > 200_000:
                 os.kill(os.getpid(), signal.SIGKILL)

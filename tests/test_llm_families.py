@@ -12,10 +12,10 @@ from llm_builders import fill, furthest, random_llama, random_tokens, read, tiny
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from workshop.assemble import plan
-from workshop.llm import checkpoint
 from workshop.llm.config import Config, ConfigError, RopeScaling
 from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
+from workshop.llm.weights import checkpoint
 from workshop.stages import Settings, UsageError
 
 LENGTH = 200

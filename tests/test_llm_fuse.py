@@ -6,12 +6,12 @@ import pytest
 import torch
 from llm_builders import furthest, random_llama, random_tokens, read, run_ranks, tiny
 
-from workshop.llm import parallel
 from workshop.llm.cache import StaticCache
 from workshop.llm.fuse import fuse
 from workshop.llm.model import Llama
-from workshop.llm.pack import pack
-from workshop.llm.quantize import Quantization, quantize
+from workshop.llm.quantization.pack import pack
+from workshop.llm.quantization.quantize import Quantization, quantize
+from workshop.llm.ranks import parallel
 
 TOKENS = random_tokens(9)
 KINDS = [None, Quantization("int8"), Quantization("int4", 32)]

@@ -7,8 +7,8 @@ import torch
 from llm_builders import furthest, random_llama, random_tokens, read, tiny
 from torch import Tensor
 
-from workshop.llm.gptq import DAMPING, listening, quantize_calibrated, quantize_knowing
-from workshop.llm.int4 import (
+from workshop.llm.quantization.gptq import DAMPING, listening, quantize_calibrated, quantize_knowing
+from workshop.llm.quantization.int4 import (
     GroupError,
     Int4Linear,
     dequantize_groups,
@@ -16,7 +16,7 @@ from workshop.llm.int4 import (
     quantize_groups,
     to_grid,
 )
-from workshop.llm.quantize import Quantization, quantization_of, quantize
+from workshop.llm.quantization.quantize import Quantization, quantization_of, quantize
 
 
 def drawn(seed: int, *shape: int) -> Tensor:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from llm_builders import furthest, random_llama, random_tokens, read, tiny
 from torch import Tensor, nn
 
-from workshop.llm.int4 import (
+from workshop.llm.model import Llama
+from workshop.llm.quantization.int4 import (
     GROUP_SIZES,
     GroupError,
     Int4Linear,
@@ -20,9 +21,8 @@ from workshop.llm.int4 import (
     quantize_groups,
     unpair,
 )
-from workshop.llm.model import Llama
-from workshop.llm.pack import PackedInt4Linear, pack
-from workshop.llm.quantize import (
+from workshop.llm.quantization.pack import PackedInt4Linear, pack
+from workshop.llm.quantization.quantize import (
     INT8,
     Linear,
     Quantization,

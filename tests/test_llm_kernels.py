@@ -22,12 +22,12 @@ from workshop.llm import kernels
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.fuse import fuse
 from workshop.llm.generate import decode
-from workshop.llm.int4 import quantize_groups
-from workshop.llm.int8 import quantize_rows
 from workshop.llm.kernels import attention, gemv, norm
 from workshop.llm.kernels.tile import MOST_TOKENS, Tile, tile_for
 from workshop.llm.model import Llama
-from workshop.llm.quantize import Quantization, quantize
+from workshop.llm.quantization.int4 import quantize_groups
+from workshop.llm.quantization.int8 import quantize_rows
+from workshop.llm.quantization.quantize import Quantization, quantize
 from workshop.llm.sampling import Sampling
 
 DTYPES = {torch.float32: 1e-5, torch.bfloat16: 2**-7}

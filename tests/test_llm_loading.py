@@ -14,14 +14,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from workshop.llm import checkpoint, quantize
 from workshop.llm.config import Config
-from workshop.llm.fill import in_blocks
 from workshop.llm.model import Llama
-from workshop.llm.part import ParallelError, Part, Slice, slice_of
-from workshop.llm.quantize import INT8, Quantization
-from workshop.llm.random_weights import DRAWN, random_model, repeated
-from workshop.llm.safetensors_file import entries, write
+from workshop.llm.quantization import quantize
+from workshop.llm.quantization.quantize import INT8, Quantization
+from workshop.llm.ranks.part import ParallelError, Part, Slice, slice_of
+from workshop.llm.weights import checkpoint
+from workshop.llm.weights.fill import in_blocks
+from workshop.llm.weights.random_weights import DRAWN, random_model, repeated
+from workshop.llm.weights.safetensors_file import entries, write
 
 CPU = torch.device("cpu")
 # Every rank of 4 has whole groups of int4, and fewer key heads than there are ranks.

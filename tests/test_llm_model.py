@@ -11,11 +11,11 @@ import torch
 from llm_builders import TINY, fill, furthest, random_llama, random_tokens, read, tiny
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from workshop.llm import checkpoint
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.config import Config, ConfigError
 from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
+from workshop.llm.weights import checkpoint
 
 LENGTHS = [1, 2, 17, 300]
 SHAPES_OF_ATTENTION = {

@@ -25,20 +25,20 @@ from torch import Tensor
 from torch._dynamo.testing import CompileCounter
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from workshop.llm import parallel
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.config import Config
-from workshop.llm.draft import DraftModel
 from workshop.llm.generate import Steps, decode, prefill
-from workshop.llm.lookahead import Lookahead
 from workshop.llm.model import Llama
-from workshop.llm.parallel import shard
-from workshop.llm.part import ParallelError, Part, check_divides, kv_heads_of, mlp_share
-from workshop.llm.quantize import INT8, Quantization, quantize
+from workshop.llm.quantization.quantize import INT8, Quantization, quantize
+from workshop.llm.ranks import parallel
+from workshop.llm.ranks.parallel import shard
+from workshop.llm.ranks.part import ParallelError, Part, check_divides, kv_heads_of, mlp_share
+from workshop.llm.ranks.symmetric import can_use_symmetric_memory, is_small
 from workshop.llm.sampling import Sampler, Sampling
 from workshop.llm.shapes import SHAPES
-from workshop.llm.speculative import speculate
-from workshop.llm.symmetric import can_use_symmetric_memory, is_small
+from workshop.llm.speculation.draft import DraftModel
+from workshop.llm.speculation.lookahead import Lookahead
+from workshop.llm.speculation.speculative import speculate
 
 # With two ranks each has a key head of its own, with four each shares it with another. Inputs make
 # whole groups of int4 for every rank.

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from llm_builders import furthest, random_llama, random_tokens, read, tiny
 from torch import Tensor, nn
 
-from workshop.llm.int8 import Int8Linear, quantize_rows
 from workshop.llm.model import Llama
-from workshop.llm.quantize import is_quantized, make_room, quantize
+from workshop.llm.quantization.int8 import Int8Linear, quantize_rows
+from workshop.llm.quantization.quantize import is_quantized, make_room, quantize
 
 # Dividing by a scale and multiplying again rounds as well: by 127 units of a part in 2^23 at most.
 HALF_A_STEP = 0.5 + 127 * 2**-23

@@ -25,19 +25,19 @@ from llm_builders import (
 from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from workshop.llm.accept import accept, accept_greedy
 from workshop.llm.cache import StaticCache
 from workshop.llm.compile import graphs_compiled
 from workshop.llm.config import Config
-from workshop.llm.draft import DraftModel, propose_and_verify, self_draft
 from workshop.llm.generate import Steps, generate
-from workshop.llm.int8 import Int8Linear
-from workshop.llm.lookahead import Lookahead, by_position
-from workshop.llm.lookup import PromptLookup
 from workshop.llm.model import Llama
-from workshop.llm.quantize import INT8, Quantization, quantize
+from workshop.llm.quantization.int8 import Int8Linear
+from workshop.llm.quantization.quantize import INT8, Quantization, quantize
 from workshop.llm.sampling import Sampler, probabilities
-from workshop.llm.speculative import Guesser, speculate, verify
+from workshop.llm.speculation.accept import accept, accept_greedy
+from workshop.llm.speculation.draft import DraftModel, propose_and_verify, self_draft
+from workshop.llm.speculation.lookahead import Lookahead, by_position
+from workshop.llm.speculation.lookup import PromptLookup
+from workshop.llm.speculation.speculative import Guesser, speculate, verify
 
 ROOM = 128
 DRAFT = tiny(dim=32, layers=1, hidden=48)

@@ -10,7 +10,7 @@ import sentencepiece
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workshop.llm.tokenizer import Tokenizer, TokenizerError
+from workshop.llm.text.tokenizer import Tokenizer, TokenizerError
 from workshop.models import EMBEDDED
 
 PATH = EMBEDDED / "verifier" / "tokenizer.model"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from workshop.llm import int8
+from workshop.llm.quantization import int8
 from workshop.plugged import plugged, settings_with
 from workshop.stages import UsageError, settings_of, variant
 

@@ -19,8 +19,8 @@ from workshop import quality
 from workshop.assemble import Place
 from workshop.cli import cli
 from workshop.explain import kept
-from workshop.llm.quantize import Quantization, quantize
-from workshop.llm.tokenizer import Tokenizer
+from workshop.llm.quantization.quantize import Quantization, quantize
+from workshop.llm.text.tokenizer import Tokenizer
 from workshop.measure import measure
 from workshop.models import embedded
 from workshop.report.rows import COLUMNS, rows

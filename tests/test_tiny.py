@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from workshop.llm import checkpoint
 from workshop.llm.model import Llama
-from workshop.llm.tokenizer import Tokenizer
+from workshop.llm.text.tokenizer import Tokenizer
+from workshop.llm.weights import checkpoint
 from workshop.models import EMBEDDED
 from workshop.tiny import card, recipe
 from workshop.tiny.corpus import prompts

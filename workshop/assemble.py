@@ -8,22 +8,23 @@ from dataclasses import dataclass
 import torch
 
 from workshop import compose
-from workshop.llm import attention, parallel
+from workshop.llm import attention
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.compile import compiled_decode, compiled_steps, how_to_compile
-from workshop.llm.draft import DraftModel, propose_and_verify, self_draft
 from workshop.llm.fuse import fuse
 from workshop.llm.generate import Steps, decode_many, generate_batch
-from workshop.llm.int4 import GroupError
-from workshop.llm.lookahead import Lookahead
-from workshop.llm.lookup import PromptLookup
 from workshop.llm.model import Llama
-from workshop.llm.pack import pack
-from workshop.llm.part import Part, check_divides, kv_heads_of
-from workshop.llm.quantize import INT8, Quantization
+from workshop.llm.quantization.int4 import GroupError
+from workshop.llm.quantization.pack import pack
+from workshop.llm.quantization.quantize import INT8, Quantization
+from workshop.llm.ranks import parallel
+from workshop.llm.ranks.part import Part, check_divides, kv_heads_of
 from workshop.llm.sampling import Sampler
-from workshop.llm.speculative import Guesser, speculate, verify
-from workshop.llm.tokenizer import Tokenizer
+from workshop.llm.speculation.draft import DraftModel, propose_and_verify, self_draft
+from workshop.llm.speculation.lookahead import Lookahead
+from workshop.llm.speculation.lookup import PromptLookup
+from workshop.llm.speculation.speculative import Guesser, speculate, verify
+from workshop.llm.text.tokenizer import Tokenizer
 from workshop.models import (
     Source,
     config_of,

@@ -140,7 +140,7 @@ def measure_joined(settings: Settings, place: Rank, out: Any, others: Lifeline |
 
     from workshop import machine
     from workshop.assemble import Place
-    from workshop.llm import parallel
+    from workshop.llm.ranks import parallel
     from workshop.measure import measure, no_run
     from workshop.runlog import RunLog
 

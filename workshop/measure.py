@@ -24,10 +24,10 @@ import torch
 from workshop import compose, failure, machine, provenance, quality
 from workshop.assemble import Engine, Place, assemble
 from workshop.lifeline import Lifeline
-from workshop.llm import parallel
 from workshop.llm.compile import cuda_graphs_skipped, graph_breaks, graphs_compiled
-from workshop.llm.lookahead import Lookahead, by_position
+from workshop.llm.ranks import parallel
 from workshop.llm.sampling import Sampler
+from workshop.llm.speculation.lookahead import Lookahead, by_position
 from workshop.plugged import plugged
 from workshop.results import Continuation, Reference, Result, Sample, spread, with_samples
 from workshop.runlog import RunLog

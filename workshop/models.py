@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
-from workshop.llm import chat, checkpoint
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
-from workshop.llm.part import WHOLE, Part
-from workshop.llm.quantize import Quantization
+from workshop.llm.quantization.quantize import Quantization
+from workshop.llm.ranks.part import WHOLE, Part
 from workshop.llm.shapes import SHAPES
-from workshop.llm.tokenizer import Tokenizer, find_tokenizer
+from workshop.llm.text import chat
+from workshop.llm.text.tokenizer import Tokenizer, find_tokenizer
+from workshop.llm.weights import checkpoint
 from workshop.stages import UsageError
 
 EMBEDDED = Path(__file__).parent / "tiny" / "weights"

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from workshop.assemble import DTYPES, Engine, Place
 from workshop.llm.model import Llama
-from workshop.llm.tokenizer import Tokenizer
+from workshop.llm.text.tokenizer import Tokenizer
 from workshop.models import find_model, load_model, stored_quantization
 from workshop.results import Quality
 from workshop.stages import Settings, UsageError

@@ -14,7 +14,7 @@ import click
 from workshop.stages import UsageError
 
 if TYPE_CHECKING:
-    from workshop.llm.convert import Progress
+    from workshop.llm.weights.convert import Progress
 
 GOES_ON = "what is finished stays there, and the same command goes on behind it"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,7 +43,7 @@ def convert(source: Path, output: Path | None, verify: bool) -> None:
             "say where to write with -o DIR, or check what was written with "
             "'workshop convert --verify DIR'"
         )
-    from workshop.llm.safetensors_file import CheckpointError
+    from workshop.llm.weights.safetensors_file import CheckpointError
 
     try:
         if output is None:
@@ -56,7 +56,7 @@ def convert(source: Path, output: Path | None, verify: bool) -> None:
 
 def check(directory: Path) -> None:
     """Exit code 1, with a sentence for each file that is not as it was written."""
-    from workshop.llm.checksums import Checksums, verify
+    from workshop.llm.weights.checksums import Checksums, verify
 
     faults = verify(directory)
     for fault in faults:
@@ -67,8 +67,8 @@ def check(directory: Path) -> None:
 
 
 def write(source: Path, output: Path) -> None:
-    from workshop.llm.convert import convert as convert_to
-    from workshop.llm.convert_source import open_source
+    from workshop.llm.weights.convert import convert as convert_to
+    from workshop.llm.weights.convert_source import open_source
 
     if source.resolve() == output.resolve():
         raise UsageError(f"{output} is the source itself: choose another directory")

@@ -16,7 +16,7 @@ from workshop.stages import UsageError
 
 if TYPE_CHECKING:
     from workshop.llm.model import Llama
-    from workshop.llm.quantize import Quantization
+    from workshop.llm.quantization.quantize import Quantization
     from workshop.models import Source
     from workshop.tiny.recipe import Progress
 
@@ -70,10 +70,10 @@ def quantize(
     if (output / "config.json").exists():
         raise UsageError(f"{output} holds a checkpoint already: choose another directory")
 
-    from workshop.llm import checkpoint
-    from workshop.llm.int4 import GroupError
-    from workshop.llm.quantize import INT8, Quantization
-    from workshop.llm.tokenizer import TokenizerError
+    from workshop.llm.quantization.int4 import GroupError
+    from workshop.llm.quantization.quantize import INT8, Quantization
+    from workshop.llm.text.tokenizer import TokenizerError
+    from workshop.llm.weights import checkpoint
 
     how = INT8 if method == "int8" else Quantization("int4", int(group_size or 32))
     try:
@@ -92,7 +92,7 @@ def quantize(
 
 def rounded(source: Source, how: Quantization) -> Llama:
     """Every weight to its nearest value, as it comes from the file."""
-    from workshop.llm import checkpoint
+    from workshop.llm.weights import checkpoint
 
     assert source.directory is not None
     make = partial(how.linear, scale_dtype=how.stored_dtype)
@@ -102,9 +102,9 @@ def rounded(source: Source, how: Quantization) -> Llama:
 def calibrated(source: Source, how: Quantization, text: str, device: str) -> Llama:
     """By GPTQ, on some thousand tokens of a text."""
     from workshop import quality
-    from workshop.llm import checkpoint
-    from workshop.llm.gptq import quantize_calibrated
-    from workshop.llm.tokenizer import Tokenizer
+    from workshop.llm.quantization.gptq import quantize_calibrated
+    from workshop.llm.text.tokenizer import Tokenizer
+    from workshop.llm.weights import checkpoint
     from workshop.machine import pick_device
 
     assert source.directory is not None
@@ -138,8 +138,8 @@ def train_tiny(output: Path) -> None:
     was made by it; try what you trained with 'workshop run speculative --model OUTPUT/verifier
     --draft OUTPUT/draft'.
     """
-    from workshop.llm import checkpoint
-    from workshop.llm.tokenizer import Tokenizer
+    from workshop.llm.text.tokenizer import Tokenizer
+    from workshop.llm.weights import checkpoint
     from workshop.tiny import card, recipe
 
     try:

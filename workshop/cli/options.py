@@ -142,9 +142,9 @@ def check(settings: Settings) -> None:
     compile_cache.keep()  # before torch is imported
 
     from workshop.assemble import plan
-    from workshop.llm.checkpoint import CheckpointError
-    from workshop.llm.part import ParallelError
-    from workshop.llm.tokenizer import TokenizerError
+    from workshop.llm.ranks.part import ParallelError
+    from workshop.llm.text.tokenizer import TokenizerError
+    from workshop.llm.weights.checkpoint import CheckpointError
     from workshop.machine import pick_device
 
     device = pick_device(settings.device)

@@ -11,7 +11,7 @@ from workshop.results import Quality, to_json
 from workshop.stages import UsageError
 
 if TYPE_CHECKING:
-    from workshop.llm.quantize import Quantization
+    from workshop.llm.quantization.quantize import Quantization
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def quality(
     if group_size is not None and method != "int4":
         raise UsageError("--group-size is for int4: add --quantize int4")
 
-    from workshop.llm.checkpoint import CheckpointError
-    from workshop.llm.int4 import GroupError
-    from workshop.llm.tokenizer import TokenizerError
+    from workshop.llm.quantization.int4 import GroupError
+    from workshop.llm.text.tokenizer import TokenizerError
+    from workshop.llm.weights.checkpoint import CheckpointError
     from workshop.models import find_model, stored_quantization
 
     found = find_model(model)
@@ -105,8 +105,8 @@ def quality(
 
 def chosen(method: str | None, group_size: str | None) -> list[Quantization]:
     """The ways to quantise that the options ask for."""
-    from workshop.llm.int4 import GROUP_SIZES
-    from workshop.llm.quantize import INT8, Quantization
+    from workshop.llm.quantization.int4 import GROUP_SIZES
+    from workshop.llm.quantization.quantize import INT8, Quantization
 
     if method == "int8":
         return [INT8]
@@ -121,8 +121,8 @@ def measure(
     """Each way held against the unquantised model; raises what loading raises."""
     import torch
 
-    from workshop.llm.quantize import is_quantized
-    from workshop.llm.tokenizer import Tokenizer
+    from workshop.llm.quantization.quantize import is_quantized
+    from workshop.llm.text.tokenizer import Tokenizer
     from workshop.machine import pick_device
     from workshop.models import config_of, find_model, load_model
     from workshop.quality import compare, text_of, windows

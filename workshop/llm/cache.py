@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from workshop.llm.config import Config
-from workshop.llm.part import kv_heads_of
+from workshop.llm.ranks.part import kv_heads_of
 
 
 def visible(length: int, positions: Tensor, padding: Tensor | None) -> Tensor:

@@ -18,7 +18,7 @@ takes seven kernels for them.
 from __future__ import annotations
 
 from workshop.llm.model import MLP, Attention, Llama
-from workshop.llm.quantize import join_rows
+from workshop.llm.quantization.quantize import join_rows
 
 
 def fuse(model: Llama) -> None:

@@ -115,7 +115,7 @@ def _joined(
 
     from workshop import machine
     from workshop.assemble import Place
-    from workshop.llm import parallel
+    from workshop.llm.ranks import parallel
     from workshop.profile.capture import profile
     from workshop.profile.trace import TraceError
 

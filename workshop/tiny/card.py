@@ -15,7 +15,7 @@ from workshop.llm.config import Config
 from workshop.llm.generate import Steps, generate
 from workshop.llm.model import Llama
 from workshop.llm.sampling import Sampler
-from workshop.llm.tokenizer import Tokenizer
+from workshop.llm.text.tokenizer import Tokenizer
 from workshop.tiny import recipe
 
 PROMPT = "Hello, my name is"

@@ -23,10 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from workshop import files
-from workshop.llm import checkpoint
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
-from workshop.llm.tokenizer import Tokenizer
+from workshop.llm.text.tokenizer import Tokenizer
+from workshop.llm.weights import checkpoint
 from workshop.tiny.corpus import document, documents
 
 SEED = 20

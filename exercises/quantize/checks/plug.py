@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from workshop.llm import int8
+from workshop.llm.quantization import int8
 
 STAGE = "quantize"
 SETTINGS: dict[str, Any] = {}

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from workshop.llm import speculative
+from workshop.llm.speculation import speculative
 
 STAGE = "speculative"
 SETTINGS: dict[str, Any] = {"compile": False}

@@ -15,13 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from workshop.llm.attention import Attend
-from workshop.llm.int4 import Int4Linear
-from workshop.llm.int8 import Int8Linear
 from workshop.llm.kernels.attention import decode_attention
 from workshop.llm.kernels.gemv import fits, multiply, multiply_int4
 from workshop.llm.kernels.norm import add_norm
 from workshop.llm.kernels.tile import LOAD
 from workshop.llm.model import Attention, Llama, RMSNorm
+from workshop.llm.quantization.int4 import Int4Linear
+from workshop.llm.quantization.int8 import Int8Linear
 
 
 class TritonLinear(nn.Linear):

@@ -33,9 +33,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from workshop.llm.int4 import MIDDLE, dequantize_groups
 from workshop.llm.kernels.launch import launch, operator, processors, warps
 from workshop.llm.kernels.tile import LOAD, MOST_TOKENS, Tile, padded, tile_for
+from workshop.llm.quantization.int4 import MIDDLE, dequantize_groups
 
 
 def fits(tokens: int, inputs: int, width: int) -> bool:

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from workshop.llm.checkpoint import CONFIG, check, check_none_missing
 from workshop.llm.config import Config, ConfigError
-from workshop.llm.convert import Origin, Piece
-from workshop.llm.convert_hugging_face import wanted_by
-from workshop.llm.convert_meta import by_halves, heads, tokenizer_near
-from workshop.llm.safetensors_file import CheckpointError, Stored
+from workshop.llm.weights.checkpoint import CONFIG, check, check_none_missing
+from workshop.llm.weights.convert import Origin, Piece
+from workshop.llm.weights.convert_hugging_face import wanted_by
+from workshop.llm.weights.convert_meta import by_halves, heads, tokenizer_near
+from workshop.llm.weights.safetensors_file import CheckpointError, Stored
 
 HEADER = struct.Struct("<7i")
 FP32 = 4

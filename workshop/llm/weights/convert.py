@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workshop.llm.checkpoint import CONFIG, INDEX, WEIGHTS
-from workshop.llm.checksums import (
+from workshop.llm.weights.checkpoint import CONFIG, INDEX, WEIGHTS
+from workshop.llm.weights.checksums import (
     CHECKSUMS,
     PARTIAL,
     Checksums,
@@ -33,7 +33,7 @@ from workshop.llm.checksums import (
     is_finished,
     write_beside,
 )
-from workshop.llm.safetensors_file import CheckpointError, ahead, write
+from workshop.llm.weights.safetensors_file import CheckpointError, ahead, write
 
 LARGEST_FILE = 4_000_000_000
 

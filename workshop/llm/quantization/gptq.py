@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workshop.llm.int4 import MIDDLE, Int4Linear, grid, group_size_for, pair, to_grid
 from workshop.llm.model import Llama
+from workshop.llm.quantization.int4 import MIDDLE, Int4Linear, grid, group_size_for, pair, to_grid
 
 DAMPING = 0.01  # of H's mean diagonal, added to it: an input that was never seen is not free
 

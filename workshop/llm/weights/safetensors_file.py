@@ -22,7 +22,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from workshop.llm.part import Slice
+from workshop.llm.ranks.part import Slice
 
 DTYPES = {
     "F64": torch.float64,

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from workshop.llm.cache import StaticCache
 from workshop.llm.generate import Steps, read_prompts
 from workshop.llm.model import Llama, whole
-from workshop.llm.quantize import Linear, Quantization
+from workshop.llm.quantization.quantize import Linear, Quantization
 from workshop.llm.sampling import Sampler, Sampling, choose, distribution
-from workshop.llm.speculative import verify
+from workshop.llm.speculation.speculative import verify
 
 
 def propose(

@@ -21,12 +21,12 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import _functional_collectives as functional
 
-from workshop.llm.int4 import Int4Linear
-from workshop.llm.int8 import Int8Linear
 from workshop.llm.model import Block, Llama
-from workshop.llm.part import Part, check_divides, slice_of
-from workshop.llm.quantize import split
-from workshop.llm.symmetric import can_use_symmetric_memory, symmetric_all_reduce
+from workshop.llm.quantization.int4 import Int4Linear
+from workshop.llm.quantization.int8 import Int8Linear
+from workshop.llm.quantization.quantize import split
+from workshop.llm.ranks.part import Part, check_divides, slice_of
+from workshop.llm.ranks.symmetric import can_use_symmetric_memory, symmetric_all_reduce
 
 
 def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> None:

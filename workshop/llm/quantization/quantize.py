@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from workshop.llm.config import Config
-from workshop.llm.int4 import GROUP_SIZES, GroupError, Int4Linear, group_size_for
-from workshop.llm.int8 import Int8Linear
 from workshop.llm.model import Llama
+from workshop.llm.quantization.int4 import GROUP_SIZES, GroupError, Int4Linear, group_size_for
+from workshop.llm.quantization.int8 import Int8Linear
 
 Linear = nn.Linear | Int8Linear | Int4Linear
 Quantized = Int8Linear | Int4Linear

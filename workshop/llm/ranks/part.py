@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from workshop.llm.config import Config
-from workshop.llm.int4 import group_size_for
+from workshop.llm.quantization.int4 import group_size_for
 
 COLUMN = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 ROW = ("o_proj", "down_proj")

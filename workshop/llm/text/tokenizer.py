@@ -104,16 +104,16 @@ def checked(text: str) -> str:
 def read_pieces(path: Path) -> Pieces:
     """The tokenizer in a file, by what the file looks like; its library is imported only now."""
     if path.suffix == ".json":
-        from workshop.llm.bpe import read_json
+        from workshop.llm.text.bpe import read_json
 
         return read_json(path)
     with path.open("rb") as file:
         start = file.read(1000)
     if TIKTOKEN_LINE.match(start):
-        from workshop.llm.bpe import read_tiktoken
+        from workshop.llm.text.bpe import read_tiktoken
 
         return read_tiktoken(path)
-    from workshop.llm.sentence_pieces import SentencePieces
+    from workshop.llm.text.sentence_pieces import SentencePieces
 
     return SentencePieces(path)
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
-from workshop.llm.part import WHOLE, Part, Slice, check_divides, slice_of
-from workshop.llm.quantize import (
+from workshop.llm.quantization.quantize import (
     Linear,
     Quantization,
     Quantized,
@@ -19,6 +18,7 @@ from workshop.llm.quantize import (
     make_room,
     split,
 )
+from workshop.llm.ranks.part import WHOLE, Part, Slice, check_divides, slice_of
 
 Make = Callable[[Tensor], Quantized]
 BLOCK = 1 << 22  # weights quantised at once: in fp32, several times over, they take memory

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workshop.llm.checkpoint import (
+from workshop.llm.config import Config, ConfigError, RopeScaling
+from workshop.llm.weights.checkpoint import (
     CONFIG,
     GENERATION,
     TOKENIZER,
@@ -27,10 +28,9 @@ from workshop.llm.checkpoint import (
     check_none_missing,
     read_json,
 )
-from workshop.llm.config import Config, ConfigError, RopeScaling
-from workshop.llm.convert import Origin, Piece
-from workshop.llm.convert_hugging_face import read_pickle, wanted_by
-from workshop.llm.safetensors_file import CheckpointError
+from workshop.llm.weights.convert import Origin, Piece
+from workshop.llm.weights.convert_hugging_face import read_pickle, wanted_by
+from workshop.llm.weights.safetensors_file import CheckpointError
 
 PARAMS = "params.json"
 LLAMA_3_VOCAB = 128256

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from workshop.llm.config import Config
-from workshop.llm.fill import Make, empty, fill, needed, part_of
 from workshop.llm.model import Llama
-from workshop.llm.part import WHOLE, Part
+from workshop.llm.ranks.part import WHOLE, Part
+from workshop.llm.weights.fill import Make, empty, fill, needed, part_of
 
 # A prime: no row of a weight, whose length is never a multiple, is then the same as another.
 DRAWN = 1048573

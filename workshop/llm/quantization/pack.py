@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workshop.llm.int4 import Int4Linear, unpair
+from workshop.llm.quantization.int4 import Int4Linear, unpair
 
 ROWS = 16  # both kernels take outputs by this many; further rows of zeros fill the last tile
 TILE = 16  # inputs that a tensor core takes at a time; the GPU's layout has 2, 4 or 8 tiles in line

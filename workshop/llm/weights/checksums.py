@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop.llm.checkpoint import CONFIG
 from workshop.llm.config import ConfigError, read_object
-from workshop.llm.safetensors_file import CheckpointError
+from workshop.llm.weights.checkpoint import CONFIG
+from workshop.llm.weights.safetensors_file import CheckpointError
 
 CHECKSUMS = "checksums.json"
 PARTIAL = ".partial"

@@ -17,12 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from workshop.llm.accept import accept, accept_greedy
 from workshop.llm.cache import StaticCache
 from workshop.llm.generate import Steps, read_prompts
-from workshop.llm.lookahead import Lookahead
 from workshop.llm.model import Llama
 from workshop.llm.sampling import Sampler, Sampling, distribution
+from workshop.llm.speculation.accept import accept, accept_greedy
+from workshop.llm.speculation.lookahead import Lookahead
 
 NOTHING = -1
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workshop.llm.convert import Origin
-from workshop.llm.convert_hugging_face import (
+from workshop.llm.weights.convert import Origin
+from workshop.llm.weights.convert_hugging_face import (
     PICKLES,
     SAFETENSORS,
     find_files,
     open_pickles,
     open_safetensors,
 )
-from workshop.llm.convert_llama2c import open_llama2c
-from workshop.llm.convert_meta import open_meta
-from workshop.llm.safetensors_file import CheckpointError
+from workshop.llm.weights.convert_llama2c import open_llama2c
+from workshop.llm.weights.convert_meta import open_meta
+from workshop.llm.weights.safetensors_file import CheckpointError
 
 
 def open_source(path: Path) -> Origin:

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 
 from workshop.llm.config import Config, ConfigError, read_config, read_object
-from workshop.llm.fill import Make, empty, fill, is_tied, needed, part_of
 from workshop.llm.model import Llama
-from workshop.llm.part import WHOLE, Part
-from workshop.llm.quantize import Quantization, quantization_of
-from workshop.llm.random_weights import random_model
-from workshop.llm.safetensors_file import CheckpointError, Stored, ahead, entries, write
+from workshop.llm.quantization.quantize import Quantization, quantization_of
+from workshop.llm.ranks.part import WHOLE, Part
+from workshop.llm.weights.fill import Make, empty, fill, is_tied, needed, part_of
+from workshop.llm.weights.random_weights import random_model
+from workshop.llm.weights.safetensors_file import CheckpointError, Stored, ahead, entries, write
 
 __all__ = ["CheckpointError", "load", "quantization", "random_model", "save", "shape", "size"]
 

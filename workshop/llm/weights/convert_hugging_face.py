@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workshop.llm import checkpoint
-from workshop.llm.checkpoint import (
+from workshop.llm.config import Config
+from workshop.llm.text.tokenizer import find_tokenizer
+from workshop.llm.weights import checkpoint
+from workshop.llm.weights.checkpoint import (
     CONFIG,
     check,
     check_none_missing,
@@ -20,11 +22,9 @@ from workshop.llm.checkpoint import (
     named_by,
     on_disk,
 )
-from workshop.llm.config import Config
-from workshop.llm.convert import Origin, Piece
-from workshop.llm.fill import empty, needed
-from workshop.llm.safetensors_file import CheckpointError, Stored, entries
-from workshop.llm.tokenizer import find_tokenizer
+from workshop.llm.weights.convert import Origin, Piece
+from workshop.llm.weights.fill import empty, needed
+from workshop.llm.weights.safetensors_file import CheckpointError, Stored, entries
 
 SAFETENSORS = ("model", ".safetensors")
 PICKLES = ("pytorch_model", ".bin")

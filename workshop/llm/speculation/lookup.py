@@ -15,7 +15,7 @@ from torch import Tensor
 from workshop.llm.cache import StaticCache
 from workshop.llm.model import Llama
 from workshop.llm.sampling import Sampler
-from workshop.llm.speculative import verify
+from workshop.llm.speculation.speculative import verify
 
 
 @dataclass

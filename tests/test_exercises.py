@@ -1,0 +1,27 @@
+"""Every exercise: its checks tell right from wrong, as its author promises."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
+from workshop.learn.exercise import exercises
+from workshop.learn.verify import verify
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with fork_server(tmp_path_factory.mktemp("home")) as started:
+        wait_until_ready(started)
+        yield started
+
+
+@pytest.mark.parametrize("name", exercises())
+def test_an_exercise_is_verified(name: str, server: ForkServer) -> None:
+    """The starter fails, the solution passes, each wrong answer is told its cause, links work."""
+    seed = secrets.randbelow(10**9)
+    flaws = [f"{flaw.where}: {flaw.what}" for flaw in verify(exercises()[name], server, seed)]
+    assert not flaws, f"inputs were drawn with --seed {seed}"

@@ -1,0 +1,1 @@
+"""Speculative decoding: who guesses, what is kept, and how far ahead."""

@@ -1,0 +1,1 @@
+"""Where weights come from: checkpoints, conversion, random ones of a known shape."""
