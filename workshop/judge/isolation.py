@@ -4,8 +4,8 @@
 network, no processes but its own, and of the file system only Python, torch, this package without
 exercises and solutions, and the one folder that it works in. Where bubblewrap is not installed, or
 the kernel does not let an ordinary user have namespaces, ``process`` is what is left: limits, a
-scrubbed environment and a session of its own; the file system and the network are then as open to it as to
-whoever runs it, and that is said.
+scrubbed environment and a session of its own; the file system and the network are then as open to
+it as to whoever runs it, and that is said.
 """
 
 from __future__ import annotations
