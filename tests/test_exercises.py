@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from workshop.cli import cli
 from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn.exercise import exercises
 from workshop.learn.verify import verify
@@ -23,5 +24,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
 def test_an_exercise_is_verified(name: str, server: ForkServer) -> None:
     """The starter fails, the solution passes, each wrong answer is told its cause, links work."""
     seed = secrets.randbelow(10**9)
-    flaws = [f"{flaw.where}: {flaw.what}" for flaw in verify(exercises()[name], server, seed)]
+    flaws = [f"{flaw.where}: {flaw.what}" for flaw in verify(exercises()[name], server, seed, cli)]
     assert not flaws, f"inputs were drawn with --seed {seed}"

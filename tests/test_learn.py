@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from workshop.cli import cli
 from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn import progress, workspace
 from workshop.learn.answers import Expected, Question, Slip, judge, read_answers
@@ -95,7 +96,7 @@ def outcomes(exercise: Exercise, server: ForkServer, code: str) -> list[Outcome]
 
 
 def flaws(exercise: Exercise, server: ForkServer) -> list[str]:
-    return [f"{flaw.where}: {flaw.what}" for flaw in verify(exercise, server, seed=1)]
+    return [f"{flaw.where}: {flaw.what}" for flaw in verify(exercise, server, 1, cli)]
 
 
 def workshop(*arguments: str, cwd: Path, code: int = 0) -> str:

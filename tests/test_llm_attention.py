@@ -106,7 +106,7 @@ def test_a_model_says_the_same_by_every_kind(kind: str) -> None:
     model, prompt = random_llama(), random_tokens(9)
     text = generated(model, GrowingCache(model.config), prompt, 12)
     logits = read(model, prompt + text)
-    attention.use(model, kind)
+    model.attend_by(attention.KINDS[kind])
     assert {block.self_attn.attend for block in blocks(model)} == {KINDS[kind].attend}
     assert furthest(read(model, prompt + text), logits) < 2e-5
     assert generated(model, GrowingCache(model.config), prompt, 12) == text
@@ -132,7 +132,7 @@ def test_every_kind_is_part_of_one_graph_and_compiled_once(kind: str) -> None:
     """Whatever generates the code: the trace has no break, and serves every later step."""
     torch._dynamo.reset()
     model = random_llama(tiny(layers=1))
-    attention.use(model, kind)
+    model.attend_by(attention.KINDS[kind])
     cache = StaticCache(model.config, 1, 32, torch.float32)
     expected = generated(model, cache, random_tokens(5), 8)
     steps = Steps(

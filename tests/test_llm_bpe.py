@@ -15,7 +15,8 @@ from tokenizers import Tokenizer as Library
 
 from workshop.llm.text import chat
 from workshop.llm.text.bpe import CUT, SPECIAL, SPECIALS, as_text
-from workshop.llm.text.tokenizer import Tokenizer, TokenizerError, find_tokenizer
+from workshop.llm.text.errors import TokenizerError
+from workshop.llm.text.tokenizer import Tokenizer, find_tokenizer
 from workshop.models import EMBEDDED, find_model, prompt_tokens
 from workshop.stages import UsageError
 

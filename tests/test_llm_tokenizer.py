@@ -10,7 +10,8 @@ import sentencepiece
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workshop.llm.text.tokenizer import Tokenizer, TokenizerError
+from workshop.llm.text.errors import TokenizerError
+from workshop.llm.text.tokenizer import Tokenizer
 from workshop.models import EMBEDDED
 
 PATH = EMBEDDED / "verifier" / "tokenizer.model"

@@ -223,7 +223,7 @@ def prepare(source: Source, settings: Settings, place: Place) -> Llama:
 
 def finish(model: Llama, settings: Settings) -> None:
     """What comes when nobody goes by the single layers any more, in place."""
-    attention.use(model, settings.attention)
+    model.attend_by(attention.KINDS[settings.attention])
     if settings.fuse:
         fuse(model)
     if settings.kernels == "triton":  # ours take int4 as it is stored

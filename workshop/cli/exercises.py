@@ -46,6 +46,7 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
     The starter must fail, the solution pass, and every known wrong answer fail with a hint that
     names its cause; links and snippets of the READMEs must work.
     """
+    from workshop.cli import cli
     from workshop.cli.check import draw_seed, started
     from workshop.learn.exercise import exercises as all_exercises
     from workshop.learn.verify import verify as flaws_of
@@ -58,7 +59,7 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
     drawn = draw_seed(seed)
     with started() as server:
         for name in names or known:
-            found = list(flaws_of(known[name], server, drawn))
+            found = list(flaws_of(known[name], server, drawn, cli))
             flaws += found
             if not as_json:
                 click.echo(f"{name}: {'verified' if not found else f'{len(found)} flaws'}")

@@ -72,7 +72,7 @@ def quantize(
 
     from workshop.llm.quantization.int4 import GroupError
     from workshop.llm.quantization.quantize import INT8, Quantization
-    from workshop.llm.text.tokenizer import TokenizerError
+    from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights import checkpoint
 
     how = INT8 if method == "int8" else Quantization("int4", int(group_size or 32))

@@ -143,7 +143,7 @@ def check(settings: Settings) -> None:
 
     from workshop.assemble import plan
     from workshop.llm.ranks.part import ParallelError
-    from workshop.llm.text.tokenizer import TokenizerError
+    from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights.checkpoint import CheckpointError
     from workshop.machine import pick_device
 

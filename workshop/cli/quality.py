@@ -78,7 +78,7 @@ def quality(
         raise UsageError("--group-size is for int4: add --quantize int4")
 
     from workshop.llm.quantization.int4 import GroupError
-    from workshop.llm.text.tokenizer import TokenizerError
+    from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights.checkpoint import CheckpointError
     from workshop.models import find_model, stored_quantization
 

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from workshop.judge.judge import ForkServer
 from workshop.learn.answers import Question
 from workshop.learn.exercise import ANSWERS, CODE, Exercise, checks_of, questions_of
@@ -41,8 +43,10 @@ class Flaw:
     what: str
 
 
-def verify(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
-    """Everything that is wrong with an exercise."""
+def verify(
+    exercise: Exercise, server: ForkServer, seed: int, commands: click.Group
+) -> Iterator[Flaw]:
+    """Everything that is wrong with an exercise; ``commands`` are those that a README may name."""
     yield from starter_flaws(exercise, server, seed)
     yield from solution_flaws(exercise, server, seed)
     yield from wrong_flaws(exercise, server, seed)
@@ -51,7 +55,7 @@ def verify(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
             yield Flaw(exercise.name, str(readme), "is missing")
             continue
         yield from link_flaws(exercise, readme)
-        yield from snippet_flaws(exercise, readme)
+        yield from snippet_flaws(exercise, readme, commands)
 
 
 def outcomes(exercise: Exercise, folder: Path, server: ForkServer, seed: int) -> list[Outcome]:
@@ -164,7 +168,7 @@ def link_flaws(exercise: Exercise, readme: Path) -> Iterator[Flaw]:
             yield Flaw(exercise.name, str(readme), f"links to {target}, which is not there")
 
 
-def snippet_flaws(exercise: Exercise, readme: Path) -> Iterator[Flaw]:
+def snippet_flaws(exercise: Exercise, readme: Path, commands: click.Group) -> Iterator[Flaw]:
     """Python runs, all blocks as one program, where the solution lies; commands must exist."""
     blocks = BLOCK.findall(readme.read_text(encoding="utf-8"))
     program = "\n".join(text for language, text in blocks if language == "python")
@@ -183,19 +187,17 @@ def snippet_flaws(exercise: Exercise, readme: Path) -> Iterator[Flaw]:
     for language, text in blocks:
         if language == "sh":
             for line in text.replace("\\\n", " ").splitlines():
-                yield from command_flaws(exercise, readme, line)
+                yield from command_flaws(exercise, readme, line, commands)
 
 
-def command_flaws(exercise: Exercise, readme: Path, line: str) -> Iterator[Flaw]:
-    import click
-
-    from workshop.cli import cli
-
+def command_flaws(
+    exercise: Exercise, readme: Path, line: str, commands: click.Group
+) -> Iterator[Flaw]:
     words = shlex.split(line, comments=True)
     if words[:1] != ["workshop"]:
         return
-    command: click.Command = cli
-    context = click.Context(cli, info_name="workshop")
+    command: click.Command = commands
+    context = click.Context(commands, info_name="workshop")
     rest = words[1:]
     try:
         while isinstance(command, click.Group):

@@ -16,9 +16,9 @@ size of a head. H / K query heads share a key head (GQA, https://arxiv.org/abs/2
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 if TYPE_CHECKING:
-    from workshop.llm.model import Block, Llama
+    pass
 
 # (q [B, H, T, D], k [B, K, S, D], v [B, K, S, D], what Prepare made of the mask) -> [B, H, T, D]
 Attend = Callable[[Tensor, Tensor, Tensor, Any], Tensor]
@@ -125,10 +125,3 @@ KINDS = {
     "efficient": Kind(efficient),
     "flex": Kind(flex, block_mask),
 }
-
-
-def use(model: Llama, kind: str) -> None:
-    """Have every layer of the model attend by one of ``KINDS``."""
-    model.prepare_mask = KINDS[kind].prepare
-    for block in cast("Iterable[Block]", model.layers):
-        block.self_attn.attend = KINDS[kind].attend

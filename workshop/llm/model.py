@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from workshop.llm.attention import Attend, Prepare, sdpa, unchanged
+from workshop.llm.attention import Attend, Kind, Prepare, sdpa, unchanged
 from workshop.llm.config import Config
 from workshop.llm.rope import rope_table, rotate
 
@@ -182,6 +182,13 @@ class Llama(nn.Module):
         )
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
+
+    def attend_by(self, kind: Kind) -> None:
+        """Have every layer attend by one of ``attention.KINDS``."""
+        self.prepare_mask = kind.prepare
+        for block in self.layers:
+            assert isinstance(block, Block)
+            block.self_attn.attend = kind.attend
 
     def hidden(self, tokens: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
         """Last hidden states [B, T, dim] of ``tokens`` [B, T] at ``positions`` [T].

@@ -15,7 +15,7 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
 from workshop.llm.config import ConfigError, read_object
-from workshop.llm.text.tokenizer import TokenizerError
+from workshop.llm.text.errors import TokenizerError
 
 # Where nothing beside a tokenizer says which of its tokens begin and end a text.
 BEGIN = ("<|begin_of_text|>", "<s>")

@@ -14,7 +14,8 @@ from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from workshop.llm.config import ConfigError, read_object
-from workshop.llm.text.tokenizer import Tokenizer, TokenizerError
+from workshop.llm.text.errors import TokenizerError
+from workshop.llm.text.tokenizer import Tokenizer
 
 TEMPLATE = "chat_template.jinja"
 TOKENIZER_CONFIG = "tokenizer_config.json"

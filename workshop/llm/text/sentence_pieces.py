@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from workshop.llm.text.tokenizer import TokenizerError
+from workshop.llm.text.errors import TokenizerError
 
 
 class SentencePieces:

@@ -6,13 +6,11 @@ import re
 from pathlib import Path
 from typing import Protocol
 
+from workshop.llm.text.errors import TokenizerError
+
 SENTENCEPIECE = "tokenizer.model"
 TOKENIZER_JSON = "tokenizer.json"
 TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
-
-
-class TokenizerError(ValueError):
-    """A tokenizer file that cannot be used; the message names it."""
 
 
 class Pieces(Protocol):
