@@ -25,12 +25,15 @@ class Speculation:
     acceptance: float = 0.7
 
     def __post_init__(self) -> None:
-        if not 1 <= self.guesses <= MOST_GUESSES:
-            raise RooflineError(
-                f"one to {MOST_GUESSES} tokens are guessed at a time, not {self.guesses}"
-            )
+        check_guesses(self.guesses)
         if not 0 <= self.acceptance <= 1:
             raise RooflineError(f"an acceptance rate is from 0 to 1, not {self.acceptance:g}")
+
+
+def check_guesses(guesses: int) -> None:
+    """Raises RooflineError for a number of guesses that nobody makes."""
+    if not 1 <= guesses <= MOST_GUESSES:
+        raise RooflineError(f"one to {MOST_GUESSES} tokens are guessed at a time, not {guesses}")
 
 
 def expected_tokens(acceptance: float, guesses: int) -> float:
@@ -60,7 +63,11 @@ def acceptance_of(accepted: float, guesses: int) -> float:
     """The chance ``a`` at which ``accepted`` of k guesses are kept on average: a + ... + a^k.
 
     The share of all guesses that were kept is smaller: a guess after a refused one is lost, too.
+
+    Raises:
+        RooflineError: a number of guesses that nobody makes.
     """
+    check_guesses(guesses)
     low, high = 0.0, 1.0
     for _ in range(60):
         middle = (low + high) / 2
