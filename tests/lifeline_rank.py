@@ -1,7 +1,8 @@
 """A rank of a run without the run, for the tests of lifelines.
 
 Called as `lifeline_rank.py RANK RANKS PORT DO`, it meets the others, says "met", and does what it
-is told; where it ends by itself, it says what it knows of the others.
+is told; where it ends by itself, it says what it knows of the others. One that is to fail does so when
+a line has come on standard input.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main(rank: int, ranks: int, port: int, do: str) -> int:
         return 1
     say("met")
     if do == "fail":
+        sys.stdin.readline()
         line.fail("the GPU's memory is full", "take a smaller model")
     elif do == "wait":  # as in an all-reduce that nothing interrupts
         line.last_words = lambda lost: say(f"{lost}; {lost.advice}")

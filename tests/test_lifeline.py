@@ -44,6 +44,7 @@ class Ranks:
         command = [sys.executable, PROGRAM, rank, self.count, self.port, do]
         return subprocess.Popen(
             [str(word) for word in command],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=PROGRAM.parents[1],
@@ -53,6 +54,13 @@ class Ranks:
         for process in self.processes.values():
             assert process.stdout is not None
             assert process.stdout.readline() == "met\n"
+
+    def let_fail(self, rank: int) -> None:
+        """Only now: one that failed while others are still meeting would keep them from it."""
+        stdin = self.processes[rank].stdin
+        assert stdin is not None
+        stdin.write("now\n")
+        stdin.flush()
 
     def said(self, rank: int, within: float = SOON) -> str:
         """The last line of a rank, which ends within so many seconds."""
@@ -86,6 +94,7 @@ def test_a_rank_that_fails_tells_all_others_why() -> None:
     """Itself, too: it waits until rank 0 has had the time to write its record."""
     with running("wait", "wait", "fail") as ranks:
         ranks.await_meeting()
+        ranks.let_fail(2)
         for rank in range(2):
             assert ranks.said(rank, GRACE + SOON) == (
                 "rank 2: the GPU's memory is full; take a smaller model"
