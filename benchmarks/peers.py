@@ -59,24 +59,27 @@ def start(name: str, checkpoint: Path, options: argparse.Namespace) -> Engine | 
     command += ["--threads", str(options.threads)]
     if options.gpt_fast:
         command += ["--gpt-fast", str(options.gpt_fast)]
-    # Threads that wait for work must not spin: others are being timed meanwhile.
-    environment = {
-        **os.environ,
-        "OMP_WAIT_POLICY": "passive",
-        "OMP_NUM_THREADS": str(options.threads),
-    }
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment,
-    )  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+    words = checkpoint.with_name(f"{name}.err")  # in a file: nobody reads while an engine works
+    with words.open("w") as file:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True,
+            env=environment,
+        )  # fmt: skip
     assert process.stdout is not None
-    line = process.stdout.readline()
-    if line.strip() != "ready":
+    if process.stdout.readline().strip() != "ready":
         process.kill()
-        why = (process.communicate()[1] or line).strip().splitlines()[-1:] or ["no word from it"]
-        print(f"left out: {name}: {why[0][:200]}", file=sys.stderr)
+        print(f"left out: {name}: {last_words(words)}", file=sys.stderr)
         return None
+    print(f"ready: {name}", file=sys.stderr)
     return Engine(name, process)
+
+
+def last_words(file: Path) -> str:
+    """What an engine that gave up said last: the error, not the advice below it."""
+    lines = [line for line in file.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "Error" in line and not line.startswith(" ")]
+    return (errors or lines or ["no word from it"])[-1][:300]
 
 
 def generate(engine: Engine) -> None:
