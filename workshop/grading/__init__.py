@@ -1,0 +1,1 @@
+"""From submissions to a gradebook that nobody can argue with."""
