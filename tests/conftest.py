@@ -7,6 +7,8 @@ import os
 # Before anything imports Triton: its kernels run in Python here, without a GPU.
 os.environ["TRITON_INTERPRET"] = "1"
 
+from pathlib import Path
+
 import hypothesis
 import pytest
 from slurm import accounting_sandbox, sandbox
@@ -19,17 +21,28 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("workshop")
 
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's cache directory, in which nothing was compiled before this run of the tests.
+
+    One for all processes: the demo fills it, and what runs the same stages later finds it so.
+    """
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+
+
 # Files that take minutes start first: begun last, one process would work through them alone.
 LONGEST = (
     "test_demo.py",
     "test_follow.py",
     "test_exercises.py",
-    "test_submit.py",
     "test_compose.py",
     "test_llm_parallel.py",
     "test_llm_compile.py",
     "test_sandbox.py",
     "test_launch.py",
+    "test_submit.py",  # after the demo, which compiles what it runs
 )
 
 

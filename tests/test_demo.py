@@ -63,15 +63,9 @@ def run(installed: Path, directory: Path, *arguments: str, **env: str) -> Demo:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's cache directory, in which nothing is compiled yet."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="session")
-def demo(installed: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
+def demo(installed: Path, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     directory = tmp_path_factory.mktemp("demo")
-    return run(installed, directory, "demo", *SHORT, XDG_CACHE_HOME=str(cache))
+    return run(installed, directory, "demo", *SHORT, XDG_CACHE_HOME=str(compiled))
 
 
 def test_what_is_run_is_the_wheel(installed: Path, tmp_path: Path) -> None:
@@ -109,9 +103,9 @@ def test_there_is_one_log_a_stage_and_the_figure(demo: Demo) -> None:
     assert made_here(demo.directory / "progression.png")
 
 
-def test_what_was_compiled_is_kept_for_the_next_time(demo: Demo, cache: Path) -> None:
+def test_what_was_compiled_is_kept_for_the_next_time(demo: Demo, compiled: Path) -> None:
     assert demo.code == 0
-    kept = [path for path in (cache / "workshop" / "inductor").rglob("*.so") if path.is_file()]
+    kept = [path for path in (compiled / "workshop" / "inductor").rglob("*.so") if path.is_file()]
     assert len(kept) > 10
 
 

@@ -10,7 +10,12 @@ import torch
 from workshop import compose
 from workshop.llm import attention
 from workshop.llm.cache import GrowingCache, StaticCache
-from workshop.llm.compile import compiled_decode, compiled_steps, how_to_compile
+from workshop.llm.compile import (
+    compiled_decode,
+    compiled_steps,
+    find_compiler,
+    how_to_compile,
+)
 from workshop.llm.fuse import fuse
 from workshop.llm.generate import Steps, decode_many, generate_batch
 from workshop.llm.model import Llama
@@ -181,6 +186,8 @@ def check_draft(draft: Source, model: Source) -> None:
 def assemble(settings: Settings, place: Place) -> Engine:
     """Load, quantise, split and compile as the settings say; raises what ``plan`` raises."""
     planned = plan(settings, place.device.type)
+    if settings.compile and place.device.type == "cpu":
+        find_compiler()
     model = prepare(planned.source, settings, place)
     draft = None
     if planned.draft is not None:  # whole on every rank: it is too small to be worth splitting

@@ -7,7 +7,8 @@ size of a head. H / K query heads share a key head (GQA, https://arxiv.org/abs/2
 * ``math``: the formula in three lines of torch. Every score [T, S] is written to memory.
 * ``flash``, ``efficient``: kernels that keep a running softmax and never write the scores
   (FlashAttention, https://arxiv.org/abs/2205.14135; https://arxiv.org/abs/2112.05682).
-* ``sdpa``: torch chooses among such kernels.
+* ``sdpa``: torch chooses among such kernels; for a single token in a graph on a CPU, the compiler
+  is given the formula instead.
 * ``flex``: the compiler writes such a kernel around a mask that is given as a function
   (FlexAttention, https://arxiv.org/abs/2412.05496), and skips blocks that the mask hides whole. In
   eager mode torch writes it out as ``math`` does, and more slowly.
@@ -18,16 +19,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
-
-if TYPE_CHECKING:
-    pass
 
 # (q [B, H, T, D], k [B, K, S, D], v [B, K, S, D], what Prepare made of the mask) -> [B, H, T, D]
 Attend = Callable[[Tensor, Tensor, Tensor, Any], Tensor]
@@ -54,7 +52,18 @@ def for_each_query_head(x: Tensor, q: Tensor) -> Tensor:
 
 
 def sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """The kernel that torch thinks best."""
+    """The kernel that torch thinks best, or what its compiler makes of the formula.
+
+    torch's one kernel for a CPU is made for many queries at once. With a single one it takes 2 to 6
+    times as long as the loops that the compiler writes (docs/measuring.md).
+    """
+    if q.device.type == "cpu" and q.shape[2] == 1 and torch.compiler.is_compiling():
+        return written_out(q, k, v, mask)
+    return fused(q, k, v, mask)
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """One of torch's kernels that never write the scores."""
     batch, heads, length, size = q.shape
     group = heads // k.shape[1]
     if mask is None:
@@ -71,14 +80,14 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 def flash(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-        return sdpa(q, k, v, mask)
+        return fused(q, k, v, mask)
 
 
 def efficient(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     with sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
         if mask is None:  # this kernel knows no shared heads; with a mask, they are rows
             k, v = for_each_query_head(k, q), for_each_query_head(v, q)
-        return sdpa(q, k, v, mask)
+        return fused(q, k, v, mask)
 
 
 def flex(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask | None) -> Tensor:

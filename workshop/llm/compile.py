@@ -89,6 +89,17 @@ def how_to_compile(mode: Mode, device: torch.device) -> How:
     return How(cuda_graphs=gpu, autotune=mode == "max-autotune", gpu=gpu)
 
 
+def find_compiler() -> None:
+    """Fail at once, and not after the whole model was traced, where a CPU's compiler is missing.
+
+    Raises:
+        torch._inductor.exc.InvalidCxxCompiler: there is none.
+    """
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    get_cpp_compiler()
+
+
 def compiled_prefill(function: F, how: How = PLAIN) -> F:
     """One graph for prompts of every length above 1, without CUDA graphs.
 
