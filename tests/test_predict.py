@@ -184,8 +184,17 @@ def test_people_get_tables() -> None:
     assert "llama-2-7b on a100-sxm-80gb: w16a16, compiled, batch 4" in outcome.output
 
 
+def test_more_ranks_than_a_node_has_are_spread_over_several() -> None:
+    assert "tp 16, 2 nodes, batch 1" in ask("llama-2-70b", *A100, "--tp", 16).output
+    assert answer("llama-2-70b", *A100, "--tp", 16) == answer(
+        "llama-2-70b", *A100, "--tp", 16, "--nodes", 2
+    )
+
+
 def test_what_does_not_fit_is_said_with_what_would() -> None:
     assert "--tp 4 would." in ask("llama-2-70b", "--gpu", "a100-40gb").output.replace("\n", " ")
+    either = ask("llama-3.1-70b", "--gpu", "h100").output.replace("\n", " ")
+    assert "--tp 4 or --dtype w8a16 would." in either
     batch = ask("llama-2-7b", "--gpu", "a100-40gb", "--batch", 500).output
     assert "A batch of 6" in batch.replace("\n", " ")
     training = ask("train", "llama-65b", *A100, "--gpus", 2048, "--tokens", "1e12").output

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from builders import result
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import DeviceType
+from torch.profiler import record_function
 
 from workshop.cli.profile import profile
-from workshop.profile.capture import device_spans
-from workshop.profile.classes import CLASSES, class_of, class_within, is_operator
+from workshop.profile.capture import device_spans, host_spans, kernels_with_names
+from workshop.profile.classes import CLASSES, STEP, class_of, class_within, is_operator
 from workshop.profile.length import new_tokens_needed
 from workshop.profile.predicted import predicted_classes
 from workshop.profile.spans import Span, add_up, union
@@ -25,6 +29,10 @@ from workshop.roofline.against import case_of
 from workshop.roofline.efficiency import expected
 from workshop.roofline.inference import predict
 from workshop.stages import UsageError, settings_of
+
+# The smaller of the embedded pair.
+DRAFT = ("--model", Path(__file__).parent.parent / "workshop" / "tiny" / "weights" / "draft")
+LAYERS = 2
 
 
 @pytest.mark.parametrize(
@@ -214,9 +222,19 @@ def test_steps_in_one_graph_make_several_tokens_each() -> None:
     assert new_tokens_needed(settings_of("speculative"), 8) == 45
 
 
-def test_an_eager_stage_is_profiled_operator_by_operator(tmp_path: Path) -> None:
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """A second thread costs these small models more than it does, most of all on a busy machine."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(before)[os.getpid() % len(before)]})
+    torch.set_num_threads(1)
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def test_an_eager_stage_is_profiled_operator_by_operator(one_core: None, tmp_path: Path) -> None:
     trace = tmp_path / "trace.json"
-    outcome = run("baseline", "--new-tokens", 8, "--steps", 2, "--json", "-o", trace)
+    outcome = run("baseline", *DRAFT, "--new-tokens", 8, "--steps", 2, "--json", "-o", trace)
     assert outcome.exit_code == 0, outcome.output
     found = json.loads(outcome.stdout)
     assert (found["steps"], found["tokens"], found["busy_is"]) == (2, 2, "operators")
@@ -224,9 +242,8 @@ def test_an_eager_stage_is_profiled_operator_by_operator(tmp_path: Path) -> None
     total = sum(row["seconds"] for row in kinds.values())
     assert total == pytest.approx(found["profiled_seconds_per_token"], rel=0.02)
     assert 0 < found["host_share"] < 1
-    layers = 6
-    assert kinds["matmul"]["calls"] == 7 * layers + 1
-    assert kinds["attention"]["calls"] == layers
+    assert kinds["matmul"]["calls"] == 7 * LAYERS + 1
+    assert kinds["attention"]["calls"] == LAYERS
     assert kinds["norm"]["seconds"] > 0
     assert kinds["matmul"]["expected_seconds"] > kinds["matmul"]["ideal_seconds"] > 0
     assert found["unpredicted"] is None
@@ -235,13 +252,49 @@ def test_an_eager_stage_is_profiled_operator_by_operator(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["trace.json"]
 
 
-def test_the_table_is_told_with_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_is_told_with_a_verdict(
+    one_core: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("--speculate", "prompt-lookup", "--draft-tokens", 1, "--new-tokens", 9, "--steps", 1)
-    outcome = run("baseline", *words)
+    outcome = run("baseline", *DRAFT, *words)
     assert outcome.exit_code == 0, outcome.output
     for said in ("matmul", "of expected", "Host-bound share: ", "trace-baseline-1.json"):
         assert said in outcome.stdout
     lines = outcome.stdout.splitlines()
     together = next(line for line in lines if line.strip().startswith("together"))
     assert "100.0%" in together
+
+
+def test_of_two_ranks_the_first_is_profiled_with_its_all_reduces(
+    one_core: None, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace.json"
+    words = ("--ranks", 2, "--new-tokens", 6, "--steps", 1, "--json", "-o", trace)
+    outcome = run("baseline", *DRAFT, *words)
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(outcome.stdout)
+    assert (found["ranks"], found["tokens"]) == (2, 1)
+    reduced = {row["kind"]: row for row in found["classes"]}["all-reduce"]
+    assert reduced["seconds"] > 0
+    assert reduced["expected_seconds"] > reduced["ideal_seconds"] > 0
+    calls = [one for one in found["kernels"] if one["name"] == "_c10d_functional::all_reduce"]
+    assert [one["calls"] for one in calls] == [2 * LAYERS]
+    assert "workshop: step" in trace.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.json"]
+
+
+def test_what_the_compiler_fuses_tells_its_class_by_its_name(one_core: None) -> None:
+    def step(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True))) @ weight
+
+    x, weight = torch.ones(1, 32), torch.ones(32, 32)
+    with torch.inference_mode(), kernels_with_names():
+        compiled = torch.compile(step)
+        compiled(x, weight)
+        with torch.profiler.profile(acc_events=True) as profiler, record_function(STEP):
+            compiled(x, weight)
+    found = {span.kind: span for span in host_spans(profiler.events())}
+    assert "rsqrt" in found["norm"].name
+    assert found["norm"].name.startswith("graph_")
+    assert found["matmul"].seconds > 0

@@ -144,6 +144,12 @@ def test_every_measurement_says_where_it_is_from() -> None:
         assert one.value > 0
 
 
+def test_the_docs_name_the_sources_that_were_not_read_again() -> None:
+    text = " ".join(DOCS.read_text("utf-8").split())
+    unread = sorted({one.source for one in measurements() if not one.checked})
+    assert f"All but these were read again on 2026-11-21: {'; '.join(unread)}." in text
+
+
 def test_the_constants_that_are_kept_are_where_the_fit_ends() -> None:
     rows = [one for one in with_use("fit") if fit.group_of(one) is fit.INFERENCE]
     kept = fit.cost(rows, expected())

@@ -56,6 +56,23 @@ def test_every_value_has_its_source_beside_it() -> None:
                 assert len(one.sources[name]) > 2, f"{name} of {one.name}"
 
 
+def test_a_value_is_of_a_page_that_was_read_or_called_unchecked_here_and_in_the_docs() -> None:
+    docs = (Path(__file__).parent.parent / "docs" / "predict.md").read_text("utf-8")
+    for one in devices({}, ()).values():
+        unchecked = [key for key, said in one.sources.items() if "unchecked" in said]
+        if unchecked:
+            assert f"\n| {one.name} | {', '.join(unchecked)} |\n" in docs
+        else:
+            assert f"\n| {one.name} |" not in docs
+
+
+def test_a_source_may_be_named_once_and_say_more_beside_each_value(tmp_path: Path) -> None:
+    path = tmp_path / "devices.toml"
+    path.write_text(MINE.replace('"maker"', '"maker: half of the pair"'))
+    (found,) = read_devices(path)
+    assert found.sources["fp16_tflops"] == "https://example.org/card: half of the pair"
+
+
 @pytest.mark.parametrize(
     ("spelt", "name"),
     [

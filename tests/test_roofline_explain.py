@@ -82,3 +82,11 @@ def test_speculation_is_written_out_too() -> None:
     )
     assert "(1 - a^4) / (1 - a) = 2.533" in text
     assert "of tinyllama-1.1b +" in text
+
+
+def test_the_values_of_the_device_stand_above_each_with_its_source() -> None:
+    found = lines("w4a16", 2, True, IDEAL)
+    for value in ("2039 GB/s from memory", "19.5 TFLOP/s of its ordinary units", "300 GB/s to its"):
+        place = next(i for i, line in enumerate(found) if line.startswith(f"  {value}"))
+        assert found[place + 1].strip().startswith("https://")
+    assert not any("300 GB/s to its" in line for line in lines("w16a16", 1, True, IDEAL))

@@ -26,7 +26,7 @@ from workshop.roofline.speculative import (
     speedup,
 )
 from workshop.roofline.sweep import sweep
-from workshop.roofline.workload import Plan, Workload
+from workshop.roofline.workload import Plan, Workload, nodes_for
 
 TINY = Path(__file__).parent.parent / "workshop" / "tiny" / "weights"
 
@@ -224,6 +224,10 @@ def test_small_messages_go_in_one_shot_and_large_ones_around_a_ring() -> None:
     assert all_reduce(small, 8, 1, gpu, IDEAL) == one_shot_all_reduce(small, 8, 300e9, 8e-6)
     assert all_reduce(large, 8, 1, gpu, IDEAL) == ring_all_reduce(large, 8, 300e9, 8e-6)
     assert all_reduce(small, 1, 1, gpu, IDEAL) == 0
+
+
+def test_ranks_take_as_few_nodes_as_hold_them_evenly() -> None:
+    assert [nodes_for(ranks, 8) for ranks in (1, 8, 9, 16, 12)] == [1, 1, 3, 2, 2]
 
 
 def test_more_nodes_are_slower_than_one() -> None:

@@ -21,6 +21,7 @@ from workshop.roofline.training import (
 )
 from workshop.roofline.training_memory import (
     fits,
+    more_gpus,
     smallest_change,
     training_memory,
 )
@@ -143,8 +144,15 @@ def test_two_options_are_changed_where_one_does_not_do() -> None:
     assert len(words) == 2
 
 
-def test_where_nothing_helps_it_is_said() -> None:
-    assert smallest_change(find_model("gpt-1t"), cluster(1), Recipe()) is None
+def test_where_nothing_helps_it_is_said_how_many_gpus_would() -> None:
+    large = find_model("llama-65b")
+    assert smallest_change(large, cluster(8), Recipe()) is None
+    found = more_gpus(large, cluster(8), Recipe(dp=8))
+    assert found is not None
+    gpus, words = found
+    assert gpus == 16  # 16 bytes of each of 65 G parameters are thirteen times 80 GB
+    assert words == smallest_change(large, cluster(16), Recipe())
+    assert more_gpus(SHAPE, cluster(1), Recipe(zero=2)) == (2, ())
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def this_machine(size: int) -> Device:
         fp32_tflops=fp32,
         kind="cpu" if place.type == "cpu" else "gpu",
         cuda=torch.version.cuda is not None,
+        metal=place.type == "mps",
     )
     try:  # what cannot be measured on one GPU: its links, and its kind of memory
         known = find_device(name)

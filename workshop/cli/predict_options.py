@@ -48,7 +48,11 @@ WAY = [
         help="Weights that share a scale and a zero in int4.  [128]",
     ),
     click.option("--tp", type=click.IntRange(1), help="Ranks that share each layer.  [1]"),
-    click.option("--nodes", type=click.IntRange(1), help="Nodes that they are spread over.  [1]"),
+    click.option(
+        "--nodes",
+        type=click.IntRange(1),
+        help="Nodes that they are spread over.  [as few as hold them]",
+    ),
     click.option("--draft", metavar="MODEL", help="Who guesses, in stage speculative."),
     click.option(
         "--draft-tokens", type=click.IntRange(1, 16), help=f"Guesses at a time.  [{GUESSES}]"
@@ -101,7 +105,12 @@ OVERRIDES = {
     "flops_efficiency": ("flops",),
     "memory_efficiency": ("memory", "plain_memory"),
     "link_efficiency": ("link",),
-    "kernel_us": ("kernel_seconds", "other_kernel_seconds", "cpu_kernel_seconds"),
+    "kernel_us": (
+        "kernel_seconds",
+        "other_kernel_seconds",
+        "metal_kernel_seconds",
+        "cpu_kernel_seconds",
+    ),
     "launch_us": ("launch_seconds", "cpu_launch_seconds"),
     "all_reduce_us": ("all_reduce_seconds", "unlinked_seconds", "cpu_all_reduce_seconds"),
 }
@@ -133,12 +142,14 @@ class Asked:
     @classmethod
     def of(cls, model: str | None, options: dict[str, Any]) -> Asked:
         """What the options mean; raises RooflineError and UsageError."""
-        from workshop.roofline.workload import Workload
+        from workshop.roofline.workload import Workload, nodes_for
 
         shape = shape_of(model, options)
         plan = plan_of(options)
         plan.check(shape)
         device = device_of(options, shape, plan)
+        if options["nodes"] is None:
+            plan = replace(plan, nodes=nodes_for(plan.tp, device.gpus_per_node))
         work = Workload(
             options["batch"] or 1, options["prompt"] or PROMPT, options["new_tokens"] or NEW_TOKENS
         )

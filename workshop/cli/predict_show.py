@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from workshop.cli.predict_options import Asked
     from workshop.roofline.inference import Prediction
+    from workshop.roofline.workload import Plan
 
 SAID = {
     "attention": "attention, projections",
@@ -80,24 +81,38 @@ def too_large(asked: Asked, expected: Prediction) -> str:
 
 
 def _what_would_fit(asked: Asked) -> str:
+    """The fewest ranks that would, and the most bits a weight."""
     from dataclasses import replace
 
+    from workshop.roofline.workload import nodes_for
+
+    plan, helps = asked.plan, []
+    for tp in (plan.tp * 2**i for i in range(1, 7)):
+        nodes = nodes_for(tp, asked.device.gpus_per_node)
+        if _would_fit(asked, replace(plan, tp=tp, nodes=nodes)):
+            helps.append(f"--tp {tp}")
+            break
+    for bits in (8, 4):
+        if bits < plan.precision.weight_bits:
+            narrower = replace(plan.precision, weight_bits=bits)
+            if _would_fit(asked, replace(plan, precision=narrower)):
+                helps.append(f"--dtype w{bits}a{plan.precision.activation_bits}")
+                break
+    if helps:
+        return f"{' or '.join(helps)} would."
+    return "Neither more ranks nor fewer bits a weight alone would: both, or a smaller model."
+
+
+def _would_fit(asked: Asked, plan: Plan) -> bool:
     from workshop.roofline.errors import RooflineError
     from workshop.roofline.inference import predict
 
-    tp = asked.plan.tp * 2
-    while tp <= 64:
-        plan = replace(asked.plan, tp=tp)
-        try:
-            found = predict(
-                asked.shape, asked.device, asked.work, plan, asked.reached, asked.speculation
-            )
-        except RooflineError:
-            break
-        if found.fits:
-            return f"--tp {tp} would."
-        tp *= 2
-    return "More ranks alone do not help: fewer bits a weight, or a smaller model."
+    try:
+        return predict(
+            asked.shape, asked.device, asked.work, plan, asked.reached, asked.speculation
+        ).fits
+    except RooflineError:
+        return False
 
 
 def _breakdown(ideal: Prediction, expected: Prediction) -> Table:

@@ -187,13 +187,18 @@ def _show(ideal: Reading, likely: Reading) -> None:
 
 
 def _too_large(shape: Any, cluster: Cluster, recipe: Recipe, memory: TrainingMemory) -> str:
-    from workshop.roofline.training_memory import smallest_change
+    from workshop.roofline.training_memory import more_gpus, smallest_change
 
     said = (
         f"It does not fit: {memory.total / GB:.4g} GB on each GPU, and {cluster.device.name} has "
         f"{cluster.device.memory_gb:g} GB."
     )
     words = smallest_change(shape, cluster, recipe)
-    if words is None:
-        return f"{said} No other way to share it out fits these GPUs: it takes more of them."
-    return f"{said} With {' and '.join(words)} it would."
+    if words is not None:
+        return f"{said} With {' and '.join(words)} it would."
+    said += " No other way to share it out fits these GPUs"
+    found = more_gpus(shape, cluster, recipe)
+    if found is None:
+        return f"{said}, nor a few thousand times as many."
+    gpus, words = found
+    return f"{said}: with {' and '.join([f'--gpus {gpus}', *words])} it would."

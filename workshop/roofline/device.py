@@ -38,7 +38,7 @@ class Device:
         network_gb_per_s: to other nodes, one direction, a GPU's share.
         gpus_per_node: how many are linked so.
         hbm: its memory is stacked; else it is GDDR, LPDDR or DDR.
-        cuda: its kernels are started by CUDA; else by HIP, Metal or XLA.
+        cuda, metal: its kernels are started by CUDA, or by Metal; else by HIP or XLA.
         linked: neighbours reach each other's memory (NVLink, Infinity Fabric), not over PCIe.
         aliases: other names that it goes by.
         sources: value -> where it is from.
@@ -59,6 +59,7 @@ class Device:
     linked: bool = False
     hbm: bool = False
     cuda: bool = False
+    metal: bool = False
     kind: Kind = "gpu"
     aliases: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -165,11 +166,17 @@ def _device(name: str, entries: dict[str, Any], named: dict[str, str], file: str
             continue
         value, source = tables.value_and_source(entry, file)
         _check(key, value)
-        values[key], sources[key] = value, named.get(source, source)
+        values[key], sources[key] = value, _in_full(source, named)
     missing = {"memory_gb", "bandwidth_gb_per_s", "fp16_tflops", "fp32_tflops"} - values.keys()
     if missing:
         raise RooflineError(f"{', '.join(sorted(missing))} missing")
     return Device(name=name, sources=sources, **values)
+
+
+def _in_full(source: str, named: dict[str, str]) -> str:
+    """'maker: half of it' -> the source that ``maker`` names, ': half of it'."""
+    name, colon, more = source.partition(":")
+    return f"{named[name]}{colon}{more}" if name in named else source
 
 
 def _check(key: str, value: Any) -> None:
@@ -178,7 +185,7 @@ def _check(key: str, value: Any) -> None:
         raise RooflineError(f"{key} is {value!r}, and must be a number above 0")
     if key == "gpus_per_node" and not (type(value) is int and value > 0):
         raise RooflineError(f"{key} is {value!r}, and must be a whole number above 0")
-    if key in ("linked", "hbm", "cuda") and not isinstance(value, bool):
+    if key in ("linked", "hbm", "cuda", "metal") and not isinstance(value, bool):
         raise RooflineError(f"{key} is {value!r}, and must be true or false")
     if key == "kind" and value not in ("gpu", "cpu"):
         raise RooflineError(f"kind is {value!r}, and must be gpu or cpu")

@@ -24,7 +24,8 @@ class Efficiency:
         unpack_flop: operations, on the ordinary units, that making a quantised weight wider costs.
         kernel_seconds: of each kernel on the device besides its bytes: it starts, its threads fill
             the memory's pipes, it ends. What fusing kernels saves.
-        other_kernel_seconds: the same where kernels are not started by CUDA: HIP, Metal, XLA.
+        other_kernel_seconds: the same where kernels are not started by CUDA: HIP, XLA.
+        metal_kernel_seconds: the same of Apple's Metal.
         launch_seconds: of each operation on the host, called from Python one after another. What
             CUDA graphs save.
         all_reduce_seconds: of each message of an all-reduce besides its bytes: one of a one-shot,
@@ -44,6 +45,7 @@ class Efficiency:
     unpack_flop: float = 0.0
     kernel_seconds: float = 0.0
     other_kernel_seconds: float = 0.0
+    metal_kernel_seconds: float = 0.0
     launch_seconds: float = 0.0
     all_reduce_seconds: float | None = None
     unlinked_seconds: float | None = None

@@ -13,7 +13,7 @@ from workshop.roofline.memory import (
     memory_of,
     weight_bytes,
 )
-from workshop.roofline.passes import Component, Pass, kernels
+from workshop.roofline.passes import Component, Pass, kernel_seconds, kernels
 from workshop.roofline.shape import Linear, Shape
 from workshop.roofline.speculative import Speculation, tokens_per_round
 from workshop.roofline.workload import Plan, Workload
@@ -32,6 +32,7 @@ def explained(
     """The lines of one reading."""
     passes = passes_of(shape, device, work, plan, reached, speculation)
     lines = [
+        *_device(device, plan),
         *_model(shape),
         *_memory(shape, plan, work),
         "",
@@ -39,10 +40,13 @@ def explained(
         *_pass(passes.prefill[-1], shape, device, plan, reached, work.batch, work.prompt, 0),
     ]
     verified = 1 if speculation is None else speculation.guesses + 1
-    lines += ["", f"decode: a pass of {work.batch} x {verified} token, {_past(work)}"]
-    lines += _pass(
-        passes.decode[-1], shape, device, plan, reached, work.batch, verified, work.mean_past
-    )
+    past = work.mean_past(shape)
+    lines += [
+        "",
+        f"decode: a pass of {work.batch} x {verified} token, in the middle of the answer: "
+        f"{past:g} tokens in the cache",
+    ]
+    lines += _pass(passes.decode[-1], shape, device, plan, reached, work.batch, verified, past)
     if speculation is not None:
         lines += _speculated(passes.decode, speculation)
     ttft = sum(one.seconds for one in passes.prefill)
@@ -62,6 +66,29 @@ def explained(
     return lines
 
 
+def _device(device: Device, plan: Plan) -> Iterator[str]:
+    """What is counted on of the device, with where each value is from."""
+    precision = plan.precision
+    used = {
+        "memory_gb": "GB of memory",
+        "bandwidth_gb_per_s": "GB/s from memory",
+        "fp16_tflops": "TFLOP/s of products in 16 bits",
+    }
+    for bits in (8, 4):
+        if bits in (precision.compute_bits, precision.activation_bits):
+            used[f"int{bits}_tflops"] = f"TFLOP/s of products in {bits} bits"
+    if precision.unpacks:
+        used["fp32_tflops"] = "TFLOP/s of its ordinary units, which unpack weights"
+    if plan.tp > 1:
+        used["link_gb_per_s"] = "GB/s to its neighbours"
+    yield f"{device.name}, {'on paper' if device.sources else 'as measured'}"
+    for name, unit in used.items():
+        if (value := getattr(device, name)) is not None:
+            yield f"  {value:g} {unit}"
+        if name in device.sources:
+            yield f"    {device.sources[name]}"
+
+
 def _model(shape: Shape) -> Iterator[str]:
     def products(linears: tuple[Linear, ...]) -> str:
         return " + ".join(f"{one.inputs}x{one.outputs}" for one in linears)
@@ -77,6 +104,8 @@ def _model(shape: Shape) -> Iterator[str]:
         f"{', tied to the embedding' if shape.tied else ', and an embedding of that size'}"
     )
     yield f"  parameters: {shape.parameters / GB:.5g} G"
+    if shape.window is not None:
+        yield f"  a sliding window: each token sees the last {shape.window}, and no more are kept"
 
 
 def _memory(shape: Shape, plan: Plan, work: Workload) -> Iterator[str]:
@@ -90,7 +119,7 @@ def _memory(shape: Shape, plan: Plan, work: Workload) -> Iterator[str]:
         f"{shape.head_dim} x {bits / 8:g} bytes = {token / 1e3:.4g} kB"
     )
     yield (
-        f"  KV cache: {work.batch} x {work.length} tokens x {token / 1e3:.4g} kB "
+        f"  KV cache: {work.batch} x {shape.kept(work.length):g} tokens x {token / 1e3:.4g} kB "
         f"= {memory.kv_cache / GB:.4g} GB"
     )
     yield f"  activations: {activation_bytes(shape, plan, work) / GB:.4g} GB"
@@ -184,8 +213,9 @@ def _formulas(
     if name == "kv_read":
         token = kv_bytes_per_token(shape, plan)
         return (
-            f"{batch} x ({past:g} read + {tokens} written and read again) x {token / 1e3:.4g} kB",
-            f"4 x {batch} x {tokens} tokens x {past + (tokens + 1) / 2:g} seen x {shape.q_dim} "
+            f"{batch} x ({shape.kept(past):g} read + {tokens} written and read again) x "
+            f"{token / 1e3:.4g} kB",
+            f"4 x {batch} x {tokens} tokens x {shape.seen(past, tokens):g} seen x {shape.q_dim} "
             f"x {shape.layers} layers{tp}",
         )
     if name == "norms":
@@ -217,7 +247,7 @@ def _launch(
     count = kernels(shape, plan)
     if device.kind == "cpu":
         return f"  launch_overhead: {count} kernels = {_ms(launch.seconds)}"
-    each = reached.kernel_seconds if device.cuda else reached.other_kernel_seconds
+    each = kernel_seconds(device, reached)
     if plan.compiled:
         return (
             f"  launch_overhead: {count} kernels in a graph x {each * 1e6:.3g} us "
@@ -243,10 +273,6 @@ def _speculated(passes: tuple[Pass, ...], speculation: Speculation) -> Iterator[
             f"  a round: {k} x {_ms(drafts[0].seconds)} of {name} "
             f"+ {_ms(verify.seconds)} = {_ms(sum(one.seconds for one in passes))}"
         )
-
-
-def _past(work: Workload) -> str:
-    return f"in the middle of the answer: {work.mean_past:g} tokens in the cache"
 
 
 def _ms(seconds: float) -> str:

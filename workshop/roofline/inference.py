@@ -140,15 +140,18 @@ def passes_of(
     def one(model: Shape, tokens: int, past: float) -> Pass:
         return model_pass(model, device, plan, reached, work.batch, tokens, past)
 
-    prefill, past = one(shape, work.prompt, 0), work.mean_past
+    def step(model: Shape, tokens: int = 1) -> Pass:
+        return one(model, tokens, work.mean_past(model))
+
+    prefill = one(shape, work.prompt, 0)
     if speculation is None:
-        return Passes((prefill,), (one(shape, 1, past),), 1.0)
-    verified = one(shape, speculation.guesses + 1, past)
+        return Passes((prefill,), (step(shape),), 1.0)
+    verified = step(shape, speculation.guesses + 1)
     tokens = tokens_per_round(speculation)
     draft = speculation.draft
     if draft is None:  # guesses from the text itself cost next to nothing
         return Passes((prefill,), (verified,), tokens)
-    guesses = tuple(one(draft, 1, past) for _ in range(speculation.guesses))
+    guesses = tuple(step(draft) for _ in range(speculation.guesses))
     return Passes((one(draft, work.prompt, 0), prefill), (*guesses, verified), tokens)
 
 

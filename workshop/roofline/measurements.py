@@ -26,6 +26,7 @@ class Measurement:
 
     Attributes:
         source, url: who published it, and where.
+        checked: when it was read there again; empty where it was not.
         use: whether the constants were fitted on it, or only tested with it.
         quantity: a field of Prediction, ``request_seconds``, or one of Training.
         over: the time that tokens/s are divided by.
@@ -57,6 +58,7 @@ class Measurement:
     guesses: int = 0
     acceptance: float = 0.0
     note: str = ""
+    checked: str = ""
 
     @property
     def on_cpu(self) -> bool:

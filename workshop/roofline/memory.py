@@ -30,7 +30,7 @@ def memory_of(shape: Shape, plan: Plan, work: Workload) -> Memory:
     """What a batch needs on each rank, when its answers are complete."""
     return Memory(
         weight_bytes(shape, plan),
-        work.batch * work.length * kv_bytes_per_token(shape, plan),
+        work.batch * shape.kept(work.length) * kv_bytes_per_token(shape, plan),
         activation_bytes(shape, plan, work),
     )
 
@@ -102,11 +102,10 @@ def largest_batch(
     """
     memory = device.memory * reached.usable_memory
     row = activation_bytes_per_row(shape, plan)
-    weights, token = weight_bytes(shape, plan), kv_bytes_per_token(shape, plan)
-    if beside:
-        weights += weight_bytes(beside, plan)
-        token += kv_bytes_per_token(beside, plan)
-    sequence = work.length * token + logit_bytes(shape)
+    models = (shape, beside) if beside else (shape,)
+    weights = sum(weight_bytes(one, plan) for one in models)
+    cache = sum(one.kept(work.length) * kv_bytes_per_token(one, plan) for one in models)
+    sequence = cache + logit_bytes(shape)
     return min(
         sequences_that_fit(memory, weights + work.prompt * row, sequence),
         sequences_that_fit(memory, weights, sequence + row),

@@ -20,6 +20,8 @@ RANDOM = "random:"  # random weights of a known shape, as `workshop run` names t
 # Families whose layers are those of a Llama: RMSNorm, rotary positions, a gated MLP, no experts.
 FAMILIES = ("llama", "mistral", "gemma", "qwen2", "qwen3")
 LONGEST_UNSAID = 2048
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")  # of a layer, where it has some
+MISTRALS_WINDOW = 4096  # where its config.json is silent: transformers' own default
 
 
 def find_model(name: str) -> Shape:
@@ -76,6 +78,12 @@ def read_config(path: Path, name: str) -> Shape:
 def from_hugging_face(data: dict[str, Any], name: str) -> Shape:
     """The shape in the fields of a config.json; raises RooflineError."""
     family = data.get("model_type")
+    experts = next((data[key] for key in EXPERTS if data.get(key)), None)
+    if experts is not None:
+        raise RooflineError(
+            f"it is a mixture of {str(experts)[:20]} experts, of which each token goes through a "
+            "few: such models are not predicted"
+        )
     if family not in FAMILIES:
         raise RooflineError(
             f"model_type is {family!r}; shapes are known of {', '.join(FAMILIES)} (others: give "
@@ -105,4 +113,14 @@ def from_hugging_face(data: dict[str, Any], name: str) -> Shape:
         vocab=vocab,
         context=data.get("max_position_embeddings") or LONGEST_UNSAID,
         tied=bool(data.get("tie_word_embeddings", family == "gemma")),
+        window=_window(data, family),
     )
+
+
+def _window(data: dict[str, Any], family: str) -> int | None:
+    """Tokens of the sliding window that all layers have; raises RooflineError if only some do."""
+    kinds = data.get("layer_types")
+    some = isinstance(kinds, list) and 0 < kinds.count("sliding_attention") < len(kinds)
+    if some or data.get("use_sliding_window"):
+        raise RooflineError("only some of its layers have a sliding window, which is not predicted")
+    return data.get("sliding_window", MISTRALS_WINDOW) if family == "mistral" else None

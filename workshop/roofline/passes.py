@@ -157,11 +157,11 @@ def _attention(
     4 FLOP for each query, key and channel (2 of QK^T, 2 of PV); a token sees those before it and
     itself, so of the T x T products of a prompt about half are made (Dao et al. 2022,
     https://arxiv.org/abs/2205.14135: nothing of that size is written to memory). Keys and values
-    are read once, those of new tokens written.
+    are read once, those of new tokens written. What lies before a window is not touched.
     """
-    seen = past + (tokens + 1) / 2
+    seen = shape.seen(past, tokens)
     flop = 4 * batch * tokens * seen * shape.q_dim * shape.layers / plan.tp
-    read = batch * (past + 2 * tokens) * kv_bytes_per_token(shape, plan)
+    read = batch * (shape.kept(past) + 2 * tokens) * kv_bytes_per_token(shape, plan)
     compute = flop / device.peak_flops(plan.precision.activation_bits) / reached.flops
     memory = read / device.bandwidth / _memory(device, reached)
     return _component("kv_read", compute, memory, flop, read, reached)
@@ -211,6 +211,13 @@ def kernels(shape: Shape, plan: Plan) -> int:
     return shape.layers * each + OUTER_KERNELS
 
 
+def kernel_seconds(device: Device, reached: Efficiency) -> float:
+    """Of each kernel on a GPU besides its bytes."""
+    if device.cuda:
+        return reached.kernel_seconds
+    return reached.metal_kernel_seconds if device.metal else reached.other_kernel_seconds
+
+
 def _launch(
     shape: Shape, device: Device, plan: Plan, reached: Efficiency, found: list[Component]
 ) -> Component:
@@ -226,7 +233,7 @@ def _launch(
         if not plan.compiled:
             seconds += started * reached.cpu_launch_seconds
         return Component("launch_overhead", seconds, "launch overhead")
-    each = reached.kernel_seconds if device.cuda else reached.other_kernel_seconds
+    each = kernel_seconds(device, reached)
     if plan.compiled:
         seconds = started * each
         return Component("launch_overhead", seconds, "launch overhead")

@@ -34,6 +34,8 @@ class Shape:
         context: tokens of the longest text that it was trained on.
         gated: the MLP has three matrices (SwiGLU, GeGLU) in place of two.
         tied: the output head is the embedding.
+        window: tokens, itself among them, that a token sees in every layer; None where it sees all
+            before it (Mistral 7B, Jiang et al. 2023, https://arxiv.org/abs/2310.06825).
         draft: name of a smaller model with the same tokenizer, for speculation.
     """
 
@@ -48,11 +50,12 @@ class Shape:
     context: int = 2048
     gated: bool = True
     tied: bool = False
+    window: int | None = None
     draft: str | None = None
 
     def __post_init__(self) -> None:
-        counts = ("dim", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "context")
-        for name in counts:
+        counts = ["dim", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "context"]
+        for name in counts + (["window"] if self.window is not None else []):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= MOST:
                 raise RooflineError(
@@ -71,6 +74,20 @@ class Shape:
     @property
     def kv_dim(self) -> int:
         return self.kv_heads * self.head_dim
+
+    def kept(self, tokens: float) -> float:
+        """Keys and values of so many tokens that are kept: those within the window."""
+        return tokens if self.window is None else min(tokens, self.window)
+
+    def seen(self, past: float, tokens: int) -> float:
+        """Tokens that each of ``tokens`` new ones sees on average, itself among them.
+
+        The i-th after ``past`` earlier ones sees past + i, but no more than the window.
+        """
+        if self.window is None:
+            return past + (tokens + 1) / 2
+        whole = min(max(self.window - past, 0), tokens)  # those that the window does not limit
+        return (whole * (past + (whole + 1) / 2) + (tokens - whole) * self.window) / tokens
 
     @property
     def attention(self) -> tuple[Linear, ...]:

@@ -12,7 +12,7 @@ from workshop.roofline.errors import RooflineError
 from workshop.roofline.inference import Prediction, predict
 from workshop.roofline.shape import Shape
 from workshop.roofline.speculative import Speculation
-from workshop.roofline.workload import Plan, Workload
+from workshop.roofline.workload import Plan, Workload, nodes_for
 
 Over = Literal["batch", "prompt", "context", "tp"]
 
@@ -58,7 +58,8 @@ def sweep(
         if over == "batch":
             asked = replace(work, batch=value)
         elif over == "tp":
-            way = replace(plan, tp=value)
+            nodes = nodes_for(value, device.gpus_per_node) if plan.nodes == 1 else plan.nodes
+            way = replace(plan, tp=value, nodes=nodes)
         else:
             asked = replace(work, prompt=value)
         try:

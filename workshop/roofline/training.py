@@ -195,14 +195,14 @@ def forward_flop(shape: Shape, sequence: int) -> float:
     """FLOP of a token's forward pass: 2 P, and attention; with backward three times as many.
 
     6 x tokens x P over a step (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361). Attention:
-    4 FLOP for each earlier token and channel of a layer, half of the sequence on average.
+    4 FLOP for each token that is seen and channel of a layer, half of the sequence on average.
     """
     return 2 * shape.parameters + attention_flop(shape, sequence)
 
 
 def attention_flop(shape: Shape, sequence: int) -> float:
     """FLOP of a token's scores and of the sum that they weigh, forward."""
-    return 4 * shape.layers * shape.q_dim * (sequence + 1) / 2
+    return 4 * shape.layers * shape.q_dim * shape.seen(0, sequence)
 
 
 def recomputed_flop(shape: Shape, layout: Layout) -> float:

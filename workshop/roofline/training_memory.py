@@ -14,6 +14,7 @@ from workshop.roofline.training import Cluster, Layout, Recipe, layout_of
 BF16, FP32 = 2, 4
 OPTIMIZER = 3 * FP32  # weights, momentum and variance in fp32
 Option = tuple[str, int | str]
+DOUBLINGS = 12  # of the GPUs that are tried
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,21 @@ def smallest_change(shape: Shape, cluster: Cluster, recipe: Recipe) -> tuple[str
             continue
         if fits(shape, cluster, layout):
             return words
+    return None
+
+
+def more_gpus(shape: Shape, cluster: Cluster, recipe: Recipe) -> tuple[int, tuple[str, ...]] | None:
+    """Twice the GPUs, four times ... as many as it takes, and the options; None if none would."""
+    recipe = replace(recipe, dp=None)  # what the GPUs leave
+    for i in range(1, DOUBLINGS + 1):
+        larger = replace(cluster, gpus=cluster.gpus * 2**i)
+        try:
+            if fits(shape, larger, layout_of(shape, larger, recipe)):
+                return larger.gpus, ()
+        except RooflineError:
+            continue
+        if words := smallest_change(shape, larger, recipe):
+            return larger.gpus, words
     return None
 
 

@@ -34,10 +34,15 @@ class Workload:
         """Tokens of each sequence at its end."""
         return self.prompt + self.new_tokens
 
-    @property
-    def mean_past(self) -> float:
-        """Tokens in the cache at a step of decode, on average: the first finds the prompt there."""
-        return self.prompt + max(self.new_tokens - 2, 0) / 2
+    def mean_past(self, shape: Shape) -> float:
+        """Earlier tokens that a step of decode sees, on average: the first finds the prompt."""
+        return shape.seen(self.prompt, max(self.new_tokens - 1, 1)) - 1
+
+
+def nodes_for(ranks: int, gpus_per_node: int) -> int:
+    """The fewest nodes that so many ranks can be spread over evenly."""
+    fewest = -(-ranks // gpus_per_node)
+    return next(nodes for nodes in range(fewest, ranks + 1) if ranks % nodes == 0)
 
 
 @dataclass(frozen=True)
