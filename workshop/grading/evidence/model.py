@@ -1,0 +1,32 @@
+"""The model that a record names, by its name alone: no path in a log is ever followed."""
+
+from __future__ import annotations
+
+from workshop.results import Result
+from workshop.roofline.against import plan_of
+from workshop.roofline.errors import RooflineError
+from workshop.roofline.memory import weight_bytes
+from workshop.roofline.models import RANDOM, known_models
+from workshop.roofline.shape import Shape
+
+OURS = ("tiny",)  # and every random: one; a checkpoint's directory may be called anything
+
+
+def shape_of(name: str | None) -> Shape | None:
+    """The shape of an embedded or a random model; None for a checkpoint, whatever its name says."""
+    if name is None or not (name in OURS or name.startswith(RANDOM)):
+        return None
+    return known_models().get(name.removeprefix(RANDOM).lower())
+
+
+def expected_bytes(result: Result) -> float | None:
+    """Bytes of the weights over all ranks, as the settings store them; None where unknown."""
+    shape = shape_of(result.model)
+    if shape is None or result.settings is None:
+        return None
+    try:
+        plan = plan_of(result.settings)
+        plan.check(shape)
+    except RooflineError:
+        return None
+    return weight_bytes(shape, plan) * plan.tp
