@@ -16,24 +16,37 @@ from types import ModuleType
 from typing import Any
 
 from workshop.judge import wire
-from workshop.judge.plain import NotPlainError, encode
+from workshop.judge.plain import NotPlainError
 
 LONGEST_TEXT = 2000
 
 
-def serve(channel: socket.socket, file: str, driver: str | None, most: int) -> None:
-    """Answer calls ``[function, arguments]`` with ``{"value": ...}`` or ``{"fault": ...}``."""
+def serve(channel: socket.socket, file: str, driver: str | None, most: int, ready: str) -> None:
+    """Answer calls ``[id, function, arguments]`` with ``{"id", "value"}`` or ``{"id", "fault"}``.
+
+    Args:
+        ready: the id under which it is told that the file is loaded, or why not.
+    """
     try:
         theirs = load(Path(file), "exercise")
         ours = load(Path(driver), "driver") if driver else None
     except BaseException as error:
-        wire.send(channel, {"fault": fault(error, file)})
+        wire.send(channel, {"id": ready, "fault": fault(error, file)})
         return
-    wire.send(channel, {"value": None})
+    wire.send(channel, {"id": ready, "value": None})
     with contextlib.suppress(wire.ClosedError):
         while True:
-            name, arguments = wire.receive(channel, most)
-            wire.send(channel, answer(theirs, ours, file, name, arguments))
+            number, name, arguments = wire.receive(channel, most)
+            reply(channel, number, answer(theirs, ours, file, name, arguments))
+
+
+def reply(channel: socket.socket, number: str, told: dict[str, Any]) -> None:
+    try:
+        wire.send(channel, {"id": number, **told})
+    except NotPlainError as error:
+        kind = type(told.get("value")).__name__
+        fault = {"kind": "not plain", "type": kind, "text": str(error)}
+        wire.send(channel, {"id": number, "fault": fault})
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -50,14 +63,9 @@ def answer(
     theirs: ModuleType, ours: ModuleType | None, file: str, name: str, arguments: list[Any]
 ) -> dict[str, Any]:
     try:
-        value = function(theirs, ours, name)(*arguments)
+        return {"value": function(theirs, ours, name)(*arguments)}
     except BaseException as error:  # also SystemExit, and whatever else they raise
         return {"fault": fault(error, file)}
-    try:
-        encode(value)
-    except NotPlainError as error:
-        return {"fault": {"kind": "not plain", "type": type(value).__name__, "text": str(error)}}
-    return {"value": value}
 
 
 def function(theirs: ModuleType, ours: ModuleType | None, name: str) -> Callable[..., Any]:
@@ -89,7 +97,9 @@ def fault(error: BaseException, file: str) -> dict[str, Any]:
         if frame.f_code.co_filename == file:
             line = number
     try:
-        text = str(error)[:LONGEST_TEXT]
+        text = str(error)
     except BaseException:
         text = ""
-    return {"kind": kind, "type": type(error).__name__[:100], "text": text, "line": line}
+    words = {"type": type(error).__name__[:100], "text": text[:LONGEST_TEXT]}
+    sent = {name: word.encode("utf-8", "replace").decode() for name, word in words.items()}
+    return {"kind": kind, "line": line, **sent}

@@ -1,11 +1,14 @@
 """What a process that runs someone else's code can see: the strongest walls there are here.
 
 ``bubblewrap`` (https://github.com/containers/bubblewrap) gives it namespaces of its own: no
-network, no processes but its own, and of the file system only Python, torch, this package without
-exercises and solutions, and the one folder that it works in. Where bubblewrap is not installed, or
-the kernel does not let an ordinary user have namespaces, ``process`` is what is left: limits, a
-scrubbed environment and a session of its own; the file system and the network are then as open to
-it as to whoever runs it, and that is said.
+network, no processes but its own, and of the file system only Python, torch, a compiler, and a
+folder in memory. ``landlock`` needs no namespaces, which many clusters forbid: the kernel itself
+refuses what is not on a list (workshop.judge.landlock), and a filter the system calls that no
+exercise needs (workshop.judge.seccomp); both stand inside bubblewrap as well, as a second wall.
+``process`` is what is left where neither works: limits, a scrubbed environment and a session of its
+own; the file system and the network are then as open to it as to whoever runs it, and that is said.
+
+docs/isolation.md has what each keeps out, attack by attack, and what none of them does.
 """
 
 from __future__ import annotations
@@ -13,24 +16,29 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, get_args
 
-from workshop.assets import PACKAGE
+from workshop.judge import bubblewrap, landlock
 
-Isolation = Literal["bubblewrap", "process"]
-STRONGEST_FIRST = get_args(Isolation)
-LONGEST_TRIAL = 10  # seconds
-SCRATCH_BYTES = 200 * 10**6
+Isolation = Literal["bubblewrap", "landlock", "process"]
+STRONGEST_FIRST: tuple[Isolation, ...] = get_args(Isolation)
+LONGEST_TRIAL = 20  # seconds
+TRIAL = "import ctypes, msgspec, workshop.judge.limits"
 
 WHAT_IT_MEANS: dict[Isolation, str] = {
     "bubblewrap": "own namespaces: no network, no other processes, of the files only what it needs",
+    "landlock": "the kernel refuses other files, signals to others and, but for exercises that "
+    "need loopback, the network; other processes can be seen",
     "process": "limits and a scrubbed environment alone: files and network are open to it",
 }
-# Of the system, what Python and torch load; never /home, /root, /var or /run.
-SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache", "/opt/rocm")
-HIDDEN = ("exercises", "solutions")  # of the package, where it is installed
+REMEDY: dict[Isolation, str] = {
+    "bubblewrap": "install bubblewrap (Debian: apt-get install bubblewrap), and let users have "
+    "namespaces (sysctl kernel.unprivileged_userns_clone=1, or "
+    "kernel.apparmor_restrict_unprivileged_userns=0)",
+    "landlock": "it needs Linux 5.13 or newer, started with landlock among its security modules "
+    "(lsm=landlock,...)",
+    "process": "",
+}
 
 
 class IsolationError(RuntimeError):
@@ -47,23 +55,23 @@ def require(least: Isolation) -> Isolation:
     found = strongest()
     if STRONGEST_FIRST.index(found) > STRONGEST_FIRST.index(least):
         raise IsolationError(
-            f"{least} does not work here, and less was refused: install bubblewrap "
-            "(Debian: apt-get install bubblewrap), and let users have namespaces "
-            "(sysctl kernel.unprivileged_userns_clone=1, or "
-            "kernel.apparmor_restrict_unprivileged_userns=0)"
+            f"{least} does not work here, and less was refused: {REMEDY[least]}; "
+            f"what works is {found}: {WHAT_IT_MEANS[found]}"
         )
     return found
 
 
 def works(kind: Isolation) -> bool:
-    """Whether a trivial command runs in it."""
+    """Whether a little Python runs in it."""
     if kind == "process":
         return True
+    if kind == "landlock":
+        return landlock.version() > 0
     if shutil.which("bwrap") is None:
         return False
     try:
         trial = subprocess.run(
-            [*walls(kind, Path("/nonexistent"), [], home=None), "true"],
+            [*bubblewrap.words(), sys.executable, "-I", "-c", TRIAL],
             capture_output=True,
             timeout=LONGEST_TRIAL,
             check=False,
@@ -73,31 +81,14 @@ def works(kind: Isolation) -> bool:
     return trial.returncode == 0
 
 
-def walls(kind: Isolation, folder: Path, readable: Sequence[Path], home: Path | None) -> list[str]:
-    """What to put before a command so that it runs in that isolation.
+def describe(kind: Isolation, landlock_version: int, seccomp: bool) -> str:
+    """What stands around a run, in a line: 'bubblewrap, landlock 7, seccomp'.
 
     Args:
-        folder: what may be read and nothing else of its kind: a submission.
-        readable: further files and folders that may be read.
-        home: the one folder that may be written to: in memory, of a bounded size, and gone after.
+        landlock_version: of the kernel's interface; 0 where it has none.
     """
     if kind == "process":
-        return []
-    words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(SCRATCH_BYTES), "--tmpfs", "/tmp"]
-    for path in dict.fromkeys([*SYSTEM, *map(str, python()), *map(str, readable)]):
-        words += ["--ro-bind-try", path, path]
-    for name in HIDDEN:
-        if (PACKAGE / name).is_dir():
-            words += ["--tmpfs", str(PACKAGE / name)]
-    words += ["--ro-bind-try", str(folder), str(folder)]
-    if home is not None:
-        words += ["--size", str(SCRATCH_BYTES), "--tmpfs", str(home)]
-    return [*words, "--"]
-
-
-def python() -> list[Path]:
-    """Where Python, its libraries and this package are: not the folders above them."""
-    places = [Path(sys.base_prefix), Path(sys.prefix), PACKAGE]
-    places += [Path(place) for place in sys.path if place.endswith(("-packages", "-dynload"))]
-    return [place for place in places if place.is_dir() and place != Path("/")]
+        return "process"
+    filtered = "seccomp" if seccomp else "no seccomp filter for this processor"
+    fenced = f"landlock {landlock_version}" if landlock_version else "no landlock"
+    return ", ".join(["bubblewrap"] * (kind == "bubblewrap") + [fenced, filtered])

@@ -1,28 +1,37 @@
-"""The judge's side: start a fork server, have a file run, call its functions, hear how it ended."""
+"""The judge's side of a run: have a file loaded, call its functions, hear how it ended.
+
+What comes back is data and nothing else: no answer can say that it is right. Each call has a number
+that nobody can guess, and its answer must carry it; an answer that no call has asked for ends the
+run.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import os
+import secrets
+import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from workshop.judge import wire
-from workshop.judge.isolation import Isolation, walls
 from workshop.judge.limits import MB, Limits
 from workshop.judge.plain import NotPlainError
+from workshop.judge.server import ForkServer, ServerError, end, fork_server, give, wait_until_ready
+
+__all__ = [
+    "FaultError", "ForkServer", "RunEndedError", "ServerError", "Student", "fork_server",
+    "student", "wait_until_ready",
+]  # fmt: skip
 
 GRACE = 5  # seconds beyond a run's own limit until its fork server is given up
-# What a participant's code gets of the judge's environment.
-KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+MOST_BYTES_OF_FILE = MB  # of those that lie beside the file and are there for it to read
+MOST_BYTES_OF_FOLDER = 8 * MB
+NO_SERVER = "no server"
 
 
 class RunEndedError(Exception):
@@ -39,57 +48,6 @@ class FaultError(Exception):
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.kind = kind
-
-
-@dataclass(frozen=True)
-class ForkServer:
-    """A running fork server, and the socket for orders to it."""
-
-    process: subprocess.Popen[bytes]
-    orders: socket.socket
-
-
-@contextmanager
-def fork_server(
-    home: Path,
-    isolation: Isolation = "process",
-    folder: Path | None = None,
-    readable: Sequence[Path] = (),
-) -> Iterator[ForkServer]:
-    """Start one, and end it with all its runs.
-
-    Args:
-        home: a folder that its runs may write to; nothing else, where the isolation sees to it.
-        folder: what it may read, where the isolation sees to that: the files to run.
-        readable: further files that it may read: an exercise's driver.
-    """
-    ours, theirs = socket.socketpair()
-    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-    environment |= {"HOME": str(home), "TMPDIR": str(home), "OMP_NUM_THREADS": "1"}
-    python = [sys.executable, "-I", "-m", "workshop.judge.forkserver", str(theirs.fileno())]
-    with closing(ours), ExitStack() as at_end:
-        process = subprocess.Popen(
-            [*walls(isolation, folder or home, readable, home), *python],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd=home,
-        )
-        at_end.callback(end, process)
-        theirs.close()
-        yield ForkServer(process, ours)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def wait_until_ready(server: ForkServer) -> None:
-    """Wait for the imports to be done; raises ClosedError where the server could not start."""
-    wire.receive(server.orders, 1000)
 
 
 class Student:
@@ -112,37 +70,82 @@ class Student:
         Raises:
             FaultError, RunEndedError: no value came back, and why.
         """
+        if self.ended is not None:
+            raise RunEndedError(self.why())
+        if select.select([self.channel], [], [], 0)[0]:  # an answer, before there is a call
+            early = self.has_more()
+            self.stop()
+            raise RunEndedError(UNASKED if early else self.why())
+        number = secrets.token_hex(8)
+        self.channel.settimeout(max(0.01, self.deadline - time.monotonic()))
         try:
-            wire.send(self.channel, [name, list(arguments)])
+            wire.send(self.channel, [number, name, list(arguments)])
         except OSError:
             self.stop()
             raise RunEndedError(self.why()) from None
-        return self.receive()
+        return self.receive(number)
 
-    def receive(self) -> Any:
-        self.channel.settimeout(max(0.01, self.deadline - time.monotonic()))
+    def receive(self, number: str) -> Any:
+        """The answer to the call of that number."""
         try:
-            message = wire.receive(self.channel, self.limits.answer_mb * MB)
+            message = wire.receive(self.channel, self.limits.answer_mb * MB, self.deadline)
         except wire.ClosedError:
             self.stop()
             raise RunEndedError(self.why()) from None
         except (NotPlainError, TimeoutError) as error:
+            self.stop()  # where the next message begins, nobody knows
             raise FaultError("not plain", f"the answer cannot be read: {error}") from None
         if not isinstance(message, dict) or not ("value" in message or "fault" in message):
+            self.stop()
             raise FaultError("not plain", "the answer cannot be read")
+        if message.get("id") != number:
+            self.stop()
+            raise RunEndedError(UNASKED)
         if "fault" in message:
             raise fault_of(message["fault"])
         return message["value"]
 
-    def stop(self) -> None:
-        """Let it end, and hear how."""
+    def has_more(self) -> bool:
+        """Whether something was sent that is not read yet; False where the other end is closed."""
+        try:
+            self.channel.setblocking(False)
+            return bool(self.channel.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    def finish(self) -> None:
+        """Let a run end from which nothing more is wanted.
+
+        Raises:
+            RunEndedError: it has sent more, or gone too far all the same.
+        """
         if self.ended is not None:
             return
+        with suppress(OSError):
+            self.channel.shutdown(socket.SHUT_WR)
+        self.hear()
+        more = self.has_more()
         self.channel.close()
-        self.server.orders.settimeout(self.limits.seconds + 2 * GRACE)
-        outcome = wire.receive(self.server.orders, MB)
-        self.ended = outcome["ended"]
-        self.output = outcome["output"].decode(errors="replace")
+        if more or self.ended != "done":
+            raise RunEndedError(UNASKED if more else self.why())
+
+    def stop(self) -> None:
+        """End it here and now, and hear how it has ended."""
+        if self.ended is None:
+            self.channel.close()
+            self.hear()
+
+    def hear(self) -> None:
+        """Wait for the fork server to say how it ended."""
+        try:
+            wait = time.monotonic() + self.limits.seconds + 2 * GRACE
+            outcome = wire.receive(self.server.orders, MB, wait)
+            self.ended = outcome["ended"]
+            self.output = printable(outcome["output"].decode(errors="replace"))
+            self.server.usable = outcome["clean"]
+        except (OSError, NotPlainError, TypeError, KeyError, AttributeError):
+            end(self.server)  # it is dead, stopped, or not itself any more: the next is another
+            self.ended = NO_SERVER
 
     def why(self) -> str:
         """How it ended, in a participant's words."""
@@ -151,6 +154,8 @@ class Student:
             return ENDINGS[ended].format(limits=limits)
         if ended.startswith("signal"):
             number = int(ended.split()[1])
+            if number == signal.SIGKILL:
+                return "the process was killed"
             if number == signal.SIGXCPU:
                 return f"it used more than {limits.cpu_seconds} seconds of CPU time"
             if number == signal.SIGXFSZ:
@@ -163,8 +168,16 @@ ENDINGS = {
     "seconds": "it was not done after {limits.seconds:g} seconds: an endless loop?",
     "output": "it printed more than {limits.output_kb} kB",
     "processes": "it started another process, which this exercise does not need",
+    "threads": "it started hundreds of threads",
+    "memory": "it used more than {limits.memory_mb} MB of memory",
+    "disk": "it wrote more than {limits.disk_mb} MB, or thousands of files, "
+    "or folders too deep to be looked at",
     "done": "the process left before it answered: does something call exit()?",
+    NO_SERVER: "it ended, or held up, the process that watches over it, "
+    "which is no part of the exercise",
 }
+UNASKED = "an answer came that no call had asked for: the run was ended, and nothing of it counts"
+WALLED = "this runs without the network, other processes, and files but its own"
 
 
 def fault_of(fault: Any) -> FaultError:
@@ -181,7 +194,19 @@ def fault_of(fault: Any) -> FaultError:
         return FaultError(kind, f"it returned a {name}: {text}")
     if name == "MemoryError" or "can't allocate memory" in text:
         return FaultError("raised", f"it ran out of memory{where}")
+    if name == "PermissionError":
+        return FaultError("raised", f"{name}{where}: {text} ({WALLED})")
     return FaultError("raised", f"{name}{where}: {text}" if text else f"{name}{where}")
+
+
+def printable(text: str) -> str:
+    """Without what moves a terminal's cursor or colours it; later lines are set in.
+
+    So nothing that participants' code says looks like a line of the judge's.
+    """
+    lines = text.replace("\r", "\n").splitlines()
+    kept = ("".join(c if c.isprintable() else " " for c in line) for line in lines)
+    return "\n    ".join(kept).rstrip()
 
 
 @contextmanager
@@ -194,27 +219,56 @@ def student(
 ) -> Iterator[Student]:
     """Have ``file`` loaded in a fresh fork; calls go to it until the block ends.
 
+    The fork gets copies of the file, of those beside it, and of the driver, in a folder that is
+    empty otherwise. A server that has died meanwhile is started anew.
+
     Args:
         imports: installed modules to import before the fork, once for all: slow ones that it needs.
 
     Raises:
-        FaultError, RunEndedError: the file could not be loaded.
+        FaultError, RunEndedError: the file could not be loaded, or more was sent than asked for.
+        ServerError, IsolationError: nothing can be run here, whoever's it is.
     """
     limits = limits or Limits()
-    ours, theirs = socket.socketpair()
-    socket.send_fds(server.orders, [b"!"], [theirs.fileno()])
-    theirs.close()
+    ready = secrets.token_hex(8)
     order = {
-        "file": str(file.resolve()),
-        "driver": str(driver) if driver else None,
-        "directory": str(file.resolve().parent),
+        "file": file.name,
+        "files": beside(file),
+        "driver": driver.read_bytes() if driver else None,
         "limits": dataclasses.asdict(limits),
         "imports": list(imports),
+        "ready": ready,
     }
-    wire.send(server.orders, order)
-    run = Student(server, ours, limits)
+    ours, theirs = socket.socketpair()
+    with closing(ours):
+        with closing(theirs):
+            give(server, order, theirs)
+        run = Student(server, ours, limits)
+        try:
+            run.receive(ready)
+            yield run
+            run.finish()
+        finally:
+            run.stop()
+
+
+def beside(file: Path) -> list[tuple[str, bytes]]:
+    """The file, and what lies beside it, by name; what is too large to be read along is left out.
+
+    No links: what they lead to is not the participant's. Raises FaultError.
+    """
     try:
-        run.receive()
-        yield run
-    finally:
-        run.stop()
+        if file.stat().st_size > MOST_BYTES_OF_FILE:
+            raise FaultError("raised", f"{file.name} has more than {MOST_BYTES_OF_FILE // MB} MB")
+        found = [(file.name, file.read_bytes())]
+    except OSError as error:
+        raise FaultError("missing", f"{file.name} cannot be read: {error.strerror}") from None
+    room = MOST_BYTES_OF_FOLDER - len(found[0][1])
+    for path in sorted(file.parent.iterdir()):
+        if path == file or path.is_symlink() or not path.is_file():
+            continue
+        size = path.stat().st_size
+        if size <= min(MOST_BYTES_OF_FILE, room):
+            found.append((path.name, path.read_bytes()))
+            room -= size
+    return found

@@ -5,8 +5,11 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 MB = 10**6
+OPEN_FILES = 256
+Network = Literal["none", "loopback"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,14 @@ class Limits:
     Attributes:
         seconds: of wall clock.
         cpu_seconds: of all its processors together, in one process.
-        memory_mb: beyond what Python and torch have already.
+        memory_mb: beyond what Python and torch have already, for each process and for all together.
         processes: that it may start.
         output_kb: of standard output and error together.
         file_mb: in any one file that it writes.
+        disk_mb: in all of them together.
         answer_mb: in any one value that it returns.
+        network: ``loopback`` for exercises whose processes meet over TCP on this machine; the walls
+            that tell (workshop.judge.isolation) keep everything else away.
     """
 
     seconds: float = 10
@@ -29,7 +35,9 @@ class Limits:
     processes: int = 0
     output_kb: int = 1000
     file_mb: int = 100
+    disk_mb: int = 200
     answer_mb: int = 64
+    network: Network = "none"
 
 
 def apply(limits: Limits) -> None:
@@ -39,6 +47,7 @@ def apply(limits: Limits) -> None:
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.file_mb * MB),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(kind)[1]
