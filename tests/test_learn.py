@@ -160,6 +160,21 @@ def test_an_answer_of_an_unthought_of_form_fails_the_check_alone(
         assert [o.status for o in found] == ["failed", "skipped", "passed"], answer
 
 
+def test_files_beside_a_check_file_are_those_of_its_own_exercise(tmp_path: Path) -> None:
+    for name, points in (("one", 1), ("two", 2)):
+        folder = tmp_path / "exercises" / name
+        (folder / "checks").mkdir(parents=True)
+        (folder / "exercise.toml").write_text('title = "T"\norder = 1\nminutes = 1\n')
+        (folder / "checks" / "worth.py").write_text(f"POINTS = {points}\n")
+        (folder / "checks" / "checks.py").write_text(
+            "from workshop.learn.checking import check\n"
+            "from .worth import POINTS\n\n"
+            "@check(points=POINTS, hints=('a', 'b', 'c'))\ndef something(work):\n    pass\n"
+        )
+    found = exercises(tmp_path / "exercises", tmp_path / "solutions")
+    assert [[c.points for c in checks_of(one)] for one in found.values()] == [[1], [2]]
+
+
 def test_an_exercise_in_order_is_verified(sums: Exercise, server: ForkServer) -> None:
     assert flaws(sums, server) == []
 
@@ -236,6 +251,15 @@ def test_a_prediction_about_ones_own_machine_need_only_be_possible() -> None:
     question = Question("speed", Expected(reasoning="faster than light", low=1, high=1000))
     assert judge(question, 500).share == 1
     assert judge(question, 5000).share == 0
+
+
+def test_what_no_float_can_hold_is_no_answer_to_anything() -> None:
+    long = int("f" * 6000, 16)  # TOML can have it, and Python does not write it
+    any_number = Question("speed", Expected(reasoning="faster than light", low=1))
+    word = Question("by", Expected(value="bandwidth", reasoning="r"))
+    for answer in (10**400, -(10**400), long, [long], {"a": long}, float("inf"), float("nan")):
+        for question in (any_number, word, Question("pi", PI)):
+            assert judge(question, answer).share == 0
 
 
 def test_answers_that_are_no_toml_are_told(tmp_path: Path) -> None:
@@ -351,6 +375,18 @@ def test_what_a_function_makes_is_seen_and_what_it_only_looks_at_is_not() -> Non
     assert made.largest == 400
     assert made.peak == 4 * (400 + 5)  # one of the three at a time
     assert [step.bytes for step in made.steps if step.name == "cat"] == [1600] * 3
+
+
+def test_what_somebody_still_has_is_held() -> None:
+    somewhere = []
+    with Made() as made:
+        given = torch.ones(100)
+        somewhere.append(given.clone())
+        view = given[:3]
+        del given
+    assert made.held == 800
+    del view  # which kept all of what it was a part of
+    assert made.held == 400
 
 
 def test_what_is_kept_adds_to_the_peak() -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from workshop.assemble import Place
+from workshop.learn.exercise import exercises
 from workshop.llm.quantization import int8
+from workshop.measure import measure
 from workshop.plugged import plugged, settings_with
-from workshop.stages import UsageError, settings_of, variant
+from workshop.results import Result
+from workshop.runlog import RunLog
+from workshop.stages import Settings, UsageError, settings_of, variant
+
+QUICK = replace(settings_of("baseline"), dtype="float32", samples=1, new_tokens=8)
 
 CODE = """
 import torch
@@ -58,6 +66,47 @@ def test_what_cannot_be_put_in_place(tmp_path: Path, name: str, code: str, said:
     file.write_text(code)
     with pytest.raises(UsageError, match=said), plugged(f"{name}={file}"):
         pass
+
+
+def test_their_attention_says_what_ours_does(tmp_path: Path) -> None:
+    solution = (exercises()["attention"].solution / "exercise.py").read_text()
+    file = tmp_path / "exercise.py"
+    file.write_text(f"{solution}\n\nprint('this is mine')\n")
+    ours = run(QUICK)
+    theirs = run(replace(QUICK, **settings_with(QUICK, "attention", file)))
+    assert theirs[0].status == "ok"
+    assert theirs[0].samples[0].tokens == ours[0].samples[0].tokens
+    assert f"Exercise attention: the functions of {file} are in place of ours" in theirs[1]
+
+
+def test_prompts_that_need_a_mask_are_not_for_their_attention(tmp_path: Path) -> None:
+    settings = replace(
+        QUICK, exercise=attention_of("", tmp_path), prompts=("a longer one than it",)
+    )
+    assert "knows no mask" in (run(settings)[0].reason or "")
+
+
+def test_what_is_not_written_yet_is_told_with_its_line(tmp_path: Path) -> None:
+    exercise = attention_of("raise NotImplementedError", tmp_path)
+    result, log = run(replace(QUICK, exercise=exercise))
+    file = exercise.partition("=")[2]
+    assert (
+        result.reason == f"{file}, line 2: not written yet: 'workshop check attention' comes first"
+    )
+    assert "Traceback" not in log
+
+
+def attention_of(body: str, place: Path) -> str:
+    """As the settings name it: an exercise.py whose attention does that."""
+    file = place / "exercise.py"
+    file.write_text(f"def attention(*given):\n    {body or 'pass'}\n")
+    return f"attention={file}"
+
+
+def run(settings: Settings) -> tuple[Result, str]:
+    out = io.StringIO()
+    result = measure(settings, Place(torch.device("cpu")), RunLog(out))
+    return result, out.getvalue()
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

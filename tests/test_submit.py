@@ -17,6 +17,7 @@ import pytest
 from slurm import slurm, wait_for
 from test_template import NASTY
 
+from workshop.learn.exercise import exercises
 from workshop.readers.ours import read_log
 from workshop.results import Result
 from workshop.slurm.sandbox import Sandbox
@@ -61,9 +62,10 @@ def only_result(log: str | Path) -> Result:
 
 
 def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
-    workshop: Workshop, tmp_path: Path
+    workshop: Workshop, tmp_path: Path, compiled: Path
 ) -> None:
     asked = ["--account", "edu20", "--reservation", "edu20", "--exclusive", "--exclude", "sim04"]
+    asked += ["--set", f"cache={compiled}/workshop/inductor"]
     done = workshop("submit", "all", *asked, "--samples", "2", "--new-tokens", "40", "--json")
     jobs = submitted(done)
     assert [job["stage"] for job in jobs] == list(STAGES)
@@ -147,6 +149,39 @@ def test_a_rank_that_is_killed_ends_the_job_which_says_so(workshop: Workshop) ->
     assert result.status == "incomplete"
     assert len(result.samples) >= 1
     assert re.search(r"rank 1 \(.*\) ended without a word", result.reason or "")
+
+
+def test_a_participants_code_runs_in_a_job_in_place_of_ours(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    """Theirs cuts the weights and adds up on both ranks; the log says so; the text is the same."""
+    code = (exercises()["tensor-parallel"].solution / "exercise.py").read_text()
+    code += """
+
+ours = layer_part
+
+
+def layer_part(weights, heads, kv_heads, rank, ranks):
+    part = ours(weights, heads, kv_heads, rank, ranks)
+    print(f"mine: rank {rank} has {len(part['gate'])} rows of {len(weights['gate'])}", flush=True)
+    return part
+"""
+    (tmp_path / "tensor-parallel").mkdir()
+    (tmp_path / "tensor-parallel" / "exercise.py").write_text(code)
+    asked = ["--dtype", "float32", *QUICK, "--json"]
+    job = submitted(workshop("submit", "exercise", "tensor-parallel", *asked))
+    plain = submitted(workshop("submit", *EAGER, "--json"))
+    assert workshop("wait").returncode == 0
+    log = Path(job["logs"][0])
+    assert log.name == f"job-exercise-tensor-parallel-{job['job']}.out"
+    text = log.read_text()
+    file = tmp_path / "tensor-parallel" / "exercise.py"
+    assert f"Exercise tensor-parallel: the functions of {file} are in place of ours" in text
+    for rank in (0, 1):
+        assert re.search(rf"mine: rank {rank} has (\d+) rows of \d+", text)
+    result = only_result(log)
+    assert (result.status, result.world_size) == ("ok", 2)
+    assert result.samples[0].text == only_result(plain["logs"][0]).samples[0].text
 
 
 def task(job: str, number: int) -> int:

@@ -40,6 +40,7 @@ COMMANDS = {
     "check": ("check", "Check your work on an exercise."),
     "reset": ("learn", "Put an exercise back as it was; yours is kept beside."),
     "solution": ("learn", "Show an exercise's solution, once its checks pass."),
+    "grade": ("grade", "Grade what a class handed in: a gradebook, and feedback for each."),
     "exercises": ("exercises", "The exercises there are; prove that their checks work."),
     "sandbox": ("sandbox", "A private Slurm to rehearse on, on this machine."),
 }

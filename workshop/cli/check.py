@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ import click
 from workshop.stages import UsageError
 
 if TYPE_CHECKING:
-    from workshop.judge.judge import ForkServer
+    from workshop.judge.isolation import Isolation
+    from workshop.judge.server import ForkServer
     from workshop.learn.exercise import Exercise
     from workshop.learn.progress import Standing
     from workshop.learn.run import Outcome
@@ -52,16 +52,16 @@ def check(
 
     Your code runs in a process of its own. Inputs are drawn afresh each time.
     """
-    from workshop.learn.exercise import exercises
-
     if every and (exercise or file or watch):
         raise UsageError("--all is for all exercises: leave out EXERCISE, --file and --watch")
+    from workshop.learn.exercise import exercises
+
     known = exercises()
+    one = None if every else find(known, exercise)
+    code = file or (place_of(one) / "exercise.py" if one else None)
     with started() as server:
-        if every:
+        if one is None or code is None:
             sys.exit(check_all(list(known.values()), server, draw_seed(seed), as_json))
-        one = find(known, exercise)
-        code = file or place_of(one) / "exercise.py"
         while True:
             passed = check_one(one, code, file is None, server, draw_seed(seed), hint, as_json)
             if not watch:
@@ -70,16 +70,20 @@ def check(
 
 
 @contextmanager
-def started() -> Iterator[ForkServer]:
-    """A fork server, which imports torch while we do."""
-    from workshop.judge.judge import fork_server, wait_until_ready
+def started(isolation: Isolation | None = "process") -> Iterator[ForkServer]:
+    """A fork server; in ``process``, as its code is trusted as much as its author, who runs it.
 
-    with (
-        tempfile.TemporaryDirectory(prefix="workshop-check-") as home,
-        fork_server(Path(home)) as server,
-    ):
-        wait_until_ready(server)
-        yield server
+    Raises:
+        UsageError: it does not start here, or not any more.
+    """
+    from workshop.judge.isolation import IsolationError
+    from workshop.judge.server import ServerError, room
+
+    try:
+        with room(isolation) as server:
+            yield server
+    except (IsolationError, ServerError) as error:
+        raise UsageError(str(error)) from None
 
 
 def draw_seed(seed: int | None) -> int:

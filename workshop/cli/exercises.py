@@ -44,7 +44,8 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
     """Prove that the checks tell right from wrong.
 
     The starter must fail, the solution pass, and every known wrong answer fail with a hint that
-    names its cause; links and snippets of the READMEs must work.
+    names its cause; links and snippets of the READMEs must work. Code runs as the grader runs it:
+    behind the strongest walls there are here, and through the hidden checks, too.
     """
     from workshop.cli import cli
     from workshop.cli.check import draw_seed, started
@@ -57,7 +58,7 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
             raise UsageError(f"there is no exercise {name!r}; the exercises are {', '.join(known)}")
     flaws = []
     drawn = draw_seed(seed)
-    with started() as server:
+    with started(None) as server:  # what works behind the strongest walls works for the grader
         for name in names or known:
             found = list(flaws_of(known[name], server, drawn, cli))
             flaws += found
