@@ -16,7 +16,7 @@ class Participant(msgspec.Struct, frozen=True):
     Attributes:
         id: the roster's, and the gradebook's: a matriculation number, an e-mail address.
         name: as the roster spells it.
-        account: the user's name on the cluster, where the roster tells it: logs are held against it.
+        account: the user's name on the cluster, if the roster tells it; logs are held against it.
         others: further columns of the roster by their names: an LMS wants its own back.
     """
 

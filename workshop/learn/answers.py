@@ -6,6 +6,7 @@ and why stands in the solution's.
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 
 OPEN = "?"  # what an answer is until there is one
 MOST_BYTES = 100_000
+MOST = sys.float_info.max
 
 
 class AnswersError(ValueError):
@@ -99,7 +101,9 @@ def judge(question: Question, answer: Any) -> Judged:
         return judge_word(expected.choices, answer)
     if isinstance(answer, bool) or not isinstance(answer, int | float):
         wanted = f"a number{of(expected)}"
-        return Judged(0, "this is not a number", wanted, repr(answer)[:100], None)
+        return Judged(0, "this is not a number", wanted, shown(answer), None)
+    if not -MOST <= answer <= MOST:  # inf, nan, or an int of a thousand digits
+        return Judged(0, "this is not a finite number", f"a number{of(expected)}", None, None)
     if expected.value is None:
         if expected.low <= answer <= expected.high:
             return Judged(1, "noted", None, None, None)
@@ -126,7 +130,7 @@ def judge(question: Question, answer: Any) -> Judged:
 
 def judge_choice(expected: Expected, right: str, answer: Any) -> Judged:
     if not isinstance(answer, str):
-        return Judged(0, "this is not one of the words", None, repr(answer)[:100], None)
+        return Judged(0, "this is not one of the words", None, shown(answer), None)
     given = answer.strip().lower()
     if given == right.lower():
         return Judged(1, "right", None, None, None)
@@ -139,8 +143,16 @@ def judge_word(choices: list[str], answer: Any) -> Judged:
     """An answer that may be any of some words."""
     if isinstance(answer, str) and answer.strip().lower() in choices:
         return Judged(1, "noted", None, None, None)
-    return Judged(0, "this is not one of the words", ", ".join(choices), repr(answer)[:100], None)
+    return Judged(0, "this is not one of the words", ", ".join(choices), shown(answer), None)
 
 
 def of(expected: Expected) -> str:
     return f" {expected.unit}" if expected.unit else ""
+
+
+def shown(answer: Any) -> str:
+    """Whatever TOML can hold, as text of at most 100 characters."""
+    try:
+        return repr(answer)[:100]
+    except (ValueError, RecursionError):  # Python writes no int of many thousand digits
+        return f"a {type(answer).__name__} too large to show"

@@ -14,6 +14,7 @@ differ, in words of the subject. Returning is passing.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,9 +167,13 @@ def number(value: Any, what: str) -> float:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Wrong(f"{what} is not a number", "a number", f"{type(value).__name__}: {show(value)}")
-    if not abs(value) < float("inf"):
-        raise Wrong(f"{what} is {value}", "a finite number", value)
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # an int of hundreds of digits
+        found = math.inf
+    if not abs(found) < math.inf:
+        raise Wrong(f"{what} is {found}", "a finite number", found)
+    return found
 
 
 def pair(value: Any, what: str, count: int = 2) -> list[Any]:

@@ -5,9 +5,12 @@ exercises/quantize/exercise.toml      title, order, minutes
                    exercise.py        the functions to write
                    answers.toml       the predictions to make
                    checks/checks.py   the checks, run by the judge (workshop.learn.checking)
+                   checks/*.py        optional: what they need, imported from there
                    checks/driver.py   optional: ours, run beside the participant's code
                    checks/wrong/*.py  known wrong answers, each with the hint that it must get
 solutions/quantize/                   README.md, exercise.py and answers.toml, solved
+                   hidden.py          optional: checks for grading alone, written as checks.py is
+                   hidden_wrong/*.py  answers that pass checks.py, and not the hidden check named
 """
 
 from __future__ import annotations
@@ -17,16 +20,20 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from workshop.assets import folder
 from workshop.learn.answers import Question, read_questions
-from workshop.learn.checking import Check
+
+if TYPE_CHECKING:  # it needs torch, which takes a second to import
+    from workshop.learn.checking import Check
 
 ABOUT = "exercise.toml"
 CODE = "exercise.py"
 ANSWERS = "answers.toml"
+HIDDEN = "hidden.py"
 
 
 class ExerciseError(ValueError):
@@ -92,15 +99,41 @@ def read_about(path: Path) -> About:
 
 
 def checks_of(exercise: Exercise) -> list[Check]:
-    """The checks of its check file, in the order in which they stand there.
+    """The checks of its check file, in the order in which they stand there."""
+    return checks_in(exercise.folder / "checks" / "checks.py", package_of(exercise))
 
-    The file is ours: it comes with the package, never from a participant.
+
+def package_of(exercise: Exercise) -> str:
+    """What its checks are imported as."""
+    return f"workshop_checks_{exercise.name.replace('-', '_')}"
+
+
+def hidden_checks_of(exercise: Exercise) -> list[Check]:
+    """The checks that nobody sees beforehand, of solutions/<exercise>/hidden.py; often none.
+
+    They are written as the others are, and with what those are: ``from ..reference import right``
+    means the reference.py that lies beside the checks.py of the exercise.
     """
-    path = exercise.folder / "checks" / "checks.py"
+    checks_of(exercise)  # what they import
+    return checks_in(exercise.solution / HIDDEN, f"{package_of(exercise)}.hidden")
+
+
+def checks_in(path: Path, name: str) -> list[Check]:
+    """The checks of a file, in the order in which they stand there; none where it is not there.
+
+    The file is ours: it comes with the package, never from a participant. It is loaded as a package
+    ``name``, which the files beside it belong to: ``from .layer import Layer`` means the layer.py
+    of this folder, whatever other exercises have of that name.
+    """
+    from workshop.learn.checking import Check
+
     if not path.is_file():
         return []
-    name = f"workshop_checks_{exercise.name.replace('-', '_')}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    for earlier in [one for one in sys.modules if one.startswith(f"{name}.")]:
+        del sys.modules[earlier]  # of a folder that this was loaded from before
+    spec = importlib.util.spec_from_file_location(
+        name, path, submodule_search_locations=[str(path.parent)]
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

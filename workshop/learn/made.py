@@ -29,7 +29,7 @@ class Step:
 
 
 class Made(TorchDispatchMode):
-    """``with Made() as made:`` ... then ``made.largest``, ``made.peak`` and ``made.steps``.
+    """``with Made() as made:`` ... then ``made.largest``, ``.peak``, ``.held`` and ``.steps``.
 
     Attributes:
         largest: elements of the largest tensor made.
@@ -46,6 +46,11 @@ class Made(TorchDispatchMode):
         self.largest = 0
         self.peak = 0
         self.alive: list[tuple[StorageWeakRef, int]] = []
+
+    @property
+    def held(self) -> int:
+        """Bytes of tensors made that are still there: whoever has them, a result or a global."""
+        return sum(size for kept, size in self.alive if not kept.expired())
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from workshop.learn.run import Outcome
 from workshop.learn.workspace import KEPT, save_json
+
+if TYPE_CHECKING:  # it needs torch
+    from workshop.learn.run import Outcome
 
 PROGRESS = "progress.json"
 MOST_HINTS = 3

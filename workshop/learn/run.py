@@ -1,7 +1,15 @@
-"""Run an exercise's checks on a file: one outcome a check, whatever the file does."""
+"""Run an exercise's checks on a file: one outcome a check, whatever the file does.
+
+An endless loop would cost a check's whole time limit in every check that meets it. So once a check
+has run into its limit, those after it have a fifth of the usual one, still many times what they
+take; those that their author gave more time keep it. After three such checks the rest is skipped,
+and says so.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +18,16 @@ from typing import Literal
 
 import torch
 
-from workshop.judge.judge import FaultError, ForkServer, RunEndedError, student
+from workshop.judge.isolation import IsolationError
+from workshop.judge.judge import NO_SERVER, FaultError, RunEndedError, printable, student
+from workshop.judge.server import ForkServer, ServerError
 from workshop.learn.answers import AnswersError, Question, judge, read_answers
-from workshop.learn.checking import Check, Draw, Work, Wrong
+from workshop.learn.checking import USUAL, Check, Draw, Work, Wrong
 
 Status = Literal["passed", "failed", "skipped"]
+MOST_OVERTIME = 3  # checks that may run into their time limit before the rest is skipped
+GIVEN_UP = "not run: three checks of it ran into their time limits"
+HURRY = 5  # a check's seconds are divided by it once one has
 
 
 @dataclass(frozen=True)
@@ -59,22 +72,38 @@ def run_checks(
 ) -> Iterator[Outcome]:
     """Outcomes as they come, each check in a fresh process."""
     done: dict[str, Outcome] = {}
+    overtime = 0
     for check in checks:
         lacking = [name for name in check.needs if done[name].status != "passed"]
-        if lacking:
-            outcome = Outcome(
-                exercise, check.name, "skipped", 0, check.points, f"needs {lacking[0]!r} first"
-            )
+        if lacking or overtime == MOST_OVERTIME:
+            why = f"needs {lacking[0]!r} first" if lacking else GIVEN_UP
+            outcome = Outcome(exercise, check.name, "skipped", 0, check.points, why)
         else:
-            outcome = run_check(exercise, check, file, driver, server, seed)
+            limited = hurried(check) if overtime else check
+            before = time.monotonic()
+            outcome = run_check(exercise, limited, file, driver, server, seed)
+            if outcome.status == "failed" and time.monotonic() - before >= limited.limits.seconds:
+                overtime += 1
         done[check.name] = outcome
         yield outcome
+
+
+def hurried(check: Check) -> Check:
+    """The check with less time, unless it is known to need more than the usual."""
+    if check.limits.seconds > USUAL.seconds:
+        return check
+    limits = dataclasses.replace(check.limits, seconds=check.limits.seconds / HURRY)
+    return dataclasses.replace(check, limits=limits)
 
 
 def run_check(
     exercise: str, check: Check, file: Path, driver: Path | None, server: ForkServer, seed: int
 ) -> Outcome:
-    """Run one check on a file, in a fresh process."""
+    """Run one check on a file, in a fresh process.
+
+    Raises:
+        ServerError, IsolationError: nothing can be run here; that says nothing about the file.
+    """
 
     def failed(message: str, wrong: Wrong | None = None, output: str = "") -> Outcome:
         return Outcome(
@@ -83,9 +112,9 @@ def run_check(
             "failed",
             0,
             check.points,
-            message,
+            printable(message),
             wrong.expected if wrong else None,
-            wrong.actual if wrong else None,
+            printable(wrong.actual) if wrong and wrong.actual is not None else None,
             wrong.hint if wrong else None,
             check.hints,
             output,
@@ -96,9 +125,13 @@ def run_check(
         with one_thread(), student(server, file, driver, check.limits, check.imports) as run:
             check.run(Work(run, file.parent, Draw.of(seed, check.name)))
     except Wrong as wrong:
+        if run is not None and run.ended == NO_SERVER:
+            return failed(run.why())
         return failed(wrong.message, wrong)
     except (FaultError, RunEndedError) as error:
         return failed(str(error), output=run.output if run else "")
+    except (ServerError, IsolationError):
+        raise
     except Exception as error:  # what came back has a form that the check never thought of
         return failed(f"what it returns is not of the form asked for ({type(error).__name__})")
     return Outcome(exercise, check.name, "passed", check.points, check.points)

@@ -1,8 +1,9 @@
 """For authors: prove that an exercise's checks tell right from wrong.
 
-The untouched starter passes no check that gives points; the solution passes all, on several seeds;
-each known wrong answer fails with a hint that names its cause; links lead somewhere inside the
-repository; the Python in a README runs, and the commands in it exist.
+Of all checks, also those that only the grader has, the untouched starter passes none that gives
+points, and the solution passes all, on several seeds; each known wrong answer fails with a hint
+that names its cause; links lead somewhere inside the repository; the Python in a README runs, and
+the commands in it exist.
 """
 
 from __future__ import annotations
@@ -14,21 +15,33 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from workshop.judge.judge import ForkServer
+from workshop.judge.server import ForkServer
 from workshop.learn.answers import Question
-from workshop.learn.exercise import ANSWERS, CODE, Exercise, checks_of, questions_of
+from workshop.learn.checking import Check
+from workshop.learn.exercise import (
+    ANSWERS,
+    CODE,
+    HIDDEN,
+    Exercise,
+    checks_of,
+    hidden_checks_of,
+    questions_of,
+)
+from workshop.learn.reach import reach_of, reached_by
 from workshop.learn.run import Outcome, run_checks, run_questions
 
 FEWEST_WRONG = 6
 SEEDS = 3
+LONG_CHECK = 0.4  # seconds
 LONGEST_SNIPPET = 60  # seconds
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -58,29 +71,50 @@ def verify(
         yield from snippet_flaws(exercise, readme, commands)
 
 
-def outcomes(exercise: Exercise, folder: Path, server: ForkServer, seed: int) -> Iterator[Outcome]:
-    """How the checks of an exercise go on the code and the answers in ``folder``, as they come."""
+def outcomes(
+    exercise: Exercise,
+    folder: Path,
+    server: ForkServer,
+    seed: int,
+    checks: list[Check] | None = None,
+) -> Iterator[Outcome]:
+    """How an exercise's checks (or these) go on the code and the answers in ``folder``."""
     file = folder / CODE
     if file.is_file():
-        checks = checks_of(exercise)
+        checks = checks_of(exercise) if checks is None else checks
         yield from run_checks(exercise.name, checks, file, exercise.driver, server, seed)
     yield from run_questions(exercise.name, questions_of(exercise), folder / ANSWERS)
 
 
+def graded(exercise: Exercise, folder: Path, server: ForkServer, seed: int) -> Iterator[Outcome]:
+    """The same as the grader has it: with the hidden checks after those that participants have."""
+    checks = [*checks_of(exercise), *hidden_checks_of(exercise)]
+    return outcomes(exercise, folder, server, seed, checks)
+
+
 def starter_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
-    for outcome in outcomes(exercise, exercise.folder, server, seed):
+    for outcome in graded(exercise, exercise.folder, server, seed):
         if outcome.status == "passed" and outcome.max_points:
             yield Flaw(exercise.name, outcome.check, "passes on the untouched starter")
 
 
 def solution_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
+    """On several seeds; a check that takes long has one, which is another one at each call."""
+    checks = [*checks_of(exercise), *hidden_checks_of(exercise)]
     for offset in range(SEEDS):
+        quick = []
         with solved(exercise) as folder:
-            for outcome in outcomes(exercise, folder, server, seed + offset):
+            before = time.monotonic()
+            for outcome in outcomes(exercise, folder, server, seed + offset, checks):
+                if time.monotonic() - before < LONG_CHECK:
+                    quick.append(outcome.check)
+                before = time.monotonic()
                 if outcome.status != "passed":
                     told = f"{outcome.message} (expected {outcome.expected}, got {outcome.actual})"
                     what = f"fails on the solution with seed {seed + offset}: {told}"
                     yield Flaw(exercise.name, outcome.check, what)
+        # What a check needs has passed, or is a flaw by now.
+        checks = [replace(one, needs=()) for one in checks if one.name in quick]
 
 
 @contextmanager
@@ -94,7 +128,7 @@ def solved(
     with tempfile.TemporaryDirectory(prefix="workshop-verify-") as place:
         folder = Path(place)
         for path in exercise.solution.iterdir():
-            if path.is_file() and path.name != ANSWERS:
+            if path.is_file() and path.name not in (ANSWERS, HIDDEN):
                 (folder / path.name).write_bytes(path.read_bytes())
         if code is not None:
             (folder / CODE).write_text(code, encoding="utf-8")
@@ -127,6 +161,8 @@ def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[F
     if len(files) < FEWEST_WRONG:
         yield Flaw(exercise.name, "checks/wrong", f"has {len(files)}, fewer than {FEWEST_WRONG}")
     solution = (exercise.solution / CODE).read_text(encoding="utf-8")
+    checks = checks_of(exercise)
+    reach = reach_of(checks, exercise.folder / "checks")
     for path in files:
         source = path.read_text(encoding="utf-8")
         must_say = constant(source, "HINT")
@@ -135,8 +171,10 @@ def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[F
             continue
         answers = constant(source, "ANSWERS")
         told = []
+        # What a change does not reach goes as it goes on the solution.
+        judging = checks if answers else reached_by(checks, reach, solution, source)
         with solved(exercise, f"{solution}\n\n{source}", answers) as folder:
-            for outcome in outcomes(exercise, folder, server, seed):
+            for outcome in outcomes(exercise, folder, server, seed, judging):
                 if outcome.status == "failed":
                     told.append(f"{outcome.message} {outcome.hint(1) or ''}")
                     if must_say.lower() in told[-1].lower():
