@@ -1,8 +1,8 @@
 """A rank of a run without the run, for the tests of lifelines.
 
 Called as `lifeline_rank.py RANK RANKS PORT DO`, it meets the others, says "met", and does what it
-is told; where it ends by itself, it says what it knows of the others. One that is to fail does so when
-a line has come on standard input.
+is told; where it ends by itself, it says what it knows of the others. One that is to fail does so
+when a line has come on standard input.
 """
 
 from __future__ import annotations

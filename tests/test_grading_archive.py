@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workshop.grading import folder
-from workshop.grading.archive import EMPTY, FOREIGN_KIND, unpack
-from workshop.grading.guarded import DAMAGED, NO_ARCHIVE
-from workshop.grading.left_out import LeftOut, Reason
-from workshop.grading.tree import (
+from workshop.grading.intake import folder
+from workshop.grading.intake.archive import EMPTY, FOREIGN_KIND, unpack
+from workshop.grading.intake.guarded import DAMAGED, NO_ARCHIVE
+from workshop.grading.intake.left_out import LeftOut, Reason
+from workshop.grading.intake.tree import (
     BOMB,
     BROKEN,
     CLASH,
@@ -42,8 +42,8 @@ from workshop.grading.tree import (
     Tree,
     safe,
 )
-from workshop.grading.untar import SPARSE
-from workshop.grading.unzip import ENCRYPTED, METHOD, OVERLAPPING
+from workshop.grading.intake.untar import SPARSE
+from workshop.grading.intake.unzip import ENCRYPTED, METHOD, OVERLAPPING
 
 SMALL = Bounds(total=2 * MIB, file=MIB, files=50, entries=200, seconds=20)
 

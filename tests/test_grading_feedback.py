@@ -21,17 +21,17 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from workshop.grading.distribution import Distribution, points, speeds
-from workshop.grading.feedback import (
+from workshop.grading.pages.distribution import Distribution, points, speeds
+from workshop.grading.pages.feedback import (
     Feedback,
     feedback,
     feedback_html,
     feedback_markdown,
     setting,
 )
-from workshop.grading.markdown import code, plain
+from workshop.grading.pages.markdown import code, plain
+from workshop.grading.pages.text import LINES, lines, name, span
 from workshop.grading.records import Class, ExerciseGrade, Finding
-from workshop.grading.text import LINES, lines, name, span
 
 anything = st.text(st.characters(exclude_categories=("Cs",)), max_size=60) | st.just(HOSTILE)
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])

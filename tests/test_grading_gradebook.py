@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from workshop.grading.gradebook import FORMATS, cell, gradebook, names, number
+from workshop.grading.pages.gradebook import FORMATS, cell, gradebook, names, number
 from workshop.grading.records import Class, Participant
 from workshop.stages import UsageError
 

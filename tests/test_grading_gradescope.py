@@ -8,7 +8,7 @@ from typing import Any
 from grading_class import HOSTILE, check, exercise, graded, left_out, person
 from msgspec.structs import replace
 
-from workshop.grading.gradescope import results_json
+from workshop.grading.pages.gradescope import results_json
 from workshop.grading.records import Finding, Graded
 
 # https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format

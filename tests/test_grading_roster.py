@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.grading.matching import Clue, Match, Register
+from workshop.grading.intake.matching import Clue, Match, Register
+from workshop.grading.intake.roster import Roster, read_roster
 from workshop.grading.records import Participant
-from workshop.grading.roster import Roster, read_roster
 from workshop.stages import UsageError
 
 

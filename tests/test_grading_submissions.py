@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workshop.grading.attempts import digest_of
+from workshop.grading.intake.attempts import digest_of
+from workshop.grading.intake.roster import Roster
+from workshop.grading.intake.submissions import Attempt, Gathered, gather
 from workshop.grading.records import Finding, Participant
-from workshop.grading.roster import Roster
-from workshop.grading.submissions import Attempt, Gathered, gather
 from workshop.stages import UsageError
 
 EXERCISES = ("napkin", "first-run", "compile")

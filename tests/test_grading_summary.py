@@ -17,11 +17,11 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 from test_grading_feedback import Outline
 
-from workshop.grading.folders import folders
-from workshop.grading.mistakes import mistakes, stumbles, told
-from workshop.grading.outputs import write_outputs
+from workshop.grading.pages.folders import folders
+from workshop.grading.pages.mistakes import mistakes, stumbles, told
+from workshop.grading.pages.outputs import write_outputs
+from workshop.grading.pages.summary import Summary, summary, summary_html, summary_markdown
 from workshop.grading.records import Class, Finding
-from workshop.grading.summary import Summary, summary, summary_html, summary_markdown
 from workshop.stages import UsageError
 
 

@@ -12,11 +12,11 @@ from grading_parts import EARLY, FILES, SOLUTION, STARTER, sums_order, write
 
 from workshop.grading import store
 from workshop.grading.attempt import Job, Order, do, loaded
+from workshop.grading.intake.roster import Roster
+from workshop.grading.intake.submissions import Attempt, Gathered
 from workshop.grading.records import Class, Participant
-from workshop.grading.roster import Roster
 from workshop.grading.rubric import ExerciseRubric, Late, Rubric
 from workshop.grading.schedule import Lost, Results
-from workshop.grading.submissions import Attempt, Gathered
 from workshop.grading.whole import Outcome, Runner, grade_class, planned, to_run
 from workshop.judge.server import room
 

@@ -61,7 +61,9 @@ def measure(
             ended_by(lost, with_samples(result, samples), log)
         )
     try:
-        with torch.inference_mode(), plugged(settings.exercise):
+        with torch.inference_mode(), plugged(settings.exercise) as theirs:
+            if theirs:
+                log.tell(theirs)
             result = run(settings, place, log, result, samples)
         result = replace(with_samples(result, samples), status="ok")
     except (Exception, KeyboardInterrupt) as error:

@@ -11,10 +11,12 @@ What of the engine an exercise's functions replace, its author says in ``checks/
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -51,10 +53,14 @@ def settings_with(settings: Settings, name: str, file: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def plugged(exercise: str | None) -> Iterator[None]:
-    """With the functions of ``NAME=FILE`` in place; raises UsageError where they cannot be had."""
+def plugged(exercise: str | None) -> Iterator[str]:
+    """With the functions of ``NAME=FILE`` in place, and a line that says so, for the log.
+
+    Raises:
+        UsageError: they cannot be had, or one of them is not written yet.
+    """
     if exercise is None:
-        yield
+        yield ""
         return
     name, _, file = exercise.partition("=")
     plug = plug_of(name)
@@ -66,7 +72,27 @@ def plugged(exercise: str | None) -> Iterator[None]:
     with ExitStack() as put:
         for owner, attribute, function in places:
             put.enter_context(mock.patch.object(owner, attribute, function))
-        yield
+        try:
+            yield f"Exercise {name}: the functions of {file} are in place of ours"
+        except Exception as error:
+            line = unwritten_line(error, file)
+            if line is None:
+                raise
+            raise UsageError(
+                f"{file}, line {line}: not written yet: 'workshop check {name}' comes first"
+            ) from None
+
+
+def unwritten_line(error: Exception, file: str) -> int | None:
+    """Where in the file NotImplementedError was raised, if that is the error."""
+    if isinstance(error, NotImplementedError):
+        frames = walk_tb(error.__traceback__)
+        lines = [line for frame, line in frames if frame.f_code.co_filename == file]
+    elif "NotImplementedError()" in str(error):  # in the words of torch's compiler
+        lines = [int(one) for one in re.findall(rf'"{re.escape(file)}", line (\d+)', str(error))]
+    else:
+        return None
+    return lines[-1] if lines else None
 
 
 def load(path: Path, name: str) -> ModuleType:

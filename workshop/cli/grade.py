@@ -19,11 +19,11 @@ from workshop.stages import UsageError
 
 if TYPE_CHECKING:
     from workshop.grading.attempt import Job, Order
+    from workshop.grading.intake.roster import Roster
+    from workshop.grading.intake.submissions import Gathered
     from workshop.grading.logs import Again
-    from workshop.grading.roster import Roster
     from workshop.grading.rubric import Rubric
     from workshop.grading.schedule import Results
-    from workshop.grading.submissions import Gathered
     from workshop.grading.whole import Outcome, Runner
     from workshop.judge.isolation import Isolation
 
@@ -123,7 +123,7 @@ def grade(
     What was graded is kept: interrupted, the same command goes on.
     """
     from workshop.grading import store
-    from workshop.grading.roster import read_roster
+    from workshop.grading.intake.roster import read_roster
 
     for path in submissions:
         if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
@@ -164,7 +164,7 @@ def the_rubric(file: Path | None, names: Sequence[str], attempt: str | None) -> 
 def gathered_from(
     submissions: Sequence[Path], roster: Roster, rubric: Rubric, into: Path
 ) -> Gathered:
-    from workshop.grading.submissions import gather
+    from workshop.grading.intake.submissions import gather
     from workshop.grading.whole import zone_of
 
     return gather(submissions, roster, into, zone_of(rubric))
@@ -235,7 +235,7 @@ def graded_and_written(
     """
     from workshop.grading import store
     from workshop.grading.logs import nothing_again
-    from workshop.grading.outputs import write_outputs
+    from workshop.grading.pages.outputs import write_outputs
     from workshop.grading.schedule import WorkerError
     from workshop.grading.whole import fresh_folder, grade_class, later
     from workshop.judge.isolation import IsolationError

@@ -12,9 +12,9 @@ from workshop.readers.text import one_line
 
 if TYPE_CHECKING:
     from workshop.grading.attempt import Order
+    from workshop.grading.intake.roster import Roster
+    from workshop.grading.intake.submissions import Gathered
     from workshop.grading.records import Class, Graded
-    from workshop.grading.roster import Roster
-    from workshop.grading.submissions import Gathered
     from workshop.grading.whole import Outcome
 
 SEVERITIES = ("contradiction", "doubt", "note")

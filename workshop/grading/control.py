@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from workshop.grading.attempt import Order, Ran
+from workshop.grading.intake.submissions import Attempt
 from workshop.grading.records import CheckGrade, Finding, Participant
-from workshop.grading.submissions import Attempt
 from workshop.learn.exercise import CODE, exercises
 from workshop.learn.verify import solved
 

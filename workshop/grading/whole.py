@@ -15,14 +15,14 @@ import msgspec
 
 from workshop.grading import control, logs, store
 from workshop.grading.attempt import Job, Order, Ran, code_digests, digests
+from workshop.grading.intake.roster import Roster
+from workshop.grading.intake.submissions import Attempt, Gathered
 from workshop.grading.logs import Again, Shown, nothing_again
 from workshop.grading.performance import grade_logs, speeds_of
 from workshop.grading.points import exercise_grade
 from workshop.grading.records import Class, ExerciseGrade, Finding, Graded
-from workshop.grading.roster import Roster
 from workshop.grading.rubric import Rubric
 from workshop.grading.schedule import Lost, Results
-from workshop.grading.submissions import Attempt, Gathered
 
 UNPACKED = "unpacked"
 Runner = Callable[[Sequence[Job], Order], Results]

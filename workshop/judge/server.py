@@ -13,7 +13,6 @@ it sees no other submission, and nothing of an earlier run is there for it to fi
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import socket

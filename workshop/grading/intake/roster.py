@@ -25,7 +25,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.grading.left_out import shown
+from workshop.grading.intake.left_out import shown
 from workshop.grading.records import Finding, Participant
 from workshop.stages import UsageError
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from workshop.grading.left_out import LeftOut, Reason
+from workshop.grading.intake.left_out import LeftOut, Reason
 
 MIB = 1024 * 1024
 TOP = PurePosixPath()

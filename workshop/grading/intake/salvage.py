@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from workshop.grading.tree import CHUNK
+from workshop.grading.intake.tree import CHUNK
 
 _MAGIC = b"PK\x03\x04"
 _HEADER = struct.Struct("<4sHHHHHIIIHH")

@@ -12,9 +12,8 @@ import io
 import re
 from collections.abc import Callable
 
-from workshop.grading import text
-from workshop.grading.records import Class, Graded, Participant
-from workshop.grading.roll import (
+from workshop.grading.pages import text
+from workshop.grading.pages.roll import (
     exercise_of,
     exercises_of,
     in_order,
@@ -22,6 +21,7 @@ from workshop.grading.roll import (
     score_of,
     total,
 )
+from workshop.grading.records import Class, Graded, Participant
 from workshop.stages import UsageError
 
 Rows = list[list[str]]

@@ -20,14 +20,20 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
 
-from workshop.grading.archive import SUFFIXES, is_foreign, stem_of, suffix_of
-from workshop.grading.arrange import known_as, proper
-from workshop.grading.handed_in import HandedIn, in_name, in_stamp
-from workshop.grading.layouts_lms import GRADESCOPE, MetadataError, Named, named, read_metadata
-from workshop.grading.left_out import shown
-from workshop.grading.matching import Clue, Register
+from workshop.grading.intake.archive import SUFFIXES, is_foreign, stem_of, suffix_of
+from workshop.grading.intake.arrange import known_as, proper
+from workshop.grading.intake.handed_in import HandedIn, in_name, in_stamp
+from workshop.grading.intake.layouts_lms import (
+    GRADESCOPE,
+    MetadataError,
+    Named,
+    named,
+    read_metadata,
+)
+from workshop.grading.intake.left_out import shown
+from workshop.grading.intake.matching import Clue, Register
+from workshop.grading.intake.tree import JUNK
 from workshop.grading.records import Finding
-from workshop.grading.tree import JUNK
 from workshop.learn.exercise import ANSWERS, CODE
 
 _STAMP = "timestamp.txt"

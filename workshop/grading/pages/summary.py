@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workshop.grading import text
-from workshop.grading.distribution import Distribution, points, speeds, totals
-from workshop.grading.drawing import histogram, points_in_words, speeds_in_words, strips
-from workshop.grading.feedback import KINDS, Figure
-from workshop.grading.findings import Findings, Told, finding, findings
-from workshop.grading.mistakes import Mistake, Stumble, mistakes, stumbles, told
-from workshop.grading.page import html, markdown
-from workshop.grading.records import Class, Graded, Participant
-from workshop.grading.roll import (
+from workshop.grading.pages import text
+from workshop.grading.pages.distribution import Distribution, points, speeds, totals
+from workshop.grading.pages.drawing import histogram, points_in_words, speeds_in_words, strips
+from workshop.grading.pages.feedback import KINDS, Figure
+from workshop.grading.pages.findings import Findings, Told, finding, findings
+from workshop.grading.pages.mistakes import Mistake, Stumble, mistakes, stumbles, told
+from workshop.grading.pages.page import html, markdown
+from workshop.grading.pages.roll import (
     exercise_of,
     exercises_of,
     in_order,
@@ -26,6 +25,7 @@ from workshop.grading.roll import (
     score_of,
     total,
 )
+from workshop.grading.records import Class, Graded, Participant
 from workshop.judge.isolation import WHAT_IT_MEANS
 
 GO_OVER = 10  # checks

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from workshop.grading import text
+from workshop.grading.pages import text
+from workshop.grading.pages.roll import exercises_of
 from workshop.grading.records import CheckGrade, Class
-from workshop.grading.roll import exercises_of
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 SHOWN = 200  # characters of a wrong answer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from workshop.grading import text
+from workshop.grading.pages import text
+from workshop.grading.pages.roll import in_order
 from workshop.grading.records import Class, Finding, Graded
-from workshop.grading.roll import in_order
 
 OF_ONE = 40  # findings of one severity about one person that are worth reading
 SEVERITIES = {

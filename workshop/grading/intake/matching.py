@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from workshop.grading.intake.roster import Roster, identifiers
 from workshop.grading.records import Participant
-from workshop.grading.roster import Roster, identifiers
 
 _SHORTEST = 3  # of a part that may stand for somebody: 'v2', '1' and 'hw' are nobody's
 # What downloads, browsers and people add to a name: 'name (1)', 'name-2', 'name_attempt_3', a time.
@@ -109,7 +109,9 @@ class Register:
         }
         if len(people) > 1:
             return Match(None, several=tuple(people.values()))
-        return Match(*people.values(), "only a part of its name is theirs") if people else None
+        for one in people.values():
+            return Match(one, "only a part of its name is theirs")
+        return None
 
 
 def _index(roster: Roster, way: _Way) -> dict[str, list[Participant]]:

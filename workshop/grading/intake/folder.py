@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path, PurePosixPath
 
-from workshop.grading.tree import (
+from workshop.grading.intake.tree import (
     DEEP,
     JUNK,
     LARGE,

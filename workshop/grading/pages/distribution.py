@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from workshop.grading.pages.roll import exercise_of, exercises_of, score_of, total
 from workshop.grading.records import Class
-from workshop.grading.roll import exercise_of, exercises_of, score_of, total
 
 FEWEST = 5  # people without whom a distribution tells of single ones
 BINS = 10

@@ -12,10 +12,10 @@ import zipfile
 import zlib
 from pathlib import PurePosixPath
 
-from workshop.grading.guarded import Guarded, is_small_junk
-from workshop.grading.left_out import Reason
-from workshop.grading.salvage import salvaged
-from workshop.grading.tree import BROKEN, LINK, MIB, SPECIAL, FullError, RoomError, Tree
+from workshop.grading.intake.guarded import Guarded, is_small_junk
+from workshop.grading.intake.left_out import Reason
+from workshop.grading.intake.salvage import salvaged
+from workshop.grading.intake.tree import BROKEN, LINK, MIB, SPECIAL, FullError, RoomError, Tree
 
 ENCRYPTED = Reason("doubt", "it is encrypted: ask for it without a password")
 OVERLAPPING = Reason("doubt", "it shares its bytes with other files: a bomb")

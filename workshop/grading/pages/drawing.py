@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from workshop.grading import text
-from workshop.grading.distribution import BINS, Distribution
+from workshop.grading.pages import text
+from workshop.grading.pages.distribution import BINS, Distribution
 from workshop.summary import number
 
 WIDTH = 320

@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from workshop.grading.guarded import DAMAGED, NO_ARCHIVE, Guarded
-from workshop.grading.left_out import Reason
-from workshop.grading.tree import SPECIAL, TOP, UNREADABLE, FullError, RoomError, Tree
-from workshop.grading.untar import untar, untar_compressed
-from workshop.grading.unzip import unzip
+from workshop.grading.intake.guarded import DAMAGED, NO_ARCHIVE, Guarded
+from workshop.grading.intake.left_out import Reason
+from workshop.grading.intake.tree import SPECIAL, TOP, UNREADABLE, FullError, RoomError, Tree
+from workshop.grading.intake.untar import untar, untar_compressed
+from workshop.grading.intake.unzip import unzip
 
 SUFFIXES = (
     *(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz"),

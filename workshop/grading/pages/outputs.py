@@ -15,19 +15,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workshop import files
-from workshop.grading.feedback import (
+from workshop.grading.pages.feedback import (
     Setting,
     feedback,
     feedback_html,
     feedback_markdown,
     setting,
 )
-from workshop.grading.folders import folders
-from workshop.grading.gradebook import gradebook
-from workshop.grading.gradescope import results_json
+from workshop.grading.pages.folders import folders
+from workshop.grading.pages.gradebook import gradebook
+from workshop.grading.pages.gradescope import results_json
+from workshop.grading.pages.roll import in_order
+from workshop.grading.pages.summary import summary, summary_html, summary_markdown
 from workshop.grading.records import Class, Graded, Participant
-from workshop.grading.roll import in_order
-from workshop.grading.summary import summary, summary_html, summary_markdown
 from workshop.stages import UsageError
 
 PARTICIPANTS, UNKNOWN, RESULTS = "participants", "unknown", "results.json"

@@ -89,8 +89,8 @@ def by_clock(seconds: float, tz: tzinfo | None) -> datetime | None:
 
 def _moment(numbers: list[int], zone: str | None, tz: tzinfo | None) -> datetime | None:
     try:
-        year, month, day, *clock = numbers
-        naive = datetime(year, month, day, *clock)
+        year, month, day, hour, minute, second = [*numbers, 0, 0, 0][:6]
+        naive = datetime(year, month, day, hour, minute, second)
         if zone:
             return naive.replace(tzinfo=_zone(zone))
         return naive.replace(tzinfo=tz) if tz else naive.astimezone()

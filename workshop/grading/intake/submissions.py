@@ -14,10 +14,10 @@ from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path, PurePosixPath
 
-from workshop.grading import folder
-from workshop.grading.archive import is_foreign, stem_of, suffix_of, unpack
-from workshop.grading.arrange import arrange, proper, with_whole_folders
-from workshop.grading.attempts import (
+from workshop.grading.intake import folder
+from workshop.grading.intake.archive import is_foreign, stem_of, suffix_of, unpack
+from workshop.grading.intake.arrange import arrange, proper, with_whole_folders
+from workshop.grading.intake.attempts import (
     LONGEST_PATH,
     Attempt,
     Gathered,
@@ -25,8 +25,8 @@ from workshop.grading.attempts import (
     digest_of,
     numbered,
 )
-from workshop.grading.handed_in import HandedIn, by_clock, in_words
-from workshop.grading.layouts import (
+from workshop.grading.intake.handed_in import HandedIn, by_clock, in_words
+from workshop.grading.intake.layouts import (
     Entries,
     Entry,
     Part,
@@ -35,11 +35,11 @@ from workshop.grading.layouts import (
     entry_of,
     is_one_persons,
 )
-from workshop.grading.left_out import LeftOut, Reason, shown
-from workshop.grading.matching import Match, Register
+from workshop.grading.intake.left_out import LeftOut, Reason, shown
+from workshop.grading.intake.matching import Match, Register
+from workshop.grading.intake.roster import Roster, plain
+from workshop.grading.intake.tree import FULL, MIB, Bounds, FullError, RoomError, Tree
 from workshop.grading.records import Finding, Participant
-from workshop.grading.roster import Roster, plain
-from workshop.grading.tree import FULL, MIB, Bounds, FullError, RoomError, Tree
 from workshop.learn.answers import MOST_BYTES
 from workshop.learn.exercise import ANSWERS, CODE
 from workshop.learn.exercise import exercises as all_exercises

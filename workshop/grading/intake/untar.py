@@ -12,9 +12,9 @@ import time
 from pathlib import PurePosixPath
 from typing import IO, Any
 
-from workshop.grading.guarded import DAMAGED, NO_ARCHIVE, Guarded, is_small_junk
-from workshop.grading.left_out import Reason
-from workshop.grading.tree import (
+from workshop.grading.intake.guarded import DAMAGED, NO_ARCHIVE, Guarded, is_small_junk
+from workshop.grading.intake.left_out import Reason
+from workshop.grading.intake.tree import (
     BOMB,
     BROKEN,
     CHUNK,

@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from workshop.grading import text
+from workshop.grading.pages import text
+from workshop.grading.pages.roll import minutes_late, score_of, total
 from workshop.grading.records import CheckGrade, ExerciseGrade, Graded
-from workshop.grading.roll import minutes_late, score_of, total
 
 Visibility = Literal["hidden", "after_due_date", "after_published", "visible"]
 

@@ -14,14 +14,14 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from workshop.grading import text
-from workshop.grading.distribution import FEWEST, Distribution, points, speeds
-from workshop.grading.drawing import histogram, points_in_words, speeds_in_words, strips
-from workshop.grading.page import html, markdown
+from workshop.grading.pages import text
+from workshop.grading.pages.distribution import FEWEST, Distribution, points, speeds
+from workshop.grading.pages.drawing import histogram, points_in_words, speeds_in_words, strips
+from workshop.grading.pages.page import html, markdown
+from workshop.grading.pages.roll import came, exercises_of, minutes_late, score_of, total
+from workshop.grading.pages.roll import mark as best_mark
 from workshop.grading.records import CheckGrade as Check
 from workshop.grading.records import Class, ExerciseGrade, Graded, Participant
-from workshop.grading.roll import came, exercises_of, minutes_late, score_of, total
-from workshop.grading.roll import mark as best_mark
 
 KINDS = {"check": "check", "hidden": "hidden check", "answer": "prediction", "log": "log"}
 MOST_REMARKS = 40

@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from workshop.grading.archive import is_foreign, suffix_of
-from workshop.grading.left_out import LeftOut, Reason
+from workshop.grading.intake.archive import is_foreign, suffix_of
+from workshop.grading.intake.left_out import LeftOut, Reason
 from workshop.grading.records import Finding
 from workshop.learn.exercise import ANSWERS, CODE
 
@@ -108,7 +108,7 @@ def with_whole_folders(
     by_top: dict[PurePosixPath, dict[PurePosixPath, PurePosixPath]] = {}
     for old, new in moves.items():
         by_top.setdefault(PurePosixPath(new.parts[0]), {})[old] = new
-    steps = {}
+    steps: dict[PurePosixPath, PurePosixPath] = {}
     for top, those in by_top.items():
         old, new = next(iter(those.items()))
         folder = PurePosixPath(*old.parts[: len(old.parts) - len(new.parts) + 1])

@@ -6,8 +6,8 @@ import io
 import time
 from pathlib import PurePosixPath
 
-from workshop.grading.left_out import Reason
-from workshop.grading.tree import MIB, FullError, is_junk
+from workshop.grading.intake.left_out import Reason
+from workshop.grading.intake.tree import MIB, FullError, is_junk
 
 NO_ARCHIVE = Reason("doubt", "it is no zip and no tar archive, whatever its name says")
 DAMAGED = Reason("doubt", "as an archive it is damaged or cut off", "read as far as it goes")

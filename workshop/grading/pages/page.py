@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from workshop import __version__
 from workshop.assets import folder
-from workshop.grading.markdown import code, spelt
+from workshop.grading.pages.markdown import code, spelt
 
 
 def html(template: str, **values: Any) -> str:

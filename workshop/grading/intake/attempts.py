@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from workshop.grading.left_out import shown
+from workshop.grading.intake.left_out import shown
 from workshop.grading.records import Finding, Participant, Severity
 
 LONGEST_PATH = 1000  # characters of a path that are repeated

@@ -22,8 +22,8 @@ from typing import Any
 
 import msgspec
 
-from workshop.grading.handed_in import in_stamp
-from workshop.grading.matching import Clue
+from workshop.grading.intake.handed_in import in_stamp
+from workshop.grading.intake.matching import Clue
 
 GRADESCOPE = "submission_metadata.yml"
 _DEEPEST = 50  # lists in lists

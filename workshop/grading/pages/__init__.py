@@ -1,0 +1,1 @@
+"""What a graded class is written as: gradebook, results, feedback, summary."""
