@@ -54,7 +54,7 @@ class Line:
     """How one check went.
 
     Attributes:
-        mark: passed, failed, partly or not run.
+        mark: passed, failed, partly, not run, or (of a log) not counted.
         open: whether it is one to look at: not passed.
     """
 
@@ -224,7 +224,7 @@ def mark(check: Check) -> str:
     if check.status == "passed":
         return "passed"
     if check.status == "skipped":
-        return "not run"
+        return "not counted" if check.kind == "log" else "not run"
     return "partly" if check.points > 0 else "failed"
 
 
