@@ -47,8 +47,10 @@ def step(theirs, x):
     return theirs.rim(x)
 """
 SOLUTION = """
+import math
+
 def side(x):
-    return x
+    return math.fabs(x)
 
 def area(x):
     return side(x) ** 2
@@ -71,6 +73,7 @@ def label():
         ("def area(x):\n    return 3", ["areas"]),
         ("def rim(x):\n    return 3", ["areas", "driven"]),  # by way of the driver's own function
         ("'''Words.'''\nimport os\nK = 1\ndef title():\n    return K", ["names"]),
+        ("import math\ndef rim(x):\n    return math.pi", ["areas", "driven"]),  # math is the same
         ("def nobody_calls_it():\n    return 3", []),
         ("side = 3\nprint(side)", ["sides", "areas", "names", "driven"]),  # it does more
     ],

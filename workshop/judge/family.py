@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
 def descendants(pid: int) -> list[int]:
     """Processes that came from ``pid``, at any depth."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*"):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it has ended since its parent was looked at
+        return found
+    for task in tasks:
         try:
-            children = (task / "children").read_text(encoding="ascii").split()
+            children = Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii").split()
         except OSError:
             continue
         for one in children:

@@ -50,10 +50,13 @@ def reached_by(
 
     All of them, where it does more than to define and to import.
     """
-    defined = bound(ast.parse(change))
+    before = ast.parse(solution)
+    there = {ast.dump(node) for node in before.body}  # an import again changes nothing
+    new = [node for node in ast.parse(change).body if ast.dump(node) not in there]
+    defined = bound(ast.Module(new, []))
     if defined is None:
         return checks
-    changed = closure(defined, users(definitions([ast.parse(solution)])))
+    changed = closure(defined, users(definitions([before])))
     kept = {check.name for check in checks if changed & reach[check.name]}
     return [
         replace(check, needs=tuple(name for name in check.needs if name in kept))

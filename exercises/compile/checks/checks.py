@@ -1,174 +1,28 @@
 """Checks of the static cache and the compiled step, on little models that nobody has seen."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from workshop.judge.limits import Limits
-from workshop.learn.checking import Draw, Work, Wrong, check, is_close, pair, tensor
+from workshop.learn.checking import Work, Wrong, check, pair, tensor
 
-COMPILER = ("torch._dynamo", "torch.distributed.tensor.experimental")
+from .cache import judge_update, seen_words
+from .loop import drawn_prompt, judge_loop
+from .model import Model, drawn_model, drawn_texts, first_text, same_logits
+
+COMPILER = (
+    "torch._dynamo",
+    "torch._dynamo.repro.after_dynamo",
+    "torch.export._trace",
+    "torch.distributed.tensor.experimental",
+)
 PATIENT = Limits(seconds=30)
 # Operations that make a tensor anew, where a cache is to be written into.
 WHOLE = {
     "cat", "stack", "zeros", "zeros_like", "new_zeros", "empty", "empty_like", "new_empty", "full",
     "full_like", "new_full", "ones", "index_copy", "index_put", "index_add", "scatter",
-    "scatter_add", "slice_scatter", "select_scatter", "where",
+    "scatter_add", "slice_scatter", "select_scatter", "where", "clone", "_to_copy",
 }  # fmt: skip
-
-
-# --- what is right, slowly -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Model:
-    """Weights, and how large everything is."""
-
-    weights: dict[str, Any]
-    heads: int
-    size: int
-    vocab: int
-    length: int
-
-
-def drawn_model(draw: Draw, length: int, layers: int, heads: int | None = None) -> Model:
-    heads, size, vocab = heads or draw.integer(2, 4), draw.choice([4, 6, 8]), draw.integer(11, 30)
-    dim = heads * size
-    scale = dim**-0.5
-    weights = {
-        "tokens": draw.normal(vocab, dim),
-        "head": draw.normal(vocab, dim),
-        "places": draw.normal(length, dim),
-        "layers": [
-            {
-                "qkv": 1.5 * scale * draw.normal(3 * dim, dim),
-                "out": 1.5 * scale * draw.normal(dim, dim),
-            }
-            for _ in range(layers)
-        ],
-    }
-    return Model(weights, heads, size, vocab, length)
-
-
-def over(visible: Callable[[int, int], bool]) -> Callable[[Tensor, int], Tensor]:
-    """Weights of attention over the places s that ``visible(s, t)`` names."""
-
-    def weigh(scores: Tensor, t: int) -> Tensor:
-        seen = [s for s in range(scores.shape[-1]) if visible(s, t)]
-        weights = torch.zeros_like(scores)
-        if seen:
-            weights[..., seen] = torch.softmax(scores[..., seen], dim=-1)
-        return weights
-
-    return weigh
-
-
-def afterwards(scores: Tensor, t: int) -> Tensor:
-    weights = torch.softmax(scores, dim=-1)
-    weights[..., t + 1 :] = 0
-    return weights
-
-
-earlier = over(lambda s, t: s <= t)
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a step may be done: the right way, or a wrong one."""
-
-    weigh: Callable[[Tensor, int], Tensor] = earlier
-    scale: float = -0.5  # the power of D that scores are multiplied by
-    late: bool = False
-    shared: bool = False
-    swapped: bool = False
-    still: bool = False
-
-
-RIGHT = Way()
-MISTAKES = {
-    "places that are not written take part: the mask is missing, or makes their scores 0 and not "
-    "-inf, and exp(0) is 1": Way(over(lambda s, t: True)),
-    "a token sees itself too: place <= position": Way(over(lambda s, t: s < t)),
-    "the mask is one too wide: the place after position is not written yet": Way(
-        over(lambda s, t: s <= t + 1)
-    ),
-    "the mask is upside down: True is what may be seen": Way(over(lambda s, t: s > t)),
-    "hide before the softmax: afterwards the weights no longer add up to 1": Way(afterwards),
-    "the scores are not divided by sqrt(D)": Way(scale=0),
-    "the scores are divided by D, not by its square root": Way(scale=-1),
-    "write the token's own key and value first, and attend then": Way(late=True),
-    "every layer has a cache of its own": Way(shared=True),
-    "keys and values are exchanged": Way(swapped=True),
-    "the token sees itself alone: attend to the cache, not to k and v": Way(
-        over(lambda s, t: s == t)
-    ),
-    "position goes into model.embed": Way(still=True),
-}
-
-
-def unit(x: Tensor) -> Tensor:
-    return x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
-
-
-def logits_of(model: Model, texts: list[Tensor], way: Way = RIGHT) -> list[Tensor]:
-    """Logits [B, T, vocab] of each text [B, T], in fp64, one place after another."""
-    layers = model.weights["layers"]
-    batch = texts[0].shape[0]
-    shape = (batch, model.heads, model.length, model.size)
-    caches = [(torch.zeros(shape).double(), torch.zeros(shape).double()) for _ in layers]
-    found = []
-    for text in texts:
-        rows = []
-        for t in range(text.shape[1]):
-            x = model.weights["tokens"].double()[text[:, t]]
-            x = x + model.weights["places"].double()[0 if way.still else t]
-            for layer, own in zip(layers, caches, strict=True):
-                keys, values = caches[0] if way.shared else own
-                parts = (unit(x) @ layer["qkv"].double().T).unflatten(1, (3, model.heads, -1))
-                q, k, v = parts.unbind(1)  # [B, H, D] each
-                if not way.late:
-                    keys[:, :, t], values[:, :, t] = k, v
-                looked, summed = (values, keys) if way.swapped else (keys, values)
-                scores = (q[:, :, None] * looked).sum(-1) * model.size**way.scale
-                weights = way.weigh(scores, t)
-                attended = (weights[..., None] * summed).sum(2)  # [B, H, D]
-                keys[:, :, t], values[:, :, t] = k, v
-                x = x + attended.flatten(1) @ layer["out"].double().T
-            rows.append(unit(x) @ model.weights["head"].double().T)
-        found.append(torch.stack(rows, dim=1))
-    return found
-
-
-def drawn_texts(draw: Draw, model: Model, batch: int, lengths: list[int]) -> list[Tensor]:
-    return [draw.integers(0, model.vocab - 1, batch, length) for length in lengths]
-
-
-def same_logits(actual: Any, model: Model, texts: list[Tensor], within: float = 1e-4) -> None:
-    """Raises Wrong, with the mistake that gives what they have, if there is one."""
-    expected = logits_of(model, texts)
-    found = pair(actual, "decode", len(texts))
-    for number, (have, want) in enumerate(zip(found, expected, strict=True)):
-        have = tensor(have, "the logits of all steps", want.shape)
-        if is_close(have, want, within):
-            continue
-        largest = want.abs().max()
-        off = ~((have.double() - want).abs() <= within * largest)
-        row, place, token = (int(i) for i in off.nonzero()[off.nonzero()[:, 1].argmin()])
-        hint = None
-        for cause, way in MISTAKES.items():
-            wrong = logits_of(model, texts[: number + 1], way)[number]
-            if is_close(have[:, 1:], wrong[:, 1:], max(within, 1e-4)):
-                hint = cause
-                break
-        which = "" if len(texts) == 1 else f"text {number + 1}, "
-        raise Wrong(
-            f"{which}position {place}: the logits differ from attention without a cache",
-            f"{want[row, place, token]:.5g} for token {token}",
-            f"{have[row, place, token]:.5g}", hint,
-        )  # fmt: skip
 
 
 # --- the cache and its mask ----------------------------------------------------------------------
@@ -241,60 +95,6 @@ def update_writes_in_place(work: Work) -> None:
             judge_update(found, (keys, values), (k, v), position)
 
 
-def judge_update(
-    found: dict[str, Any], before: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor], position: int
-) -> None:
-    length = before[0].shape[2]
-    at = f"position {position} of {length}"
-    for what, old, one, other in zip(("keys", "values"), before, new, new[::-1], strict=True):
-        now = tensor(found[what], what, old.shape, old.dtype)
-        right = old.clone()
-        right[:, :, position] = one[:, :, 0]
-        if torch.equal(now, right):
-            continue
-        causes: dict[str, Tensor] = {
-            "what update makes anew is lost when it returns: write into the cache that is given": (
-                old
-            ),
-            "keys and values are exchanged": put(old, other, position),
-            "the cache may hold what an earlier text left there: copy over it, do not add": (
-                put(old, one + old[:, :, position : position + 1], position)
-            ),
-            "the first token is at position 0: nothing need be added": (
-                put(old, one, (position + 1) % length)
-            ),
-            "position is counted from 0: nothing need be subtracted": (
-                put(old, one, (position - 1) % length)
-            ),
-            "only one place is written: the others keep what they have": one.expand_as(old),
-        }
-        hint = next((cause for cause, w in causes.items() if torch.equal(now, w)), None)
-        changed = (now != old).any(-1).any(0).any(0).nonzero().flatten().tolist()
-        if hint is None and changed != [position]:
-            hint = "the places are dimension 2 of [batch, heads, places, size]"
-        raise Wrong(
-            f"{at}: {what} are not what they should be", f"place {position} changes",
-            f"places {changed} change" if changed else "nothing changes", hint,
-        )  # fmt: skip
-    for what, one in zip("kv", new, strict=True):
-        if not torch.equal(found[what], one):
-            raise Wrong(f"{what} is changed", hint="k and v belong to the caller: only read them")
-    if found["position"].tolist() != [position]:
-        raise Wrong("position is changed", [position], found["position"])
-    if 2 * found["largest"] > before[0].numel() and length > 7:
-        raise Wrong(
-            f"{at}: to change one place, a tensor of {found['largest']} elements is made",
-            f"about {new[0].numel()} elements are written", f"{found['by']}: {found['largest']}",
-            "a whole new cache is made and copied at each step: write the one place",
-        )  # fmt: skip
-
-
-def put(old: Tensor, one: Tensor, position: int) -> Tensor:
-    new = old.clone()
-    new[:, :, position] = one[:, :, 0]
-    return new
-
-
 @check(
     points=2,
     hints=(
@@ -335,15 +135,6 @@ def the_mask(work: Work) -> None:
         raise Wrong(f"{at}: the wrong places are seen", seen_words(right), seen_words(found), hint)
 
 
-def seen_words(mask: Tensor) -> str:
-    places = mask.nonzero().flatten().tolist()
-    if not places:
-        return "none"
-    if places == list(range(places[0], places[-1] + 1)):
-        return f"{len(places)} places: {places[0]} to {places[-1]}"
-    return f"{len(places)} places: {places[:8]}"
-
-
 # --- the step ------------------------------------------------------------------------------------
 
 
@@ -373,20 +164,6 @@ def the_same_logits(work: Work) -> None:
 
 
 KEPT = "right at first, wrong later: nothing may be kept from step to step but the cache"
-
-
-def first_text(work: Work, batch: int, layers: int, spare: int) -> None:
-    """Compare the logits of a text, in a new cache."""
-    draw = work.draw
-    count = draw.integer(5, 8)
-    model = drawn_model(draw, count + spare, layers, heads=draw.integer(4, 5))
-    texts = drawn_texts(draw, model, batch, [count])
-    found = work.call("driver:fed", model.weights, model.heads, model.length, texts)
-    if isinstance(found["logits"][0], Tensor) and found["logits"][0].isnan().any():
-        place = int(found["logits"][0].isnan().any(2).any(0).nonzero()[0])
-        hint = "a softmax over nothing is nan: a token sees at least itself"
-        raise Wrong(f"position {place}: the logits are nan", "numbers", "nan", hint)
-    same_logits(found["logits"], model, texts)
 
 
 @check(
@@ -505,7 +282,7 @@ BREAKS = {
 def one_graph(work: Work) -> None:
     draw = work.draw
     count = draw.integer(3, 4)
-    model = drawn_model(draw, count + draw.integer(2, 9), 2)
+    model = drawn_model(draw, count + draw.integer(2, 9), 1)
     texts = drawn_texts(draw, model, draw.integer(1, 2), [count])
     found = work.call("driver:fed_compiled", model.weights, model.heads, model.length, texts)
     if "broken" in found:
@@ -557,35 +334,6 @@ def no_graph_after_the_first(work: Work) -> None:
 # --- the loop ------------------------------------------------------------------------------------
 
 
-def continued(model: Model, prompt: Tensor, count: int) -> tuple[Tensor, float]:
-    """The likeliest ``count`` tokens after ``prompt`` [B, P], and how near a tie they were."""
-    text, nearest = prompt, float("inf")
-    for _ in range(count):
-        logits = logits_of(model, [text])[0][:, -1]
-        best = logits.topk(2, dim=-1).values
-        nearest = min(nearest, float((best[:, 0] - best[:, 1]).min() / logits.abs().max()))
-        text = torch.cat([text, logits.argmax(-1, keepdim=True)], dim=1)
-    return text[:, prompt.shape[1] :], nearest
-
-
-def drawn_prompt(
-    draw: Draw, batch: int, words: int, count: int, spare: int
-) -> tuple[Model, Tensor, Tensor]:
-    """A model, a prompt, and the ``count`` + 1 tokens after it.
-
-    By a margin that rounding does not reach, and no text that says one word over and over, in which
-    a slip by one would not be seen.
-    """
-    for _ in range(20):
-        model = drawn_model(draw, words + count + spare, 1)
-        prompt = draw.integers(0, model.vocab - 1, batch, words)
-        right, nearest = continued(model, prompt, count + 1)
-        said = torch.cat([prompt[:, -1:], right], dim=1)
-        if nearest > 1e-3 and (said[:, 1:3] != said[:, :2]).all():
-            break
-    return model, prompt, right
-
-
 @check(
     points=2,
     needs=("the same logits",),
@@ -609,48 +357,6 @@ def the_loop(work: Work) -> None:
             [list(prompt.unbind(1))], count, False,
         )  # fmt: skip
         judge_loop(found, prompt, right)
-
-
-def judge_loop(found: dict[str, Any], prompt: Tensor, said: Tensor) -> None:
-    right = said[:, :-1]
-    (batch, count), words = right.shape, prompt.shape[1]
-    made = found["made"][0]
-    places = [position[0] if len(position) == 1 else position for _, position, _ in found["calls"]]
-    fed = [token for token, _, _ in found["calls"]]
-    if isinstance(made, Tensor) and list(made.shape) == [batch, words + count]:
-        hint = "return what was made, without the prompt"
-        raise Wrong("there are too many tokens", [batch, count], list(made.shape), hint)
-    if isinstance(made, Tensor) and list(made.shape) == [count, batch] and count != batch:
-        hint = "a row for each sequence: torch.stack(tokens, dim=1)"
-        raise Wrong("the tokens stand the wrong way round", [batch, count], [count, batch], hint)
-    made = tensor(made, "what generate returns", [batch, count], torch.int64)
-    wanted = list(range(len(places)))
-    if places != wanted:
-        at = next(i for i, place in enumerate(places) if place != wanted[i])
-        hint = "positions go on by one at every step, from 0 through prompt and answer"
-        if at == 0 and places[0] == 1:
-            hint = "the first token is at position 0"
-        elif at == words and places[at] == words - 1:
-            hint = "the prompt's last token is fed already: its logits give the first new token"
-        elif at == words:
-            hint = f"the first new token stands right after the prompt, at position {words}"
-        raise Wrong(f"step {at + 1} is at the wrong position", wanted[at], places[at], hint)
-    if torch.equal(made, right):
-        return
-    hint = None
-    first = [right[:, :1].flatten().tolist(), prompt[:, -1].tolist()]
-    if len(fed) > words and fed[words] == first[1] and first[0] != first[1]:
-        hint = "the prompt's last token is fed already: its logits give the first new token"
-    elif any(fed[i] != prompt[:, i].tolist() for i in range(min(words, len(fed)))):
-        hint = "while the prompt is read, its own tokens are fed, in their order"
-    elif torch.equal(made, said[:, 1:]):
-        hint = "the first new token is missing: the logits of the prompt's last token give it"
-    elif count > 1 and torch.equal(made[:, 1:], right[:, :-1]):
-        hint = "the first of these is not new: count from the first token that was made"
-    elif count > 1 and len(fed) > words + 1 and fed[words] == fed[words + 1] != made[:, 1].tolist():
-        hint = "feed the token made last"
-    row, place = (made != right).nonzero()[0].tolist()
-    raise Wrong(f"sequence {row}: the tokens differ from number {place + 1} on", right, made, hint)
 
 
 @check(

@@ -70,6 +70,20 @@ def fed(theirs, weights, heads, length, texts, watch=False):
     return {"logits": logits, "lies": lies, "steps": steps}
 
 
+def fed_in_turns(theirs, weights, heads, length, texts):
+    """Logits [B, T, vocab] of each of ``texts``, all [B, T]: a token of each in turn.
+
+    Each has caches of its own.
+    """
+    model = Little(weights, heads)
+    caches = [caches_for(theirs, model, text.shape[0], length) for text in texts]
+    rows = [[] for _ in texts]
+    for place in range(texts[0].shape[1]):
+        for own, text, found in zip(caches, texts, rows, strict=True):
+            found.append(theirs.decode(model, own, column(text, place), torch.tensor([place])))
+    return [torch.stack(found, dim=1) for found in rows]
+
+
 def column(text, place):
     """The tokens [B] at a place of the text [B, T], with a stride of 1 even where B is 1."""
     return torch.tensor(text[:, place].tolist())
@@ -146,3 +160,23 @@ def generated(theirs, weights, heads, length, prompts, count, compile_it):
         made.append(theirs.generate(step, model, caches, list(prompt), count))
         counts.append(graphs.count)
     return {"made": made, "calls": calls, "counts": counts, "why": reasons() if compile_it else []}
+
+
+def generated_again(theirs, weights, heads, length, prompt, counts):
+    """Tokens that generate makes after one and the same list, and what becomes of that list.
+
+    A call for each of ``counts``, with caches of its own; places: where each step was.
+    """
+    model = Little(weights, heads)
+    words = len(prompt)
+    made, places = [], []
+    for count in counts:
+        caches, seen = caches_for(theirs, model, prompt[0].shape[0], length), []
+
+        def step(model, caches, token, position, seen=seen):
+            seen.append(int(position))
+            return theirs.decode(model, caches, token, position)
+
+        made.append(theirs.generate(step, model, caches, prompt, count))
+        places.append(seen)
+    return {"made": made, "places": places, "longer": len(prompt) - words}

@@ -107,8 +107,8 @@ def least_time_of_a_step(work: Work) -> None:
 def model_bandwidth_utilisation(work: Work) -> None:
     draw = work.draw
     parameters, width = draw.integer(10**8, 10**10), draw.choice([0.5, 2.0, 4.0])
-    speed, bandwidth = draw.number(1.5, 300), draw.number(20, 5000)
-    expected = parameters * width * speed / (bandwidth * 1e9)
+    expected, speed = draw.number(0.05, 0.95), draw.number(1.5, 300)
+    bandwidth = parameters * width * speed / (expected * 1e9)
     actual = number(work.call("mbu", parameters, width, speed, bandwidth), "mbu")
     for factor, hint in (
         (100, "that is in percent; 0.5 is asked for where it is half"),
@@ -133,7 +133,7 @@ def largest_batch_that_fits(work: Work) -> None:
     draw = work.draw
     for _ in range(4):
         weights, each = draw.number(3, 30), draw.number(0.1, 2)
-        count = draw.integer(1, 60)
+        count = draw.integer(1, 400)
         memory = weights + each * (count + draw.number(0.55, 0.9))
         actual = number(work.call("largest_batch", memory, weights, each), "largest_batch")
         what = f"largest_batch({memory:.3f}, {weights:.3f}, {each:.3f})"

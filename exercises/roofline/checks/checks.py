@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from workshop.learn.checking import Work, Wrong, check
 
-from workshop.learn.checking import Work, Wrong, check, number
-from workshop.readers import read_logs
-from workshop.results import Result
-from workshop.stages import STAGES, UsageError, variant
+from .formulas import Slips, formula, near, slip
+from .gaps import furthest, roof_slips, shares
+from .logs import chosen, given, logs_of
 
-MOST_LOGS = 200
 READ_OFF = 0.01  # rounding to three digits is half of that
 WORKED_OUT = 0.03
 SHARED = 0.4  # of the unexplained time: a cause with less is not the likeliest
-Slips = tuple[tuple[float | None, str], ...]
-
-
-def near(actual: float, expected: float | None, within: float) -> bool:
-    return expected is not None and abs(actual - expected) <= within * abs(expected)
-
-
-def slip(actual: float, slips: Slips, within: float) -> str | None:
-    """What was probably done in place of the right thing."""
-    return next((hint for wrong, hint in slips if near(actual, wrong, within)), None)
-
-
-def formula(work: Work, name: str, given: tuple[float, ...], expected: float, slips: Slips) -> None:
-    """Call their function, and name the cause where the difference betrays it."""
-    what = f"{name}({', '.join(f'{value:.6g}' for value in given)})"
-    actual = number(work.call(name, *given), what)
-    if not near(actual, expected, 1e-6):
-        raise Wrong(f"{what} is off", expected, actual, slip(actual, slips, 1e-6))
 
 
 @check(
@@ -109,12 +88,13 @@ def intensity_of_decode_and_prefill(work: Work) -> None:
 )
 def decode_under_the_roof(work: Work) -> None:
     draw = work.draw
-    for ranks in (1, draw.integer(2, 8)):
+    for ranks in (1, 2, draw.integer(3, 8)):
         size, bandwidth = draw.number(5e6, 2e11), draw.number(20, 5000)
         speed = bandwidth * 1e9 / size
         formula(
             work, "decode_speed", (size, bandwidth, ranks), ranks * speed,
             ((speed / ranks, "more ranks read MORE bytes in a second: times ranks"),
+             (2 * speed, "as many as there are: times ranks, which need not be two"),
              (speed, "each rank has only its part to read, at the same time as the others"),
              (1 / (ranks * speed), "that is seconds a token, not tokens a second"),
              (ranks * speed / 1e9, "the bandwidth is in GB/s, the weights in bytes"),
@@ -179,120 +159,6 @@ def time_that_reading_does_not_explain(work: Work) -> None:
          (predicted / measured, "that is the factor; asked for are milliseconds"),
          (predicted - measured, "times subtract, speeds do not: 1 / speed first")),
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Log:
-    """The run of a stage that counts.
-
-    Attributes:
-        name: of its file.
-        others: further runs of the stage, by their files' names.
-    """
-
-    name: str
-    result: Result
-    others: dict[str, Result]
-
-    @property
-    def speed(self) -> float:
-        return self.result.tokens_per_second or 0.0
-
-    @property
-    def reads(self) -> float:
-        """Bytes/s of one rank's memory."""
-        return (self.result.device_bandwidth_gb_per_second or 0.0) * 1e9
-
-    @property
-    def tokens_a_pass(self) -> float:
-        return 1 + (self.result.mean_accepted or 0.0)
-
-    @property
-    def guesses(self) -> int:
-        settings = self.result.settings
-        return settings.draft_tokens if settings and self.result.mean_accepted is not None else 0
-
-    @property
-    def bytes_a_pass(self) -> float:
-        return (self.result.model_bytes or 0) + self.guesses * (self.result.draft_bytes or 0)
-
-    @property
-    def roof(self) -> float:
-        """tokens/s under it."""
-        return self.tokens_a_pass * self.ranks * self.reads / self.bytes_a_pass
-
-    @property
-    def ranks(self) -> int:
-        return self.result.world_size or 1
-
-    @property
-    def unexplained(self) -> float:
-        """Seconds of a token."""
-        return 1 / self.speed - 1 / self.roof
-
-
-def logs_of(work: Work) -> dict[str, Log]:
-    """The newest complete run of every stage, of those with nothing changed if there are any."""
-    paths = sorted(path for path in work.folder.glob("job*.out") if path.is_file())[:MOST_LOGS]
-    found: dict[str, list[tuple[str, Result]]] = {}
-    lacking: dict[str, str] = {}
-    for path in paths:
-        try:
-            results = [reading.result for reading in read_logs([path])]
-        except UsageError:
-            continue
-        for result in results:
-            if result.format != "workshop" or result.stage not in STAGES:
-                continue
-            why = lack_of(result)
-            if why:
-                lacking[result.stage] = f"{path.name} {why}"
-            else:
-                found.setdefault(result.stage, []).append((path.name, result))
-    for stage in STAGES:
-        if stage not in found and stage in lacking:
-            raise Wrong(f"{lacking[stage]}: run {stage} again and put its log beside exercise.py")
-    missing = [stage for stage in STAGES if stage not in found]
-    if missing:
-        run = f"'workshop submit {missing[0]}'" if len(missing) == 1 else "'workshop submit all'"
-        here = f"'workshop run {missing[0]} > job-{missing[0]}-0.out'"
-        raise Wrong(
-            f"there is no log of {', '.join(missing)} beside exercise.py: run {run} "
-            f"(or {here if len(missing) == 1 else repr('workshop demo')} on this machine), "
-            "and put its job*.out here",
-            ", ".join(STAGES), ", ".join(found) or "none",
-        )  # fmt: skip
-    return {stage: newest(runs) for stage, runs in found.items()}
-
-
-def lack_of(result: Result) -> str | None:
-    """What keeps a run from being compared; None where nothing does."""
-    if result.status != "ok" or not result.tokens_per_second:
-        return f"has no complete result ({result.reason or result.status})"
-    if not (result.model_bytes and result.device_bandwidth_gb_per_second and result.settings):
-        return "does not tell the model's bytes and the memory's bandwidth"
-    return None
-
-
-def newest(runs: list[tuple[str, Result]]) -> Log:
-    plain = [one for one in runs if one[1].settings and not variant(one[1].settings)] or runs
-    name, result = max(plain, key=lambda one: one[1].started or "")
-    return Log(name, result, {other: each for other, each in runs if other != name})
-
-
-def given(work: Work, key: str) -> float:
-    """A number from answers.toml."""
-    answer = work.answers.get(key, "?")
-    if answer == "?":
-        raise Wrong(f"{key} in answers.toml has no answer yet")
-    return number(answer, f"{key} in answers.toml")
-
-
-def chosen(work: Work, key: str) -> str:
-    answer: Any = work.answers.get(key, "?")
-    if not isinstance(answer, str) or answer.strip() in ("?", ""):
-        raise Wrong(f"{key} in answers.toml has no answer yet")
-    return answer.strip().lower()
 
 
 @check(
@@ -377,49 +243,6 @@ def predicted_is_the_roof(work: Work) -> None:
         )  # fmt: skip
 
 
-def roof_slips(logs: dict[str, Log], stage: str) -> Slips:
-    log = logs[stage]
-    result, plain = log.result, log.reads / (log.result.model_bytes or 1)
-    mb = (result.model_bytes or 0) / 1e6
-    slips: list[tuple[float | None, str]] = [
-        (log.speed, "that was measured; the roof is what the memory would allow"),
-        (log.roof * (result.mbu or 0), "that is with the bandwidth ACHIEVED: take the device's"),
-        (1e3 / log.roof, "that is milliseconds a token; tokens/s are asked for"),
-        (1 / log.roof, "that is seconds a token; tokens/s are asked for"),
-        (log.roof / 1e9, "GB/s are 1e9 bytes a second"),
-        (log.roof * 1e3, "bytes of the model: MB are 1e6, GB 1e9"),
-        (log.roof / 1e3, "bytes of the model: MB are 1e6, GB 1e9"),
-        (log.roof / 8, "bytes, not bits"),
-    ]
-    if log.ranks > 1:
-        slips += [
-            (plain, f"{log.ranks} ranks read at the same time, each its own part"),
-            (plain / log.ranks, "more ranks read more bytes in a second: times ranks"),
-        ]
-    if log.guesses:
-        both = log.reads / log.bytes_a_pass
-        slips += [
-            (plain, "a pass gives 1 + accepted tokens, and reads the draft as well"),
-            (both, "a pass gives more than one token: 1 + accepted"),
-            ((log.tokens_a_pass - 1) * both, "a pass also gives a token of the model's own"),
-            (log.tokens_a_pass * plain, "the draft is read too, once for each guess"),
-            (log.guesses * both, "only guesses that are KEPT become tokens"),
-        ]
-    if result.model_parameters:
-        counted = log.ranks * log.reads / result.model_parameters
-        slips.append((counted, f"parameters are not bytes: this model has {mb:.3g} MB of them"))
-    slips += [
-        (other.roof, f"that is the roof of {name}: {stage} has {mb:.3g} MB of weights")
-        for name, other in logs.items()
-        if name != stage and not near(other.roof, log.roof, 0.05)
-    ]
-    return tuple(slips)
-
-
-def furthest(logs: dict[str, Log]) -> str:
-    return max(logs, key=lambda stage: logs[stage].roof / logs[stage].speed)
-
-
 @check(
     points=2,
     needs=("measured is what the logs say", "predicted is the roof"),
@@ -460,20 +283,6 @@ def the_largest_gap(work: Work) -> None:
         )
         hint = slip(actual, slips, WORKED_OUT)
         raise Wrong(f"unexplained_ms of {answer} is off", seconds * 1e3, actual, hint)
-
-
-def shares(logs: dict[str, Log], stage: str) -> dict[str, float]:
-    """Seconds of a pass that each cause takes, as the stages told apart show it."""
-    log = logs[stage]
-    lost = log.unexplained * log.tokens_a_pass
-    if log.result.settings and not log.result.settings.compile:
-        saved = 1 / log.speed - 1 / logs["compile"].speed if stage == "baseline" else lost
-        return {"calls": max(saved, 0.0), "kernels": lost - max(saved, 0.0)}
-    if stage not in ("speculative", "tp"):
-        return {"kernels": lost}
-    alone = max(logs["quantize"].unexplained, 0.0)
-    more = "guessing" if stage == "speculative" else "all-reduces"
-    return {more: lost - alone, "kernels": alone}
 
 
 @check(

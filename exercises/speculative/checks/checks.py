@@ -49,7 +49,7 @@ def tokens_of(value: Any, what: str) -> list[int]:
 )
 def greedy_tokens_are_the_verifiers_own(work: Work) -> None:
     draw = work.draw
-    k, vocab = draw.integer(3, 6), draw.integer(20, 40)
+    k, vocab = draw.integer(5, 8), draw.integer(20, 40)
     for kept in [0, k, *(draw.integer(1, k - 1) for _ in range(3))]:
         logits = draw.normal(k + 1, vocab)
         own = logits.argmax(-1)
@@ -270,7 +270,7 @@ def tokens_of_a_pass(work: Work) -> None:
 def prompt_lookup(work: Work) -> None:
     draw = work.draw
     for trial in range(25):
-        text = draw.integers(0, draw.choice([2, 4, 9]), draw.integer(1, 30)).tolist()
+        text = draw.integers(0, draw.choice([2, 4, 9, 25]), draw.integer(1, 30)).tolist()
         k, ngram = draw.integer(1, 5), draw.integer(1, 4)
         if trial < 5:  # the end surely stands elsewhere, and something follows it
             text = [*text, *(end := draw.integers(0, 9, ngram).tolist()), 7, *text, *end]

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from workshop.learn.watched import watched  # noqa: F401 (called as 'driver:watched')
+
 
 def first_tokens(
     exercise: ModuleType, p: Tensor, q: Tensor, proposed: Tensor, uniform: Tensor, last: Tensor

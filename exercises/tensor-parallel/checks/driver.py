@@ -4,6 +4,7 @@ Every exchange between ranks is written down before it begins, so that ranks whi
 other for ever are found at once and not by the clock.
 """
 
+import gc
 import os
 import select
 import signal
@@ -20,6 +21,7 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from workshop.judge import wire
+from workshop.learn.made import Made
 
 LONGEST = 20  # seconds that ranks may take
 LAST_IS_LATE = 0.02  # seconds: who does not wait for a sum does not have it
@@ -74,22 +76,60 @@ def shape_of(args):
 
 
 def stored(theirs, name, *arguments):
-    """What a function makes, in how many bytes each tensor lies, and in how many all together."""
-    made = getattr(theirs, name)(*arguments)
-    tensors = made if isinstance(made, dict) else {"": made}
-    tensors = {k: v for k, v in tensors.items() if isinstance(v, torch.Tensor)}
-    storages = {name: one.untyped_storage() for name, one in tensors.items()}
-    distinct = {one.data_ptr(): one.nbytes() for one in storages.values()}
+    """What a function makes, and in how many bytes; how many it keeps; what it changes.
+
+    It works on copies, which are thrown away: what is there afterwards, it has kept.
+    """
+    with Made() as made:
+        given = [copied(one) for one in arguments]
+        value = getattr(theirs, name)(*given)
+    changed = [
+        label
+        for before, after in zip(arguments, given, strict=True)
+        for label, one in labelled(before).items()
+        if label not in labelled(after) or not torch.equal(one, labelled(after)[label])
+    ]
+    del given
+    tensors = labelled(value)
     return {
-        "made": made,
-        "bytes": {name: one.nbytes() for name, one in storages.items()},
-        "together": sum(distinct.values()),
-        "arguments": list(arguments),
+        "made": value,
+        "bytes": {label: one.untyped_storage().nbytes() for label, one in tensors.items()},
+        "together": together(tensors.values()),
+        "held": held(made, together(tensors.values())),
+        "changed": changed,
     }
 
 
-def on_ranks(theirs, ranks, calls):
-    """What each of ``calls`` gives on each rank; a call is a name, and arguments for each rank."""
+def copied(value):
+    if isinstance(value, dict):
+        return {name: one.clone() for name, one in value.items()}
+    return value.clone() if isinstance(value, torch.Tensor) else value
+
+
+def labelled(value):
+    """The tensors of what is one, or a dict of some."""
+    named = value if isinstance(value, dict) else {"": value}
+    return {name: one for name, one in named.items() if isinstance(one, torch.Tensor)}
+
+
+def together(tensors):
+    """Bytes of what tensors lie in, shared memory once."""
+    storages = [one.untyped_storage() for one in tensors]
+    return sum({one.data_ptr(): one.nbytes() for one in storages}.values())
+
+
+def held(made, known):
+    """Bytes that are still there; ``known`` are those of the result."""
+    if made.held > known:
+        gc.collect()  # what only a circle of references keeps is no one's
+    return max(made.held, known)
+
+
+def on_ranks(theirs, ranks, calls, copied=True):
+    """What each of ``calls`` gives on each rank; a call is a name, and arguments for each rank.
+
+    ``copied``: as it is when the call returns; else as it is when all calls have been made.
+    """
 
     def work(rank, exchanges):
         found = []
@@ -99,7 +139,7 @@ def on_ranks(theirs, ranks, calls):
             with exchanges:
                 value = getattr(theirs, name)(*given)
             # What a sum is still to come for is copied only then.
-            value = value.clone() if isinstance(value, torch.Tensor) else value
+            value = value.clone() if copied and isinstance(value, torch.Tensor) else value
             found.append({"value": value, "exchanges": exchanges.made[before:], "arguments": given})
         return found
 
@@ -110,17 +150,14 @@ def layers_on_ranks(theirs, ranks, layers, heads, kv_heads, size, x):
     """Several layers from beginning to end: cut on each rank, then run one after the other."""
 
     def work(rank, exchanges):
-        parts = [theirs.layer_part(one, heads, kv_heads, rank, ranks) for one in layers]
+        with Made() as made:
+            parts = [theirs.layer_part(copied(one), heads, kv_heads, rank, ranks) for one in layers]
         y = x
         with exchanges:
             for part in parts:
                 y = theirs.layer(y, part, size)
-        held = {
-            one.untyped_storage().data_ptr(): one.untyped_storage().nbytes()
-            for part in parts
-            for one in part.values()
-        }
-        return {"x": y, "exchanges": exchanges.made, "held": sum(held.values())}
+        own = together(one for part in parts for one in labelled(part).values())
+        return {"x": y, "exchanges": exchanges.made, "stored": own, "held": held(made, own)}
 
     return run(ranks, work)
 

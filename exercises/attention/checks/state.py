@@ -1,0 +1,136 @@
+"""The state of a softmax that has not seen all its scores: right, and wrong in known ways."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workshop.learn.checking import Work, Wrong, is_close, pair, tensor
+
+from .reference import MINUS, NAMES, State, in_fp32
+
+
+def judge_state(found: Any, right: State, causes: dict[str, State], what: str) -> None:
+    """Raises Wrong where a state differs, with the cause that gives just that."""
+    parts = [
+        tensor(one, f"{what}: {name}", want.shape, torch.float32)
+        for one, name, want in zip(pair(found, what, 3), NAMES, right, strict=True)
+    ]
+    for one, name, want in zip(parts, NAMES, right, strict=True):
+        if one.isnan().any():
+            at = one.isnan().nonzero()[0].tolist()
+            raise Wrong(
+                f"{what}: {name} is nan for head {at[0]}, query {at[1]}", want[tuple(at)].item(),
+                "nan", "-inf - -inf is nan: where nothing was seen, subtract something finite",
+            )  # fmt: skip
+    if all(map(same_or_minus, parts, right)):
+        return
+    hint = next(
+        (cause for cause, wrong in causes.items() if all(map(same_or_minus, parts, wrong))), None
+    )
+    one, name, want = next(
+        (one, name, want)
+        for one, name, want in zip(parts, NAMES, right, strict=True)
+        if not same_or_minus(one, want)
+    )
+    equal = (one.double() == want) | ((one.double() - want).abs() <= 1e-4 * (1 + want.abs()))
+    off = (~equal).nonzero()
+    at = tuple(off[0].tolist()) if len(off) else (0, 0)
+    raise Wrong(
+        f"{what}: {name} is off for head {at[0]}, query {at[1]}",
+        want[at].flatten()[0].item(), one[at].flatten()[0].item(), hint,
+    )  # fmt: skip
+
+
+def same_or_minus(one: Tensor, want: Tensor) -> bool:
+    """Close, and -inf at the same places."""
+    none = want == MINUS
+    if not torch.equal(one == MINUS, none) or not one[~none].isfinite().all():
+        return False
+    return is_close(one[~none], want[~none], 1e-4)
+
+
+def wrong_states(old: State, scores: Tensor, values: Tensor) -> dict[str, State]:
+    """What typical mistakes make of a state and one more block."""
+    largest, total, mixed = (one.double() for one in old)
+    scores, values = scores.double(), values.double()
+    block = scores.amax(-1)
+    new = torch.maximum(largest, block)
+    kept = torch.where(largest == MINUS, torch.zeros_like(new), torch.exp(largest - new))
+    risen = torch.where(largest == MINUS, torch.zeros_like(new), torch.exp(new - largest))
+    weights = torch.exp(scores - new[:, :, None])
+    summed, blended = weights.sum(-1), weights @ values
+    right_total, right_mixed = total * kept + summed, mixed * kept[:, :, None] + blended
+    local = torch.exp(scores - block[:, :, None])
+    plain = torch.exp(scores)
+    since = torch.exp(scores - torch.where(largest == MINUS, new, largest)[:, :, None])
+    return {
+        "mixed is not rescaled: when the largest score grows, what was summed before is too large "
+        "by exp(new - old)": (new, right_total, mixed + blended),
+        "total is not rescaled: it is a sum of exp(score - largest) too": (
+            new, total + summed, right_mixed,
+        ),
+        "neither sum is rescaled: when the largest score grows, what was summed before is too "
+        "large by exp(new - old)": (new, total + summed, mixed + blended),
+        "rescaled the wrong way: multiply by exp(old - new), which is at most 1": (
+            new, total * risen + summed, mixed * risen[:, :, None] + blended,
+        ),
+        "mixed is divided by total already: divide once, at the very end": (
+            new, right_total, right_mixed / right_total[:, :, None],
+        ),
+        "largest is that of ALL scores so far, not of this block alone": (
+            block,
+            total * torch.exp(largest - block) + local.sum(-1),
+            mixed * torch.exp(largest - block)[:, :, None] + local @ values,
+        ),
+        "the block's weights are exp(score - largest of all so far), not of the block alone": (
+            new, total * kept + local.sum(-1), right_mixed - blended + local @ values,
+        ),
+        "nothing is subtracted from the scores: exp(score - largest)": (
+            new, total * kept + plain.sum(-1), right_mixed - blended + plain @ values,
+        ),
+        "the largest score stays as it was: take the larger of the old one and the block's": (
+            torch.where(largest == MINUS, new, largest),
+            total + since.sum(-1), mixed + since @ values,
+        ),
+        "what was summed before is lost: add to it": (new, summed, blended),
+    }  # fmt: skip
+
+
+def absorbed(work: Work, old: State, scores: Tensor, values: Tensor, what: str) -> Any:
+    """Their state after one more block; the old one must stay as it was."""
+    found = work.call("driver:stated", "absorb", in_fp32(old), scores.float(), values.float())
+    if any(found["changed"]):
+        which = ("the state", "scores", "values")[found["changed"].index(True)]
+        hint = "an operation with _ at its end, or += on a tensor, writes into it"
+        raise Wrong(f"{what}: absorb changes {which} that it is given", hint=hint)
+    return found["value"]
+
+
+def merge_causes(one: State, other: State) -> dict[str, State]:
+    largest = torch.maximum(one[0], other[0])
+
+    def kept(state: State, by: Tensor) -> Tensor:
+        return torch.where(state[0] == MINUS, torch.zeros_like(by), torch.exp(state[0] - by))
+
+    first, second = kept(one, largest), kept(other, largest)
+    return {
+        "neither is rescaled: their sums refer to different largest scores": (
+            largest, one[1] + other[1], one[2] + other[2],
+        ),
+        "the first is not rescaled: either can have the smaller largest score": (
+            largest,
+            one[1] + other[1] * second, one[2] + other[2] * second[:, :, None],
+        ),
+        "the second is not rescaled: either can have the smaller largest score": (
+            largest,
+            one[1] * first + other[1], one[2] * first[:, :, None] + other[2],
+        ),
+        "mixed is not rescaled": (
+            largest, one[1] * first + other[1] * second, one[2] + other[2],
+        ),
+        "total is not rescaled": (
+            largest, one[1] + other[1],
+            one[2] * first[:, :, None] + other[2] * second[:, :, None],
+        ),
+    }  # fmt: skip

@@ -1,0 +1,138 @@
+"""How many times as fast as the baseline an engine is, measured from outside."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from workshop.judge.family import descendants
+from workshop.learn.checking import Draw, Work, Wrong
+
+from .reference import drawn_model, drawn_prompt
+from .tokens import judge
+
+STARTER = Path(__file__).parents[1] / "exercise.py"
+ROUNDS, MORE_ROUNDS = 2, 6
+TURNS = 3  # of theirs for one of the baseline: what is short is disturbed as a whole
+CPU_OF_PROCESS = 2  # as Linux numbers the clocks of other processes
+UNSURE = 1.25  # this near to a band, more rounds are taken
+SURE = 2.5  # this far from it, one tells
+PROMPT, NEW = 16, 12
+VOCAB = 200
+SHORT, LONG = 8, 200  # tokens of text, to see what grows with it
+
+
+def baseline() -> Callable[[dict[str, Any], list[int], int], list[int]]:
+    """The engine as it is handed out."""
+    spec = importlib.util.spec_from_file_location("capstone_baseline", STARTER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.generate
+
+
+def timed_model(draw: Draw, heads: int = 8) -> dict[str, Any]:
+    return drawn_model(draw, heads, heads // 2, 64 // heads, 128, 3, VOCAB)
+
+
+def reach(work: Work, band: float) -> None:
+    """Raises Wrong unless the engine is ``band`` times as fast as the baseline, here and now.
+
+    The two take turns, each time on a prompt that neither has seen, and the fastest of each counts.
+    Processor time is taken, which on an idle machine is the time on the clock: who else is at work
+    there flatters nobody, and harms nobody.
+    """
+    slow, model = baseline(), timed_model(work.draw)
+    number = work.call("driver:load", model)
+    clock = their_clock(work)
+    for _ in range(2):  # warm-up
+        work.call("driver:generate", number, drawn_prompt(work.draw, model, PROMPT), 4)
+    ours, theirs = [], []
+    while len(ours) < ROUNDS + MORE_ROUNDS:
+        for turn in range(TURNS):
+            prompt = drawn_prompt(work.draw, model, PROMPT)
+            if turn == 0:
+                started = time.thread_time()
+                slow(model, prompt, NEW)
+                ours.append(time.thread_time() - started)
+            started = clock()
+            value = work.call("driver:generate", number, prompt, NEW)
+            theirs.append(clock() - started)
+            judge(model, prompt, NEW, value)
+        ratio = min(ours) / min(theirs)
+        off = max(ratio / band, band / ratio)
+        if off > SURE or (len(ours) >= ROUNDS and off > UNSURE):
+            break
+    if ratio < band:
+        told = f"{min(ours) * 1e3:.0f} ms became {min(theirs) * 1e3:.1f} ms"
+        raise Wrong(
+            f"{ratio:.2g} times as fast as the baseline ({told})", f"{band:g} times",
+            f"{ratio:.2g} times", what_takes_the_time(work, number, clock, ratio),
+        )  # fmt: skip
+
+
+def what_takes_the_time(work: Work, model: int, clock: Callable[[], float], ratio: float) -> str:
+    """What grows that need not, as a stopwatch from outside shows it."""
+    start = "" if ratio > 1.1 else "This is no faster than what was handed out. "
+    first = {n: asked(work, model, clock, n, 1) for n in (SHORT, LONG)}
+    five = {n: asked(work, model, clock, n, 5) for n in (SHORT, LONG)}
+    each = {n: max(five[n] - first[n], 1e-5) / 4 for n in (SHORT, LONG)}
+    growth = each[LONG] / each[SHORT]
+    if growth > 2 and five[LONG] > 2 * first[LONG]:
+        return (
+            f"{start}A token takes {growth:.2g} times as long after {LONG} tokens of text as after "
+            f"{SHORT}: earlier tokens are computed again. Keep their keys and values"
+        )
+    if first[LONG] > LONG / SHORT / 2 * first[SHORT]:
+        return (
+            f"{start}Reading {LONG} tokens takes {first[LONG] / first[SHORT]:.2g} times as long "
+            f"as {SHORT}: they can be read in one pass, as rows of one matrix"
+        )
+    small = work.call("driver:load", timed_model(work.draw, heads=2))
+    took = asked(work, small, clock, SHORT, 5) - asked(work, small, clock, SHORT, 1)
+    fewer = max(took, 1e-6) / 4
+    if each[SHORT] > 1.6 * fewer:
+        return (
+            f"{start}8 heads take {each[SHORT] / fewer:.2g} times as long as 2 of the same size "
+            "together: make one product of them all, and look at all heads at once"
+        )
+    return (
+        f"{start}A token takes {each[SHORT] * 1e3:.2g} ms however long the text is: now count the "
+        "calls of torch in a step. What is the same for all tokens belongs into prepare"
+    )
+
+
+def asked(
+    work: Work, model: int, clock: Callable[[], float], length: int, new_tokens: int
+) -> float:
+    """Seconds of a generation, the fastest of two."""
+    took = []
+    for _ in range(2):
+        prompt = work.draw.integers(0, VOCAB - 1, length).tolist()
+        started = clock()
+        work.call("driver:generate", model, prompt, new_tokens)
+        took.append(clock() - started)
+    return min(took)
+
+
+def their_clock(work: Work) -> Callable[[], float]:
+    """Seconds of processor time of their process and of all that it has started.
+
+    What has left it behind counts as well: it is a child of the fork server then. Where the kernel
+    does not tell, it is the clock on the wall.
+    """
+    server = work.student.server
+
+    def clock() -> float:
+        total = 0.0
+        for pid in set(descendants(server.process.pid)) - server.family:
+            with suppress(OSError):  # it has ended meanwhile
+                total += time.clock_gettime((~pid << 3) | CPU_OF_PROCESS)
+        return total
+
+    return clock if clock() > 0 else time.perf_counter

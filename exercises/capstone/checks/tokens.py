@@ -1,0 +1,90 @@
+"""Judging tokens: the same as they should be, or which mistake says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from workshop.learn.checking import Wrong
+
+from .reference import CLEAR, SLIPS, likeliest, right
+
+NARROW = 0.05  # what 16 bits can confuse
+TELLING = 8  # new tokens that agree are no accident
+
+
+def plain_tokens(value: Any, new_tokens: int, prompt: list[int], vocab: int) -> list[int]:
+    """Token ids, as a list or a tensor of one dimension."""
+    if isinstance(value, Tensor) and value.dim() == 1 and not value.dtype.is_floating_point:
+        value = value.tolist()
+    ids = isinstance(value, list) and all(type(token) is int for token in value)
+    if not ids:
+        raise Wrong("generate should return a list of token ids", f"{new_tokens} numbers", value)
+    if len(value) == len(prompt) + new_tokens and value[: len(prompt)] == prompt:
+        hint = "return the new tokens alone, without the prompt"
+        raise Wrong("the prompt is returned as well", new_tokens, len(value), hint)
+    strange = next((token for token in value if not 0 <= token < vocab), None)
+    if strange is not None:
+        raise Wrong("there is no such token", f"0 to {vocab - 1}", strange)
+    return value
+
+
+def judge(
+    model: dict[str, Any],
+    prompt: list[int],
+    asked: int,
+    value: Any,
+    earlier: Sequence[list[int]] = (),
+    others: Sequence[dict[str, Any]] = (),
+) -> list[int]:
+    """The tokens, if they are right; else raises Wrong, with the cause where it betrays itself.
+
+    Args:
+        earlier: what was rightly said in earlier calls of the same process.
+        others: further models, with as many tokens, that were prepared in it.
+    """
+    actual = plain_tokens(value, asked, prompt, len(model["embed"]))
+    what = f"prompt of {len(prompt)}, {asked} new tokens"
+    if len(actual) != asked:
+        hint = "every call must give as many new tokens as it is asked for"
+        if actual in earlier:
+            hint = "that is the answer of an earlier call: the text may be longer this time"
+        elif actual == right(model, prompt, asked)[: len(actual)]:
+            hint = f"it stops early: {hint}. Is there room for a text of any length?"
+        raise Wrong(f"{what}: {len(actual)} came", asked, len(actual), hint)
+    best = likeliest(model, prompt, actual)
+    if best.tokens == actual:
+        return actual
+    first = next(i for i in range(asked) if actual[i] != best.tokens[i])
+    if best.margins[first] < CLEAR:
+        return actual  # rounding decides there, and all that follows hangs on it
+    said = right(model, prompt, asked)
+    if actual in earlier:
+        hint = "that is what an earlier model or prompt got: nothing may be kept across them"
+        raise Wrong(f"{what}: the tokens differ", said[:8], actual[:8], hint)
+    hint = None
+    if asked >= TELLING:
+        slips = (slip for slip in SLIPS if likeliest(model, prompt, actual, slip).tokens == actual)
+        hint = SLIPS.get(next(slips, ""))
+    if hint is None and any(likeliest(one, prompt, actual).tokens == actual for one in others):
+        hint = "that is what another model says: generate is given its model, and there are several"
+    elif hint is None and asked > 1 and actual[1:] == said[:-1]:
+        hint = "they come one place late: is the last token of the prompt, or the first new, twice?"
+    elif hint is None and asked > 1 and actual[:-1] == said[1:]:
+        hint = "the first new token is missing: it comes with the prompt's own pass"
+    elif hint is None and best.margins[first] < NARROW:
+        hint = (
+            f"the two best logits are only {best.margins[first]:.2g} standard deviations apart "
+            "there: is the precision lowered? fp32 tells them apart, 16 bits do not"
+        )
+    elif hint is None and earlier:
+        hint = (
+            "texts before this one were right: what is left of an earlier call? Each begins with "
+            "an empty cache, whatever the lengths are"
+        )
+    elif hint is None and first > 0:
+        hint = "the first new tokens are right: look at what later ones find in the cache"
+    place = slice(first, first + 6)
+    raise Wrong(f"{what}: they differ from token {first} on", said[place], actual[place], hint)

@@ -1,0 +1,169 @@
+"""A whole layer's weights, its heads, and which part of them is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from workshop.learn.checking import Draw, Wrong
+
+from .weights import cut, same_part
+
+
+def heads_of(heads: int, rank: int, ranks: int) -> list[int]:
+    """Query heads of a rank."""
+    return list(range(rank * heads // ranks, (rank + 1) * heads // ranks))
+
+
+def kv_heads_of(heads: int, kv_heads: int, rank: int, ranks: int) -> list[int]:
+    """What is right, slowly: what each of its query heads looks at."""
+    return sorted({head // (heads // kv_heads) for head in heads_of(heads, rank, ranks)})
+
+
+def drawn_heads(draw: Draw, ranks: int, kind: str, least: int = 1) -> tuple[int, int]:
+    """Query heads and key/value heads: as many of both, some, or fewer than ranks."""
+    if kind == "fewer":
+        kv_heads = draw.choice([k for k in range(2, ranks) if ranks % k == 0] or [1])
+        return ranks * draw.integer(2, 3), kv_heads
+    kv_heads = ranks * draw.integer(least, 2)
+    return kv_heads * (1 if kind == "all" else draw.integer(2, 3)), kv_heads
+
+
+def cause_of_heads(
+    actual: list[Any], heads: int, kv_heads: int, rank: int, ranks: int
+) -> str | None:
+    needed = kv_heads_of(heads, kv_heads, rank, ranks)
+    own = heads_of(heads, rank, ranks)
+    even = [kv_heads * rank // ranks, kv_heads * (rank + 1) // ranks]
+    each = max(1, kv_heads // ranks)
+    few = (
+        "with fewer key/value heads than ranks, several ranks need the same one: an even share "
+        "would be none, or half of one"
+    )
+    if kv_heads < ranks and actual == even:
+        return few
+    causes = [
+        ([own[0], own[-1] + 1], "these are its query heads: divide by those that share a key head"),
+        ([0, kv_heads], "those are all key/value heads: only those that its query heads look at"),
+        ([needed[0], needed[-1]], "stop is the first head that it does NOT need"),
+        ([rank % kv_heads, rank % kv_heads + each], "neighbouring query heads, and so neighbouring "
+         "ranks, look at the same key/value head: h // group, not h % kv_heads"),
+        ([needed[0], needed[-1] + 2], "that is one head too many: the last query head is stop - 1"),
+    ]  # fmt: skip
+    hint = next((hint for wrong, hint in causes if actual == wrong), None)
+    whole = all(isinstance(end, int) for end in actual)
+    if hint is None and whole and actual[0] == actual[1]:
+        return few if kv_heads < ranks else None
+    if hint is None and whole and not 0 <= actual[0] < actual[1] <= kv_heads:
+        return f"there are key/value heads 0 to {kv_heads - 1}"
+    return hint
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Weights of a whole layer, and how large everything is."""
+
+    weights: dict[str, Tensor]
+    heads: int
+    kv_heads: int
+    size: int
+
+    def rows_of(self, name: str, rank: int, ranks: int) -> list[int]:
+        """Which rows of q, k, v (columns of o) are a rank's."""
+        own = (
+            kv_heads_of(self.heads, self.kv_heads, rank, ranks)
+            if name in "kv"
+            else heads_of(self.heads, rank, ranks)
+        )
+        return [head * self.size + i for head in own for i in range(self.size)]
+
+    def part(self, rank: int, ranks: int) -> dict[str, Tensor]:
+        """What is right; of the hidden width, the same for gate, up and down."""
+        width = self.weights["gate"].shape[0]
+        hidden = list(range(width * rank // ranks, width * (rank + 1) // ranks))
+        part = {name: self.weights[name][self.rows_of(name, rank, ranks)] for name in "qkv"}
+        part["o"] = self.weights["o"][:, self.rows_of("o", rank, ranks)]
+        part["gate"], part["up"] = self.weights["gate"][hidden], self.weights["up"][hidden]
+        part["down"] = self.weights["down"][:, hidden]
+        return part
+
+
+def drawn_layer(
+    draw: Draw, heads: int, kv_heads: int, ranks: int, size: int = 0, dim: int = 0
+) -> Layer:
+    """``hidden`` does not divide evenly, and ``dim`` is odd: no other size is."""
+    size = size or 4 * draw.integer(1, 3)
+    hidden = ranks * draw.integer(5, 8) + draw.integer(1, ranks - 1)
+    dim = dim or draw.integer(10, 14) * 2 + 1
+    shapes = {
+        "q": (heads * size, dim), "k": (kv_heads * size, dim), "v": (kv_heads * size, dim),
+        "o": (dim, heads * size), "gate": (hidden, dim), "up": (hidden, dim), "down": (dim, hidden),
+    }  # fmt: skip
+    weights = {name: 1.5 * draw.normal(*shape) / shape[1] ** 0.5 for name, shape in shapes.items()}
+    return Layer(weights, heads, kv_heads, size)
+
+
+def same_layer_part(
+    actual: Any, layer: Layer, name: str, hidden: tuple[int, int], rank: int, ranks: int
+) -> None:
+    """Raises Wrong unless it is that rank's part of the layer's weight ``name``."""
+    whole, size = layer.weights[name], layer.size
+    what = f"{name} of rank {rank} of {ranks}"
+    dim = 1 if name in ("o", "down") else 0
+    for other, weight in layer.weights.items():
+        if other != name and isinstance(actual, Tensor) and actual.dim() == 2 and actual.numel():
+            where = (weight[:, :1] == actual[0, 0]).nonzero()
+            if len(where) and (weight[where[0, 0], : actual.shape[1]] == actual[0]).all():
+                raise Wrong(f"{what} is off", hint=f"that comes from {other}, not from {name}")
+    if name in ("gate", "up", "down"):
+        same_part(actual, whole, dim, *hidden, what, rank, ranks)
+        return
+    rows = layer.rows_of(name, rank, ranks)
+    start, stop = rows[0], rows[-1] + 1
+    expected = cut(whole, dim, start, stop)
+    if isinstance(actual, Tensor) and not (
+        actual.shape == expected.shape and torch.equal(actual, expected)
+    ):
+        if (
+            name in "kv" and actual.dim() == 2 and actual.shape[1] == whole.shape[1]
+            and list(actual.shape) != list(whole.shape)
+            and actual.shape[0] != expected.shape[0]
+        ):  # fmt: skip
+            raise Wrong(
+                f"{what} has {actual.shape[0]} rows, and a head has {size}",
+                f"heads {rows_as_heads(rows, size)}: {expected.shape[0]} rows", actual.shape[0],
+                "k and v are cut by whole heads, those of kv_share: not evenly by rows",
+            )  # fmt: skip
+        heads = whole.unflatten(dim, (-1, size))
+        count = layer.kv_heads if name in "kv" else layer.heads
+        causes: list[tuple[Callable[[], Tensor], str]] = [
+            (
+                lambda: heads.index_select(dim, torch.arange(rank, count, ranks)).flatten(
+                    dim, dim + 1
+                ),
+                f"neighbouring heads, not one in every {ranks}",
+            ),
+            (
+                lambda: heads.narrow(dim + 1, rank * size // ranks, size // ranks).flatten(
+                    dim, dim + 1
+                ),
+                "that is a piece of EVERY head: a head is whole on its rank",
+            ),
+            (
+                lambda: heads.select(dim, rank % count),
+                "that is another head: query heads that are neighbours share one",
+            ),
+        ]
+        for wrong, hint in causes:
+            if torch.equal(actual, wrong()) and actual.numel():
+                raise Wrong(f"{what} is off", f"heads {rows_as_heads(rows, size)}", None, hint)
+    same_part(actual, whole, dim, start, stop, what, rank, ranks)
+
+
+def rows_as_heads(rows: list[int], size: int) -> str:
+    first, last = rows[0] // size, rows[-1] // size
+    return str(first) if first == last else f"{first} to {last}"
