@@ -6,6 +6,9 @@ import os
 
 # Before anything imports Triton: its kernels run in Python here, without a GPU.
 os.environ["TRITON_INTERPRET"] = "1"
+# Before anything imports torch: tests run side by side, and a thread that waits for work by turning
+# round takes the processor from others who have some.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from pathlib import Path
 

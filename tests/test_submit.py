@@ -20,6 +20,7 @@ from test_template import NASTY
 from workshop.learn.exercise import exercises
 from workshop.readers.ours import read_log
 from workshop.results import Result
+from workshop.slurm.cluster.find import SHIPPED
 from workshop.slurm.sandbox import Sandbox
 from workshop.stages import STAGES
 
@@ -65,7 +66,10 @@ def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
     workshop: Workshop, tmp_path: Path, compiled: Path
 ) -> None:
     asked = ["--account", "edu20", "--reservation", "edu20", "--exclusive", "--exclude", "sim04"]
-    asked += ["--set", f"cache={compiled}/workshop/inductor"]
+    described = (SHIPPED / "generic.toml").read_text()
+    assert described.count("\n#cache = ") == 1
+    described = re.sub("\n#cache = .*", f'\ncache = "{compiled}/workshop/inductor"', described)
+    (tmp_path / "workshop.toml").write_text(described)
     done = workshop("submit", "all", *asked, "--samples", "2", "--new-tokens", "40", "--json")
     jobs = submitted(done)
     assert [job["stage"] for job in jobs] == list(STAGES)

@@ -28,4 +28,6 @@ def words() -> list[str]:
     for place in map(str, over):
         said += ["--remount-ro", place]
     said += ["--size", str(HOME_BYTES), "--tmpfs", str(HOME), "--chdir", str(HOME)]
-    return [*said, "--symlink", str(HOME), "/tmp", "--remount-ro", "/", "--"]
+    if not any(Path("/tmp") in place.parents for place in places):  # else it is there, to be read
+        said += ["--symlink", str(HOME), "/tmp"]
+    return [*said, "--remount-ro", "/", "--"]

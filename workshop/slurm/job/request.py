@@ -229,7 +229,7 @@ def output_pattern(directory: Path, stage: str, repeat: int = 1) -> str:
     if "\\" in str(directory):  # Slurm takes it as: replace nothing
         raise UsageError(f"Slurm cannot write to {directory}: there is a backslash in its name")
     number = "%A_%a" if repeat > 1 else "%j"
-    return f"{str(directory).replace('%', '%%')}/job-{stage}-{number}.out"
+    return str(Path(str(directory).replace("%", "%%")) / f"job-{stage}-{number}.out")
 
 
 def array_of(repeat: int, exclusive: bool) -> str | None:
