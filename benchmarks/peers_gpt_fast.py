@@ -110,6 +110,7 @@ def gpt_fast(checkout: Path, model: Llama, int8: bool, room: int) -> Generate:
     )
     sampling = {"temperature": 0.0, "top_k": 1}
 
+    @torch.no_grad()  # as its own generate() has it: else its cache keeps the graph of every step
     def generate(prompt: list[int], new: int, tick: Callable[[], None]) -> int:
         tokens = torch.tensor([prompt], device=device, dtype=torch.int)
         at = torch.arange(len(prompt), device=device)
