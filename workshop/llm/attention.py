@@ -54,8 +54,8 @@ def for_each_query_head(x: Tensor, q: Tensor) -> Tensor:
 def sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """The kernel that torch thinks best, or what its compiler makes of the formula.
 
-    torch's one kernel for a CPU is made for many queries at once. With a single one it takes 2 to 6
-    times as long as the loops that the compiler writes (docs/measuring.md).
+    torch's one kernel for a CPU is made for many queries at once. With a single one it takes up to
+    6 times as long as the loops that the compiler writes (docs/measuring.md).
     """
     if q.device.type == "cpu" and q.shape[2] == 1 and torch.compiler.is_compiling():
         return written_out(q, k, v, mask)
