@@ -93,9 +93,11 @@ def test_a_log_of_our_own_run_does_not_contradict_itself(
     assert run.status == "ok", run.reason
     found = noticed(tmp_path, out.getvalue())
     assert of("contradiction", found) == []
-    # A run without its stage's change says so, and a busy machine is warned of.
-    doubts = [one for one in of("doubt", found) if "lacks" not in one and "warned" not in one]
-    assert [one for one in doubts if "no plain baseline" not in one] == []
+    # A run without its stage's change says so. Whether its times were steady, the machine that the
+    # tests run on decides: a busy one is warned of, or has a first sample that looks cold.
+    honest = ("lacks", "no plain baseline", "the run warned", "may not have been warm", "slow work")
+    doubts = [one for one in of("doubt", found) if not any(words in one for words in honest)]
+    assert doubts == []
 
 
 @given(stage=STAGE, factors=st.lists(st.floats(0.9, 1.1), min_size=5, max_size=5, unique=True))
