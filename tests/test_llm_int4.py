@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from llm_builders import furthest, random_llama, random_tokens, read, tiny
 from torch import Tensor, nn
 
+from workshop.llm.linear import Linear
 from workshop.llm.model import Llama
 from workshop.llm.quantization.int4 import (
     GROUP_SIZES,
@@ -24,7 +25,7 @@ from workshop.llm.quantization.int4 import (
 from workshop.llm.quantization.pack import PackedInt4Linear, pack
 from workshop.llm.quantization.quantize import (
     INT8,
-    Linear,
+    AnyLinear,
     Quantization,
     is_quantized,
     join_rows,
@@ -289,14 +290,14 @@ def test_smaller_groups_say_more_nearly_the_same() -> None:
     assert errors[-1] < 0.5
 
 
-def kinds() -> list[tuple[str, Linear]]:
-    linear = nn.Linear(128, 80, bias=False)
+def kinds() -> list[tuple[str, AnyLinear]]:
+    linear = Linear(128, 80)
     linear.weight.requires_grad_(False)
     quantized = [how.linear(linear.weight) for how in (INT8, Quantization("int4", 32))]
     return [("plain", linear), ("int8", quantized[0]), ("int4", quantized[1])]
 
 
-def weight_of(linear: Linear) -> Tensor:
+def weight_of(linear: AnyLinear) -> Tensor:
     return linear.weight if isinstance(linear, nn.Linear) else linear.dequantized()
 
 

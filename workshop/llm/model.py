@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from workshop.llm.attention import Attend, Kind, Prepare, sdpa, unchanged
 from workshop.llm.config import Config
+from workshop.llm.linear import Linear
 from workshop.llm.rope import rope_table, rotate
 
 
@@ -65,10 +66,10 @@ class Attention(nn.Module):
         self.head_dim = config.head_dim
         kv_dim = config.kv_heads * config.head_dim
         q_dim = config.heads * config.head_dim
-        self.q_proj = nn.Linear(config.dim, q_dim, bias=False)
-        self.k_proj = nn.Linear(config.dim, kv_dim, bias=False)
-        self.v_proj = nn.Linear(config.dim, kv_dim, bias=False)
-        self.o_proj = nn.Linear(q_dim, config.dim, bias=False)
+        self.q_proj = Linear(config.dim, q_dim)
+        self.k_proj = Linear(config.dim, kv_dim)
+        self.v_proj = Linear(config.dim, kv_dim)
+        self.o_proj = Linear(q_dim, config.dim)
         self.merged: tuple[int, ...] | None = None  # outputs of each, once merged (fuse.py)
         self.attend: Attend = sdpa  # or another of ``attention.KINDS``
 
@@ -105,9 +106,9 @@ class MLP(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(config.dim, config.hidden, bias=False)
-        self.up_proj = nn.Linear(config.dim, config.hidden, bias=False)
-        self.down_proj = nn.Linear(config.hidden, config.dim, bias=False)
+        self.gate_proj = Linear(config.dim, config.hidden)
+        self.up_proj = Linear(config.dim, config.hidden)
+        self.down_proj = Linear(config.hidden, config.dim)
         self.merged: tuple[int, ...] | None = None  # outputs of each, once merged (fuse.py)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,7 +163,7 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab, config.dim)
         self.layers = nn.ModuleList(Block(config, i) for i in range(config.layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)
-        self.lm_head = nn.Linear(config.dim, config.vocab, bias=False)
+        self.lm_head = Linear(config.dim, config.vocab)
         if config.tied:
             self.lm_head.weight = self.embed_tokens.weight
         self.prepare_mask: Prepare = unchanged  # for all layers at once

@@ -8,8 +8,9 @@ every weight once, so half the bytes is half the time wherever reading is what t
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from workshop.llm.linear import multiply
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,6 +65,6 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # Written like this, Inductor makes one kernel of it that reads int8 and converts in
-        # registers (on a CPU: _weight_int8pack_mm). Eager mode converts the weight in memory
-        # first, and is slower than no quantisation at all.
-        return F.linear(x, self.weight.to(x.dtype)) * self.scale
+        # registers (on a CPU, of many tokens: _weight_int8pack_mm). Eager mode converts the weight
+        # in memory first, and is slower than no quantisation at all.
+        return multiply(x, self.weight) * self.scale

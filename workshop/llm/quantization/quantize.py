@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from workshop.llm.config import Config
+from workshop.llm.linear import Linear
 from workshop.llm.model import Llama
 from workshop.llm.quantization.int4 import GROUP_SIZES, GroupError, Int4Linear, group_size_for
 from workshop.llm.quantization.int8 import Int8Linear
 
-Linear = nn.Linear | Int8Linear | Int4Linear
+AnyLinear = nn.Linear | Int8Linear | Int4Linear
 Quantized = Int8Linear | Int4Linear
 
 
@@ -124,7 +125,7 @@ def is_quantized(model: Llama) -> bool:
     return not isinstance(model.lm_head, nn.Linear)
 
 
-def split(linear: Linear, dim: int, start: int, stop: int) -> None:
+def split(linear: AnyLinear, dim: int, start: int, stop: int) -> None:
     """Keep, in place, the outputs (``dim`` 0) or inputs (1) of a layer from ``start`` to ``stop``.
 
     Raises:
@@ -155,7 +156,7 @@ def split(linear: Linear, dim: int, start: int, stop: int) -> None:
         linear.scale = keep(linear.scale, 0, start, stop)
 
 
-def join_rows(linears: Sequence[Linear]) -> Linear:
+def join_rows(linears: Sequence[AnyLinear]) -> AnyLinear:
     """One layer with the outputs of several of one kind, one after another.
 
     Raises:
@@ -175,6 +176,6 @@ def join_rows(linears: Sequence[Linear]) -> Linear:
         return Int8Linear.of(rows("weight"), rows("scale"))
     weight = rows("weight")
     with torch.device("meta"):
-        joined = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+        joined = Linear(weight.shape[1], weight.shape[0])
     joined.weight = nn.Parameter(weight, requires_grad=False)
     return joined

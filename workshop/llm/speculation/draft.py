@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from workshop.llm.cache import StaticCache
 from workshop.llm.generate import Steps, read_prompts
 from workshop.llm.model import Llama, whole
-from workshop.llm.quantization.quantize import Linear, Quantization
+from workshop.llm.quantization.quantize import AnyLinear, Quantization
 from workshop.llm.sampling import Sampler, Sampling, choose, distribution
 from workshop.llm.speculation.speculative import verify
 
@@ -110,12 +110,12 @@ def self_draft(model: Llama, how: Quantization) -> Llama:
     draft.agree = whole  # ranks agree on all guesses of a pass at once (propose_and_verify)
     dtype = model.embed_tokens.weight.dtype
 
-    def fewer_bits(linear: Linear) -> nn.Module:
+    def fewer_bits(linear: AnyLinear) -> nn.Module:
         weight = linear.weight if isinstance(linear, nn.Linear) else linear.dequantized().to(dtype)
         return how.linear(weight)
 
     for module in list(draft.modules()):
         for name, child in module.named_children():
-            if isinstance(child, Linear):
+            if isinstance(child, AnyLinear):
                 setattr(module, name, fewer_bits(child))
     return draft

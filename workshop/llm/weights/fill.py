@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
 from workshop.llm.quantization.quantize import (
-    Linear,
+    AnyLinear,
     Quantization,
     Quantized,
     is_quantized,
@@ -112,7 +112,7 @@ def put(model: Llama, name: str, value: Tensor, part: Part, make: Make | None) -
         model.set_submodule(owner, layer)
 
 
-def in_blocks(make: Make, weight: Tensor, most: int = BLOCK) -> Linear:
+def in_blocks(make: Make, weight: Tensor, most: int = BLOCK) -> AnyLinear:
     """Quantise a weight [out, in] a few rows at a time: no row knows of another."""
     rows = max(1, most // weight.shape[1])
     return join_rows([make(block) for block in weight.split(rows)])
