@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
-from workshop.llm.few import few, settled
+from workshop.llm.loops import left_to_the_compiler, settled
 
 # (q [B, H, T, D], k [B, K, S, D], v [B, K, S, D], what Prepare made of the mask) -> [B, H, T, D]
 Attend = Callable[[Tensor, Tensor, Tensor, Any], Tensor]
@@ -59,14 +59,9 @@ def sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     torch's one kernel for a CPU is made for many queries at once. With a single one it takes up to
     6 times as long as the loops that the compiler writes (docs/measuring.md).
     """
-    if mask is None or not few(q.device, q.shape[2]):
-        return fused(q, k, v, mask)
-    # One token at a time, which the compiler puts into one loop over the keys.
-    alone = [
-        written_out(settled(q[:, :, t : t + 1]), k, v, mask[..., t : t + 1, :])
-        for t in range(q.shape[2])
-    ]
-    return torch.cat(alone, dim=2)
+    if left_to_the_compiler(q.device, q.shape[2]):
+        return written_out(settled(q), k, v, mask)
+    return fused(q, k, v, mask)
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
