@@ -8,15 +8,11 @@ within a round. Keys and values are bf16, three quarters of the cache are filled
 
 from __future__ import annotations
 
-import argparse
-import os
-import statistics
-import time
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
+from turns_cpu import Ways, print_turns, threads_and_rounds
 
 from workshop.llm.attention import Attend, fused, written_out
 
@@ -33,15 +29,7 @@ def layers(attend: Attend, q: Tensor, mask: Tensor, caches: list[Tensor]) -> Ten
     return q
 
 
-def microseconds(run: Callable[[], Tensor]) -> float:
-    """For one layer."""
-    started = time.perf_counter()
-    for _ in range(CALLS):
-        run()
-    return (time.perf_counter() - started) / CALLS / LAYERS * 1e6
-
-
-def ways(heads: int, kv_heads: int, size: int, room: int) -> dict[str, Callable[[], Tensor]]:
+def ways(heads: int, kv_heads: int, size: int, room: int) -> Ways:
     q = torch.randn(1, heads, 1, size, dtype=torch.bfloat16)
     caches = [torch.randn(1, kv_heads, room, size, dtype=q.dtype) for _ in range(2 * LAYERS)]
     mask = (torch.arange(room) < room * 3 // 4)[None]
@@ -58,24 +46,12 @@ def ways(heads: int, kv_heads: int, size: int, room: int) -> dict[str, Callable[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rounds", type=int, default=7)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    rounds = threads_and_rounds(__doc__ or "")
     with torch.inference_mode():
         for shape in SHAPES:
             torch._dynamo.reset()
-            found = ways(*shape)
-            times: dict[str, list[float]] = {name: [] for name in found}
-            for _ in range(options.rounds):
-                for name, run in found.items():
-                    times[name].append(microseconds(run))
-            print("{} heads, {} KV heads of {}, {} slots".format(*shape))
-            for name, taken in times.items():
-                middle, low, high = statistics.median(taken), min(taken), max(taken)
-                print(f"  {name:<18} {middle:5.0f} us   ({low:.0f} to {high:.0f})")
+            title = "{} heads, {} KV heads of {}, {} slots".format(*shape)
+            print_turns(title, ways(*shape), CALLS, rounds, LAYERS)
 
 
 if __name__ == "__main__":
