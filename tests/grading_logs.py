@@ -19,7 +19,7 @@ from workshop.results import PREFIX, Result, Sample, SlurmJob, spread, to_json, 
 from workshop.runlog import RunLog
 
 A100 = "NVIDIA A100-SXM4-80GB"
-REAL = Path(__file__).parent.parent / "plots" / "logs"
+REAL = Path(__file__).parent.parent / "solutions" / "roofline"
 ANN = Participant("ann", "Ann Example", account="ann")
 
 Change = Callable[[Result], Result]

@@ -15,6 +15,7 @@ from torch._inductor.utils import run_and_get_code
 from workshop.llm import generate
 from workshop.llm.cache import StaticCache
 from workshop.llm.compile import (
+    FUSED_ADD,
     PLAIN,
     How,
     compiled_decode,
@@ -255,9 +256,10 @@ def test_options_are_those_that_torch_knows_by_the_names_of_its_modes() -> None:
     tuned = {"coordinate_descent_tuning": True}
     for mode in ("default", "reduce-overhead", "max-autotune"):
         known = torch._inductor.list_mode_options(mode)
-        assert how_to_compile(mode, GPU).options() == known | tuned
-    no_graphs = torch._inductor.list_mode_options("max-autotune-no-cudagraphs")
+        assert how_to_compile(mode, GPU).options() == known | tuned | FUSED_ADD
+    no_graphs = torch._inductor.list_mode_options("max-autotune-no-cudagraphs") | FUSED_ADD
     assert how_to_compile("max-autotune", torch.device("cpu")).options().keys() <= no_graphs.keys()
+    assert FUSED_ADD.keys() <= set(torch._inductor.list_options())
 
 
 def test_the_next_run_of_a_cuda_graph_writes_over_nothing_that_was_given_out() -> None:
@@ -288,12 +290,26 @@ def test_a_cache_is_made_of_buffers_which_cuda_graphs_take_to_stay(eager: Genera
     assert [buffer.data_ptr() for buffer in eager.cache.buffers()] == before
 
 
-@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="no SIMD here")
-def test_int8_layers_become_the_kernel_that_reads_int8() -> None:
-    """In bf16, every linear layer: no weight is turned into bf16 in memory first."""
+def decode_in_int8(batch: int) -> str:
+    """What a step of so many sequences is compiled to, in int8 and bf16."""
     model = random_llama(dtype=torch.bfloat16)
     quantize(model)
-    cache = StaticCache(TINY, 1, ROOM, torch.bfloat16)
-    step = (model, cache, torch.tensor([[5]]), torch.tensor([0]), Sampling(), None)
+    cache = StaticCache(TINY, batch, ROOM, torch.bfloat16)
+    step = (model, cache, torch.full((batch, 1), 5), torch.tensor([0]), Sampling(), None)
     _, code = run_and_get_code(compiled_decode(generate.decode), *step)
-    assert len(re.findall(r"\b_weight_int8pack_mm\(", "\n".join(code))) == 2 * 7 + 1
+    return "\n".join(code)
+
+
+def test_int8_layers_are_read_as_int8_by_the_loops_of_a_step() -> None:
+    """No library is called, and no weight is turned into bf16 in memory first."""
+    code = decode_in_int8(1)
+    assert "extern_kernels" not in code.split("def call(")[1]
+    assert "const int8_t*" in code
+    in_bf16 = re.findall(r"empty_strided_cpu\(\((\d+), (\d+)\), .*torch\.bfloat16", code)
+    assert [shape for shape in in_bf16 if "1" not in shape] == []
+
+
+@pytest.mark.skipif(torch.backends.cpu.get_cpu_capability() == "DEFAULT", reason="no SIMD here")
+def test_of_a_batch_int8_layers_become_the_kernel_that_reads_int8() -> None:
+    """In bf16, every linear layer: no weight is turned into bf16 in memory first."""
+    assert len(re.findall(r"\b_weight_int8pack_mm\(", decode_in_int8(2))) == 2 * 7 + 1

@@ -13,6 +13,7 @@ it sees no other submission, and nothing of an earlier run is there for it to fi
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -86,6 +87,7 @@ def room(isolation: Isolation | None = None) -> Iterator[ForkServer]:
     home = HOME if kind == "bubblewrap" else Path(tempfile.mkdtemp(prefix="workshop-"))
     try:
         with fork_server(home, kind) as server:
+            importlib.import_module("torch")  # as the server does now: judging needs it here, too
             wait_until_ready(server)
             yield server
     finally:
