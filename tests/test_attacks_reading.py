@@ -83,6 +83,47 @@ def test_without_walls_what_is_written_elsewhere_stays(
     assert mark.exists()
 
 
+DIGS_FOR_COSTS = """
+import gc, sys
+
+def looks_like_costs(one):
+    return isinstance(one, dict) and {"launch", "prefill", "step", "jitter"} <= one.keys()
+
+def costs(device):
+    frame, places = sys._getframe(), [device]
+    while frame is not None:
+        places += [frame.f_locals, *frame.f_locals.values()]
+        frame = frame.f_back
+    for one in [*places, *gc.get_objects()]:
+        for found in (one, getattr(one, "__dict__", None)):
+            if looks_like_costs(found): return found
+            if isinstance(found, dict):
+                for value in list(found.values()):
+                    if looks_like_costs(value): return value
+    raise LookupError("no costs anywhere")
+
+def time_generation(device, new_tokens):
+    for _ in device.generate(new_tokens): pass
+    found = costs(device)
+    factor = found["jitter"][0]
+    ttft = found["launch"] + found["prefill"] * factor
+    return ttft, found["launch"] + (new_tokens - 1) * found["step"] * factor
+"""
+
+
+def test_what_things_take_on_the_simulated_device_cannot_be_looked_up(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    one = exercises()["measure"]
+    first = checks_of(one)[0]
+    solution = one.solution / "exercise.py"
+    right = run_check(one.name, first, solution, one.driver, server, 3)
+    assert right.points == first.points
+    outcome = run_check(one.name, first, hand_in(tmp_path, DIGS_FOR_COSTS), one.driver, server, 3)
+    assert outcome.points == 0
+    assert "no costs anywhere" in outcome.message
+
+
 def quantize_solved() -> str:
     """A file that is the installed solution, if that can be read."""
     path = exercises()["quantize"].solution / "exercise.py"

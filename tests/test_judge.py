@@ -238,6 +238,67 @@ def test_a_file_that_cannot_be_loaded_is_told(
         call(server, file, "f")
 
 
+DRIVER = """
+def sum_of_answers(theirs, ask, count): return sum(ask("next", i) for i in range(count))
+def asks(theirs, ask, *words): return ask(*words)
+def asks_for_ever(theirs, ask):
+    while True: ask("next", 0)
+"""
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Path:
+    path = tmp_path / "driver.py"
+    path.write_text(DRIVER, encoding="utf-8")
+    return path
+
+
+def test_a_driver_may_ask_the_judge_who_keeps_what_the_answer_comes_from(
+    server: ForkServer, file: Path, driver: Path
+) -> None:
+    asked: list[int] = []
+
+    def following(number: int) -> int:
+        asked.append(number)
+        return 10 * number
+
+    with student(server, file, driver) as run:
+        answers = {"next": following}
+        assert run.call("asking:sum_of_answers", 4, answers=answers) == 0 + 10 + 20 + 30
+        assert run.call("double", 21, answers=answers) == 42
+    assert asked == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "words", [["secret"], ["next"], ["next", 1, 2], ["next", [1]], [["next"]], [{}], [None]]
+)
+def test_who_asks_for_what_there_is_not_is_told_so(
+    server: ForkServer, file: Path, driver: Path, words: list[object]
+) -> None:
+    with pytest.raises(FaultError, match="asked for something that there is not"):  # noqa: SIM117
+        with student(server, file, driver) as run:
+            run.call("asking:asks", *words, answers={"next": lambda number: number + 1})
+
+
+def test_who_asks_for_ever_is_ended(server: ForkServer, file: Path, driver: Path) -> None:
+    with (
+        pytest.raises(RunEndedError, match="not done after 1 seconds"),
+        student(server, file, driver, Limits(seconds=1)) as run,
+    ):
+        run.call("asking:asks_for_ever", answers={"next": lambda number: number})
+
+
+def test_an_answer_to_no_question_of_theirs_is_refused(
+    server: ForkServer, file: Path, driver: Path
+) -> None:
+    """Where a call may ask for nothing, a question is no answer either."""
+    with (
+        pytest.raises(FaultError, match="asked for something"),
+        student(server, file, driver) as run,
+    ):
+        run.call("asking:asks", "next", 1)
+
+
 tensors = st.builds(
     lambda name, shape, seed: torch.randint(
         0, 2, shape, generator=torch.Generator().manual_seed(seed)

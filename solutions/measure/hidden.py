@@ -6,6 +6,7 @@ from fractions import Fraction
 from workshop.learn.checking import Work, Wrong, check, number, pair
 
 from .. import drawn_costs, near, true_times
+from ..device import Device
 
 
 @check(
@@ -21,15 +22,15 @@ def as_many_warm_ups_as_asked_for(work: Work) -> None:
     for warm_up, samples in ((0, draw.integer(2, 5)), (draw.integer(6, 9), 1)):
         costs, new = drawn_costs(draw, jitter=13), draw.integer(5, 20)
         costs["busy"] = 0.0
-        told = work.call("driver:measure", costs, new, warm_up, samples)
+        device = Device(costs)
+        measured = work.call("asking:measure", new, warm_up, samples, answers=device.answers)
         asked = f"warm_up {warm_up}, samples {samples}"
-        if told["generations"] != warm_up + samples:
+        if len(device.asked) != warm_up + samples:
             hint = None if warm_up else "without a warm-up, every generation is counted"
             raise Wrong(
                 f"{asked}: the number of generations is off", warm_up + samples,
-                told["generations"], hint,
+                len(device.asked), hint,
             )  # fmt: skip
-        measured = told["samples"]
         if len(measured) != samples:
             raise Wrong(f"{asked}: the number of samples is off", samples, len(measured))
         for i, sample in enumerate(measured):

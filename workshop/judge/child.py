@@ -11,6 +11,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,9 @@ LONGEST_TEXT = 2000
 
 def serve(channel: socket.socket, file: str, driver: str | None, most: int, ready: str) -> None:
     """Answer calls ``[id, function, arguments]`` with ``{"id", "value"}`` or ``{"id", "fault"}``.
+
+    Before its answer a call may ask the judge: ``{"id", "asks": [name, arguments]}``, to which a
+    bare value comes back.
 
     Args:
         ready: the id under which it is told that the file is loaded, or why not.
@@ -37,7 +41,14 @@ def serve(channel: socket.socket, file: str, driver: str | None, most: int, read
     with contextlib.suppress(wire.ClosedError):
         while True:
             number, name, arguments = wire.receive(channel, most)
-            reply(channel, number, answer(theirs, ours, file, name, arguments))
+            ask = partial(ask_judge, channel, most, number)
+            reply(channel, number, answer(theirs, ours, file, name, arguments, ask))
+
+
+def ask_judge(channel: socket.socket, most: int, number: str, name: str, *arguments: Any) -> Any:
+    """What the judge answers, who has what must not be here."""
+    wire.send(channel, {"id": number, "asks": [name, list(arguments)]})
+    return wire.receive(channel, most)
 
 
 def reply(channel: socket.socket, number: str, told: dict[str, Any]) -> None:
@@ -60,19 +71,31 @@ def load(path: Path, name: str) -> ModuleType:
 
 
 def answer(
-    theirs: ModuleType, ours: ModuleType | None, file: str, name: str, arguments: list[Any]
+    theirs: ModuleType,
+    ours: ModuleType | None,
+    file: str,
+    name: str,
+    arguments: list[Any],
+    ask: Callable[..., Any],
 ) -> dict[str, Any]:
     try:
-        return {"value": function(theirs, ours, name)(*arguments)}
+        return {"value": function(theirs, ours, name, ask)(*arguments)}
     except BaseException as error:  # also SystemExit, and whatever else they raise
         return {"fault": fault(error, file)}
 
 
-def function(theirs: ModuleType, ours: ModuleType | None, name: str) -> Callable[..., Any]:
-    """``theirs.name``, or for ``driver:name`` a function of ours that is given their module."""
-    if name.startswith("driver:"):
-        drive = getattr(ours, name.removeprefix("driver:"))
-        return lambda *arguments: drive(theirs, *arguments)
+def function(
+    theirs: ModuleType, ours: ModuleType | None, name: str, ask: Callable[..., Any]
+) -> Callable[..., Any]:
+    """``theirs.name``, or for ``driver:name`` a function of ours that is given their module.
+
+    For ``asking:name``, it is given ``ask`` as well.
+    """
+    kind, _, rest = name.rpartition(":")
+    if kind == "driver":
+        return partial(getattr(ours, rest), theirs)
+    if kind == "asking":
+        return partial(getattr(ours, rest), theirs, ask)
     found = getattr(theirs, name, None)
     if not callable(found):
         raise MissingError(name)

@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ GRACE = 5  # seconds beyond a run's own limit until its fork server is given up
 MOST_BYTES_OF_FILE = MB  # of those that lie beside the file and are there for it to read
 MOST_BYTES_OF_FOLDER = 8 * MB
 NO_SERVER = "no server"
+NO_ANSWERS: Mapping[str, Callable[..., Any]] = {}
 
 
 class RunEndedError(Exception):
@@ -64,8 +65,14 @@ class Student:
         self.ended: str | None = None
         self.output = ""
 
-    def call(self, name: str, *arguments: Any) -> Any:
+    def call(
+        self, name: str, *arguments: Any, answers: Mapping[str, Callable[..., Any]] = NO_ANSWERS
+    ) -> Any:
         """What the function returns; ``driver:name`` is one of the exercise's driver.
+
+        Args:
+            answers: what it may ask the judge for while it runs, and the function that answers: for
+                ``asking:name``, one of the driver's that is given the means to ask.
 
         Raises:
             FaultError, RunEndedError: no value came back, and why.
@@ -83,10 +90,37 @@ class Student:
         except OSError:
             self.stop()
             raise RunEndedError(self.why()) from None
-        return self.receive(number)
+        return self.receive(number, answers)
 
-    def receive(self, number: str) -> Any:
+    def receive(self, number: str, answers: Mapping[str, Callable[..., Any]] = NO_ANSWERS) -> Any:
         """The answer to the call of that number."""
+        while True:
+            message = self.next_message()
+            if message.get("id") != number:
+                self.stop()
+                raise RunEndedError(UNASKED)
+            if "asks" not in message:
+                break
+            self.reply(message["asks"], answers)
+        if "fault" in message:
+            raise fault_of(message["fault"])
+        return message["value"]
+
+    def reply(self, question: Any, answers: Mapping[str, Callable[..., Any]]) -> None:
+        """Answer what their process asks, which may be anything."""
+        try:
+            name, arguments = question
+            value = answers[name](*arguments)
+        except (TypeError, ValueError, LookupError) as error:
+            self.stop()
+            asked = printable(repr(question))[:200]
+            told = f"it asked for something that there is not: {asked} ({error})"
+            raise FaultError("raised", told) from None
+        with suppress(OSError):  # it is gone; hearing from it will tell
+            wire.send(self.channel, value)
+
+    def next_message(self) -> dict[str, Any]:
+        """The next thing that comes: an answer, or a question."""
         try:
             message = wire.receive(self.channel, self.limits.answer_mb * MB, self.deadline)
         except wire.ClosedError:
@@ -95,15 +129,10 @@ class Student:
         except (NotPlainError, TimeoutError) as error:
             self.stop()  # where the next message begins, nobody knows
             raise FaultError("not plain", f"the answer cannot be read: {error}") from None
-        if not isinstance(message, dict) or not ("value" in message or "fault" in message):
+        if not isinstance(message, dict) or not message.keys() & {"value", "fault", "asks"}:
             self.stop()
             raise FaultError("not plain", "the answer cannot be read")
-        if message.get("id") != number:
-            self.stop()
-            raise RunEndedError(UNASKED)
-        if "fault" in message:
-            raise fault_of(message["fault"])
-        return message["value"]
+        return message
 
     def has_more(self) -> bool:
         """Whether something was sent that is not read yet; False where the other end is closed."""

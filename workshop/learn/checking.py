@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workshop.judge.judge import Student
+from workshop.judge.judge import NO_ANSWERS, Student
 from workshop.judge.limits import Limits
 from workshop.learn.answers import AnswersError, read_answers
 
@@ -97,9 +97,14 @@ class Work:
     folder: Path
     draw: Draw
 
-    def call(self, name: str, *arguments: Any) -> Any:
-        """What the participant's function returns; 'driver:name' calls one of our driver's."""
-        return self.student.call(name, *arguments)
+    def call(
+        self, name: str, *arguments: Any, answers: Mapping[str, Callable[..., Any]] = NO_ANSWERS
+    ) -> Any:
+        """What the participant's function returns; 'driver:name' calls one of our driver's.
+
+        ``answers`` are what 'asking:name', another of the driver's, may ask for, and who answers.
+        """
+        return self.student.call(name, *arguments, answers=answers)
 
     @property
     def answers(self) -> dict[str, Any]:

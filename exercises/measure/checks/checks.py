@@ -7,6 +7,8 @@ from typing import Any
 
 from workshop.learn.checking import Draw, Work, Wrong, check, number, pair, same_number
 
+from .device import Device
+
 CLOSE = 1e-4
 
 
@@ -50,7 +52,9 @@ def true_times(costs: dict[str, Any], new_tokens: int, factor: float) -> tuple[f
 def one_generation(work: Work) -> None:
     costs, new = drawn_costs(work.draw), work.draw.integer(20, 60)
     ttft, decode = true_times(costs, new, costs["jitter"][0])
-    measured = pair(work.call("driver:time_generation", costs, new), "TTFT and decode")
+    device = Device(costs)
+    told = work.call("asking:time_generation", new, answers=device.answers)
+    measured = pair(told, "TTFT and decode")
     actual = [number(value, name) for value, name in zip(measured, ("TTFT", "decode"), strict=True)]
     launches = costs["launch"] * new
     if actual[0] + actual[1] < 1.5 * launches + 1e-6:
@@ -96,21 +100,21 @@ def warm_up_is_run_and_not_counted(work: Work) -> None:
     costs = drawn_costs(draw, jitter=11)
     costs["cold_runs"] = warm_up = draw.integer(1, 4)
     samples, new = draw.integer(3, 6), draw.integer(10, 30)
-    told = work.call("driver:measure", costs, new, warm_up, samples)
-    measured = told["samples"]
-    if told["generations"] == samples:
+    device = Device(costs)
+    measured = work.call("asking:measure", new, warm_up, samples, answers=device.answers)
+    if len(device.asked) == samples:
         hint = "there is no warm-up: run it first, and throw its times away"
         raise Wrong("the warm-up was not run", warm_up + samples, samples, hint)
-    if any(length != new for length in told["asked"][:warm_up]):
+    if any(length != new for length in device.asked[:warm_up]):
         raise Wrong(
-            "the warm-up generates another number of tokens", new, told["asked"][0],
+            "the warm-up generates another number of tokens", new, device.asked[0],
             "warm up with what is measured: another length may be another graph",
         )  # fmt: skip
     if len(measured) == warm_up + samples:
         hint = "the warm-up is run and not counted"
         raise Wrong("the warm-up is among the samples", samples, len(measured), hint)
-    if len(measured) != samples or told["generations"] != warm_up + samples:
-        actual = f"{told['generations']} generations, {len(measured)} of them counted"
+    if len(measured) != samples or len(device.asked) != warm_up + samples:
+        actual = f"{len(device.asked)} generations, {len(measured)} of them counted"
         raise Wrong("the number of runs is off", f"{warm_up} and {samples}", actual)
     factors = costs["jitter"]
     for i, sample in enumerate(measured):
