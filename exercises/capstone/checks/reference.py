@@ -98,17 +98,18 @@ def likeliest(model: dict[str, Any], prompt: list[int], said: list[int], slip: s
     With a ``slip``, what a typical mistake puts there.
     """
     logits = all_logits(model, [*prompt, *said[:-1]], len(prompt), slip)[len(prompt) - 1 :]
+    return Said(logits.argmax(-1).tolist(), margins(logits).tolist())
+
+
+def margins(logits: Tensor) -> Tensor:
+    """How far the largest of each row is above the second, in standard deviations."""
     best = logits.topk(2, dim=-1).values
-    margins = (best[:, 0] - best[:, 1]) / logits.std(-1)
-    return Said(logits.argmax(-1).tolist(), margins.tolist())
+    return (best[:, 0] - best[:, 1]) / logits.std(-1)
 
 
 def all_logits(model: dict[str, Any], text: list[int], read: int, slip: str) -> Tensor:
     """Logits [T, vocab] after each token of ``text``, whose first ``read`` are the prompt."""
-    heads, kv_heads, eps = model["heads"], model["kv_heads"], model["eps"]
-    x = model["embed"][text].double()
-    length = len(text)
-    place = torch.arange(length)
+    place = torch.arange(len(text))
     new = place >= read
     allowed = place[:, None] >= place
     if slip == "seen":
@@ -118,6 +119,18 @@ def all_logits(model: dict[str, Any], text: list[int], read: int, slip: str) -> 
     if slip == "blind":
         allowed = allowed & ~(new[:, None] & (place[:, None] == place))
     where = place + new.long() * {"shifted": 1, "behind": -1}.get(slip, 0)
+    return forward(model, text, where, allowed, slip)
+
+
+def forward(
+    model: dict[str, Any], tokens: list[int], where: Tensor, allowed: Tensor, slip: str = ""
+) -> Tensor:
+    """Logits [T, vocab] after each of ``tokens``, at places ``where`` [T].
+
+    ``allowed`` [T, T] is True where the token of a row sees that of a column.
+    """
+    heads, kv_heads, eps = model["heads"], model["kv_heads"], model["eps"]
+    x = model["embed"][tokens].double()
     owner = torch.arange(heads)
     owner = owner % kv_heads if slip == "tiled" else owner // (heads // kv_heads)
     for layer in model["layers"]:
@@ -158,6 +171,24 @@ def narrow_prompt(draw: Draw, model: dict[str, Any], length: int) -> list[int]:
     fp32 tells them apart, and 16 bits probably not.
     """
     text = drawn_prompt(draw, model, length)
-    margins = likeliest(model, text[:1], [*text[1:], 0]).margins
-    clear = [margin if margin > CLEAR else math.inf for margin in margins]
-    return text[: clear.index(min(clear)) + 1]
+    after = margins(all_logits(model, text, length, ""))
+    return text[: int(torch.where(after > CLEAR, after, math.inf).argmin()) + 1]
+
+
+def narrow_at_second(draw: Draw, model: dict[str, Any], length: int, count: int) -> list[list[int]]:
+    """``count`` prompts of at most ``length`` tokens: two logits nearly tie at the second new one.
+
+    There the prompt comes out of the cache. All beginnings of one text are looked at in one pass:
+    behind the text stand the first new tokens, each of which sees its own beginning, and itself.
+    """
+    text = drawn_prompt(draw, model, length)
+    logits = all_logits(model, text, length, "")
+    place = torch.arange(length)
+    before = place[:, None] >= place
+    none, itself = torch.zeros_like(before), place[:, None] == place
+    allowed = torch.cat([torch.cat([before, none], 1), torch.cat([before, itself], 1)])
+    both = [*text, *logits.argmax(-1).tolist()]
+    second = margins(forward(model, both, torch.cat([place, place + 1]), allowed)[length:])
+    clear = (second > CLEAR) & (margins(logits) > CLEAR)
+    nearest = torch.where(clear, second, math.inf).argsort()[:count]
+    return [text[: end + 1] for end in nearest.tolist()]

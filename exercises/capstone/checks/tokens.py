@@ -70,14 +70,15 @@ def judge(
         hint = SLIPS.get(next(slips, ""))
     if hint is None and any(likeliest(one, prompt, actual).tokens == actual for one in others):
         hint = "that is what another model says: generate is given its model, and there are several"
-    elif hint is None and asked > 1 and actual[1:] == said[:-1]:
+    elif hint is None and asked > 2 and actual[1:] == said[:-1]:
         hint = "they come one place late: is the last token of the prompt, or the first new, twice?"
-    elif hint is None and asked > 1 and actual[:-1] == said[1:]:
+    elif hint is None and asked > 2 and actual[:-1] == said[1:]:
         hint = "the first new token is missing: it comes with the prompt's own pass"
     elif hint is None and best.margins[first] < NARROW:
         hint = (
             f"the two best logits are only {best.margins[first]:.2g} standard deviations apart "
-            "there: is the precision lowered? fp32 tells them apart, 16 bits do not"
+            "there: is the precision lowered, of weights or of the cache? fp32 tells them apart, "
+            "16 bits do not"
         )
     elif hint is None and earlier:
         hint = (
