@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+import tracemalloc
 from contextlib import suppress
 from datetime import timedelta
 
@@ -21,12 +22,18 @@ import torch.distributed as dist
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from workshop.judge import wire
+from workshop.learn import made as watching
 from workshop.learn.made import Made
 
 LONGEST = 20  # seconds that ranks may take
 LAST_IS_LATE = 0.02  # seconds: who does not wait for a sum does not have it
 MOST_BYTES = 10**7
 LONGEST_TEXT = 300
+FRAMES = 30  # of what is called when memory is asked for
+PIECE = 256  # bytes: what tensors of torch come with is in smaller pieces, and weights are not
+SMALL = 2000  # bytes in such pieces that are no weights: a dict, a module's first use
+LARGE = 4000  # bytes in one piece: more than torch notes down at the first use of something
+TORCH = os.path.dirname(torch.__file__)
 NAMES = {
     "allreduce_": "all-reduce",
     "all_reduce": "all-reduce",
@@ -80,7 +87,7 @@ def stored(theirs, name, *arguments):
 
     It works on copies, which are thrown away: what is there afterwards, it has kept.
     """
-    with Made() as made:
+    with Made() as made, Beside(theirs) as beside:
         given = [copied(one) for one in arguments]
         value = getattr(theirs, name)(*given)
     changed = [
@@ -95,7 +102,7 @@ def stored(theirs, name, *arguments):
         "made": value,
         "bytes": {label: one.untyped_storage().nbytes() for label, one in tensors.items()},
         "together": together(tensors.values()),
-        "held": held(made, together(tensors.values())),
+        "held": held(made, beside, together(tensors.values())),
         "changed": changed,
     }
 
@@ -118,11 +125,42 @@ def together(tensors):
     return sum({one.data_ptr(): one.nbytes() for one in storages}.values())
 
 
-def held(made, known):
+class Beside:
+    """``with Beside(theirs) as beside:`` ... then ``beside.bytes``: what no tensor of torch keeps.
+
+    Arrays of numpy, bytes and lists that their code has made and that are still there at the end.
+    """
+
+    def __init__(self, theirs):
+        self.file = theirs.__file__
+        self.bytes = 0
+
+    def __enter__(self):
+        tracemalloc.start(FRAMES)
+        return self
+
+    def __exit__(self, *_):
+        gc.collect()  # what only a circle of references keeps is no one's
+        found = tracemalloc.take_snapshot().traces
+        tracemalloc.stop()
+        self.bytes = sum(one.size for one in found if self.is_theirs(one))
+
+    def is_theirs(self, asked):
+        """Whether it was for their code: not to import something, to watch them, or torch's own."""
+        files = {frame.filename for frame in asked.traceback}
+        torchs = any(name.startswith(TORCH) for name in files)
+        if asked.size < (LARGE if torchs else PIECE):
+            return False
+        return self.file in files and not any(
+            name == watching.__file__ or name.startswith("<frozen importlib") for name in files
+        )
+
+
+def held(made, beside, known):
     """Bytes that are still there; ``known`` are those of the result."""
     if made.held > known:
-        gc.collect()  # what only a circle of references keeps is no one's
-    return max(made.held, known)
+        gc.collect()
+    return max(made.held, known) + (beside.bytes if beside.bytes > SMALL else 0)
 
 
 def on_ranks(theirs, ranks, calls, copied=True):
@@ -150,14 +188,14 @@ def layers_on_ranks(theirs, ranks, layers, heads, kv_heads, size, x):
     """Several layers from beginning to end: cut on each rank, then run one after the other."""
 
     def work(rank, exchanges):
-        with Made() as made:
+        with Made() as made, Beside(theirs) as beside:
             parts = [theirs.layer_part(copied(one), heads, kv_heads, rank, ranks) for one in layers]
         y = x
         with exchanges:
             for part in parts:
                 y = theirs.layer(y, part, size)
         own = together(one for part in parts for one in labelled(part).values())
-        return {"x": y, "exchanges": exchanges.made, "stored": own, "held": held(made, own)}
+        return {"x": y, "exchanges": exchanges.made, "stored": own, "held": held(made, beside, own)}
 
     return run(ranks, work)
 
