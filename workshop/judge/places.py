@@ -18,7 +18,7 @@ SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache
           "/etc/alternatives", "/opt/rocm", "/sys/devices/system/cpu")  # fmt: skip
 # Of an environment; the folder itself may have somebody's work beside these.
 OF_PREFIX = ("bin", "lib", "lib64", "include", "pyvenv.cfg")
-LEARN = ("little", "made", "watched")  # what exercises and their drivers are given
+LEARN = ("compiler", "little", "made", "watched")  # what exercises and their drivers are given
 SHOWN = ("__init__.py", "judge", "learn/__init__.py", *(f"learn/{one}.py" for one in LEARN))
 MODULES = ("workshop.judge", "workshop.learn", *(f"workshop.learn.{one}" for one in LEARN))
 

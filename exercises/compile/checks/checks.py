@@ -10,12 +10,7 @@ from .cache import judge_update, seen_words
 from .loop import drawn_prompt, judge_loop
 from .model import Model, drawn_model, drawn_texts, first_text, same_logits
 
-COMPILER = (
-    "torch._dynamo",
-    "torch._dynamo.repro.after_dynamo",
-    "torch.export._trace",
-    "torch.distributed.tensor.experimental",
-)
+COMPILER = ("workshop.learn.compiler",)
 PATIENT = Limits(seconds=30)
 # Operations that make a tensor anew, where a cache is to be written into.
 WHOLE = {
