@@ -103,3 +103,12 @@ def test_a_mistake_is_a_sentence(
     assert isinstance(result.exception, UsageError)
     assert said.format(place=handed_in) in str(result.exception)
     assert not (tmp_path / "grades").exists()
+
+
+def test_an_empty_folder_is_told_and_leaves_nothing_behind(handed_in: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    words = [tmp_path / "in", "--roster", handed_in / "roster.csv", "-o", tmp_path / "grades"]
+    result = CliRunner().invoke(cli, ["grade", *map(str, words)])
+    assert isinstance(result.exception, UsageError)
+    assert "there is nothing to grade" in str(result.exception)
+    assert not (tmp_path / "grades").exists()

@@ -54,6 +54,22 @@ def test_a_place_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
         pass
 
 
+def test_where_nothing_was_graded_nothing_is_left(tmp_path: Path) -> None:
+    out = tmp_path / "grades"
+    with pytest.raises(UsageError, match="nothing"), store.opened(out):
+        raise UsageError("nothing to grade")
+    assert not out.exists()
+
+
+def test_what_was_graded_stays_whatever_is_mistaken_the_next_time(tmp_path: Path) -> None:
+    out = tmp_path / "grades"
+    with store.opened(out) as work:
+        store.keep(work, "digest", {"points": 1})
+    with pytest.raises(UsageError), store.opened(out):
+        raise UsageError("a mistake the next time")
+    assert store.kept(out / "work", "digest", dict) == {"points": 1}
+
+
 def test_a_seed_is_drawn_once_or_given(tmp_path: Path) -> None:
     with store.opened(tmp_path) as work:
         drawn = store.the_seed(work, None)

@@ -300,6 +300,13 @@ def test_a_working_copy_is_never_made_over_something(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_place_where_no_working_copy_can_be_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    for place in (tmp_path / "file" / "copy", Path("/proc/copy")):
+        with pytest.raises(UsageError, match="choose a directory where you may write"):
+            workspace.make(place, {Path("README.md"): b"#"})
+
+
 def test_reset_keeps_what_it_replaces(sums: Exercise, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     workspace.make(root, {Path("sums/exercise.py"): STARTER.encode()})

@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -45,6 +46,7 @@ def opened(out: Path) -> Iterator[Path]:
         UsageError: another ``workshop grade`` is at work there, or nothing can be written.
     """
     work = out / WORK
+    fresh = not work.exists()
     try:
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         work.mkdir(mode=0o700, exist_ok=True)
@@ -65,9 +67,22 @@ def opened(out: Path) -> Iterator[Path]:
             raise UsageError(
                 f"the file system of {out} has no locks ({error.strerror}): choose another -o"
             ) from None
-        yield work
+        try:
+            yield work
+        except UsageError:
+            if fresh:
+                leave_nothing(out)
+            raise
     finally:
         os.close(lock)
+
+
+def leave_nothing(out: Path) -> None:
+    """Take away an ``OUT/work`` in which nothing was graded, and OUT if that leaves it empty."""
+    with contextlib.suppress(OSError):
+        (out / WORK / KEPT).rmdir()  # fails where something is kept
+        shutil.rmtree(out / WORK)
+        out.rmdir()
 
 
 def the_seed(work: Path, given: int | None) -> int:

@@ -55,6 +55,13 @@ def make(root: Path, material: dict[Path, bytes]) -> list[Change]:
     taken = [path for path in material if (root / path).exists()]
     if taken:
         raise UsageError(f"{root / taken[0]} is there already: choose another directory")
+    try:
+        (root / KEPT).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make a working copy in {root} ({error.strerror}): choose a directory where "
+            "you may write, such as ~/workshop"
+        ) from None
     return update(root, material)
 
 
