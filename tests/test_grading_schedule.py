@@ -18,6 +18,7 @@ from workshop.grading.array import done_by, missing, on_slurm, request_on
 from workshop.grading.attempt import Done, Job, Order, Ran, code_digests, digests
 from workshop.grading.records import Participant
 from workshop.grading.schedule import Lost, in_processes
+from workshop.judge.isolation import strongest
 from workshop.slurm.cluster.description import Cluster, Environment
 from workshop.slurm.job.request import Wishes
 from workshop.slurm.sandbox import Sandbox
@@ -98,17 +99,24 @@ def test_a_share_that_is_started_again_goes_on_where_it_was(tmp_path: Path) -> N
     assert done_by(one, order.work) == Done({"sums": 0.5})
 
 
-def test_an_array_on_slurm_grades_into_the_same_store(
+def test_an_array_on_slurm_grades_into_the_same_store_behind_the_same_walls(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
-    order = sums_order(tmp_path)
-    jobs = [job(order, tmp_path, name, f"{SOLUTION}# {name}\n") for name in ("ada", "bob")]
+    order = sums_order(tmp_path, strongest())
+    neighbour = tmp_path / "ada" / "sums" / "exercise.py"
+    codes = {
+        "ada": SOLUTION,
+        "bob": f"{SOLUTION}# bob\n",
+        "eve": f"exec(open({str(neighbour)!r}).read())\n",
+    }
+    jobs = [job(order, tmp_path, name, code) for name, code in codes.items()]
     cluster = Cluster(environment=Environment(python=sys.executable))
     request = request_on(cluster, Wishes(time="5"), order.work)
     became = {
         done.participant.id: what for done, what in on_slurm(jobs, order, 1, cluster, request)
     }
-    assert {name: type(what) for name, what in became.items()} == {"ada": Done, "bob": Done}
-    assert [passed(order, one) for one in jobs] == [5, 5]
+    assert {name: type(what) for name, what in became.items()} == dict.fromkeys(codes, Done)
+    can_read = order.isolation == "process"  # which docs/isolation.md says
+    assert [passed(order, one) for one in jobs] == [5, 5, 5 if can_read else 0]
