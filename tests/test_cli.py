@@ -63,6 +63,23 @@ def test_the_prompt_waits_for_no_heavy_import(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("stage", [["baseline"], ["quantize", "--no-compile"]])
+def test_who_does_not_compile_does_not_wait_for_the_compiler(stage: list[str]) -> None:
+    """torch imports its own, which takes as long as all else, wherever anything touches it."""
+    code = (
+        "import sys\n"
+        "from workshop.cli import main\n"
+        "try:\n"
+        f"    main(['run', *{stage!r}, '--samples', '1', '--new-tokens', '8'])\n"
+        "except SystemExit as error:\n"
+        "    assert not error.code, error.code\n"
+        "assert 'torch' in sys.modules\n"
+        "sys.exit('torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_completion_waits_for_no_heavy_import() -> None:
     done = workshop(_WORKSHOP_COMPLETE="bash_source")
     assert "_WORKSHOP_COMPLETE=bash_complete" in done.stdout

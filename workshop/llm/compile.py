@@ -22,13 +22,14 @@ that is where its traps are:
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
-from torch._dynamo.utils import counters
 from torch.utils._pytree import tree_map_only
 
 from workshop.llm import generate
@@ -38,7 +39,7 @@ F = TypeVar("F", bound=Callable)
 # torch gives up after eight graphs of one function, taking them for a mistake. Here each is meant:
 # one for each k of adaptive speculation, and for each model that a process compares. What is not
 # meant is counted (graphs_compiled) and recorded.
-torch._dynamo.config.recompile_limit = 128
+MOST_GRAPHS = 128
 
 # a * b + c in one instruction, rounded once: a C++ compiler does not do it unasked.
 FUSED_ADD = {"cpp.enable_floating_point_contract_flag": "fast"}
@@ -103,32 +104,43 @@ def find_compiler() -> None:
     get_cpp_compiler()
 
 
+def compiled(function: F, how: How, **more: Any) -> Any:
+    """``torch.compile``, which imports the compiler: seconds, that only who compiles has to wait.
+
+    As a whole graph: then a graph break is an error, not a slow surprise.
+    """
+    import torch._dynamo.config
+
+    torch._dynamo.config.recompile_limit = MOST_GRAPHS
+    return torch.compile(function, fullgraph=True, options=how.options(), **more)
+
+
 def compiled_prefill(function: F, how: How = PLAIN) -> F:
     """One graph for prompts of every length above 1, without CUDA graphs.
 
     The length alone is marked as dynamic: with ``dynamic=True``, numbers such as a norm's epsilon
     would be too, and every start would trace the model twice for them.
     """
-    compiled: Any = torch.compile(function, fullgraph=True, options=how.for_prefill.options())
+    run = compiled(function, how.for_prefill)
 
     def prefill(model: Any, cache: Any, tokens: Tensor, positions: Tensor, *rest: Any) -> Any:
         torch._dynamo.maybe_mark_dynamic(tokens, 1)
         torch._dynamo.maybe_mark_dynamic(positions, 0)
-        return compiled(model, cache, tokens, positions, *rest)
+        return run(model, cache, tokens, positions, *rest)
 
     either: Any = prefill
     return either
 
 
 def compiled_decode(function: F, how: How = PLAIN) -> F:
-    """One graph for one shape: ``fullgraph`` makes a graph break an error, not a slow surprise."""
-    compiled: Any = torch.compile(function, fullgraph=True, dynamic=False, options=how.options())
+    """One graph for one shape."""
+    run = compiled(function, how, dynamic=False)
     if not how.cuda_graphs:
-        return compiled
+        return run
 
     def decode(*inputs: Any) -> Any:
         torch.compiler.cudagraph_mark_step_begin()
-        return tree_map_only(Tensor, torch.clone, compiled(*inputs))
+        return tree_map_only(Tensor, torch.clone, run(*inputs))
 
     either: Any = decode
     return either
@@ -145,14 +157,20 @@ def compiled_steps(at_once: int = 1, how: How = PLAIN) -> Steps:
 
 def graphs_compiled() -> int:
     """How many graphs this process has compiled so far."""
-    return counters["stats"]["unique_graphs"]
+    return counted("stats")["unique_graphs"]
 
 
 def graph_breaks() -> int:
     """How often this process left a graph for Python."""
-    return sum(counters["graph_break"].values())
+    return sum(counted("graph_break").values())
 
 
 def cuda_graphs_skipped() -> int:
     """How many compiled graphs run without the CUDA graph that was asked for."""
-    return counters["inductor"]["cudagraph_skips"]
+    return counted("inductor")["cudagraph_skips"]
+
+
+def counted(what: str) -> Counter[str]:
+    """torch's own counts; none where its compiler was never imported."""
+    utils = sys.modules.get("torch._dynamo.utils")
+    return Counter() if utils is None else utils.counters[what]

@@ -172,15 +172,19 @@ class Llama(nn.Module):
         self.reset_rope()
 
     def reset_rope(self) -> None:
-        """Compute the table of rotations, which no checkpoint stores."""
+        """Compute the table of rotations, which no checkpoint stores.
+
+        On a CPU, so that every device has the same; not at all as long as there is no memory for it.
+        """
         config = self.config
         device = self.embed_tokens.weight.device
-        cos, sin = (
-            table.to(device)  # computed on a CPU, so that every device has the same
-            for table in rope_table(
+        if device.type == "meta":
+            cos, sin = (torch.empty(config.positions, config.head_dim) for _ in range(2))
+        else:
+            cos, sin = rope_table(
                 config.head_dim, config.positions, config.rope_theta, config.rope_scaling
             )
-        )
+        cos, sin = cos.to(device), sin.to(device)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 

@@ -32,10 +32,12 @@ class Said:
     """The likeliest token at each place.
 
     Attributes:
-        margins: how far its logit is above the second best, in standard deviations.
+        second: the second best.
+        margins: how far the logit of the best is above that, in standard deviations.
     """
 
     tokens: list[int]
+    second: list[int]
     margins: list[float]
 
 
@@ -98,7 +100,8 @@ def likeliest(model: dict[str, Any], prompt: list[int], said: list[int], slip: s
     With a ``slip``, what a typical mistake puts there.
     """
     logits = all_logits(model, [*prompt, *said[:-1]], len(prompt), slip)[len(prompt) - 1 :]
-    return Said(logits.argmax(-1).tolist(), margins(logits).tolist())
+    first, second = logits.topk(2, dim=-1).indices.unbind(-1)
+    return Said(first.tolist(), second.tolist(), margins(logits).tolist())
 
 
 def margins(logits: Tensor) -> Tensor:

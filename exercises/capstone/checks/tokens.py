@@ -74,7 +74,7 @@ def judge(
         hint = "they come one place late: is the last token of the prompt, or the first new, twice?"
     elif hint is None and asked > 2 and actual[:-1] == said[1:]:
         hint = "the first new token is missing: it comes with the prompt's own pass"
-    elif hint is None and best.margins[first] < NARROW:
+    elif hint is None and best.margins[first] < NARROW and actual[first] == best.second[first]:
         hint = (
             f"the two best logits are only {best.margins[first]:.2g} standard deviations apart "
             "there: is the precision lowered, of weights or of the cache? fp32 tells them apart, "

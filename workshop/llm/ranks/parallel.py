@@ -26,7 +26,6 @@ from workshop.llm.quantization.int4 import Int4Linear
 from workshop.llm.quantization.int8 import Int8Linear
 from workshop.llm.quantization.quantize import split
 from workshop.llm.ranks.part import Part, check_divides, slice_of
-from workshop.llm.ranks.symmetric import can_use_symmetric_memory, symmetric_all_reduce
 
 
 def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> None:
@@ -115,6 +114,11 @@ def add_up_over_ranks(model: Llama) -> None:
 def fastest_all_reduce(model: Llama) -> Callable[[Tensor], Tensor]:
     """The library's; or, where GPUs reach each other's memory, one kernel for what is small."""
     weight = model.embed_tokens.weight
+    if weight.device.type != "cuda":
+        return all_reduce
+    # What it imports takes half a second, which a CPU need not wait for.
+    from workshop.llm.ranks.symmetric import can_use_symmetric_memory, symmetric_all_reduce
+
     place = weight.device, weight.dtype, group()
     return (
         symmetric_all_reduce(*place, all_reduce) if can_use_symmetric_memory(*place) else all_reduce

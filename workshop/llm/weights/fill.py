@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
@@ -24,9 +26,24 @@ Make = Callable[[Tensor], Quantized]
 BLOCK = 1 << 22  # weights quantised at once: in fp32, several times over, they take memory
 
 
+class NoInit(TorchFunctionMode):
+    """torch's layers begin with random numbers: where there is no memory yet, there is no need.
+
+    And for numbers that are only shapes, torch would import its compiler, which takes seconds.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
 def empty(config: Config, how: Quantization | None = None) -> Llama:
     """A model that has shapes and names, and no memory yet; raises GroupError."""
-    with torch.device("meta"):
+    with torch.device("meta"), NoInit():
         model = Llama(config)
         if how is not None:
             make_room(model, how)
