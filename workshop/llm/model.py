@@ -174,7 +174,7 @@ class Llama(nn.Module):
     def reset_rope(self) -> None:
         """Compute the table of rotations, which no checkpoint stores.
 
-        On a CPU, so that all devices have the same; not at all as long as there is no memory for it.
+        On a CPU, so that all devices have the same; not at all where there is no memory for it yet.
         """
         config = self.config
         device = self.embed_tokens.weight.device
