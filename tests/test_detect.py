@@ -414,13 +414,20 @@ def test_the_account_is_the_one_that_accounting_has(
     assert re.search(r'account = "edu20" +# sacctmgr: the default of ', done.stdout)
 
 
-@pytest.mark.parametrize("conf", ["/nowhere/slurm.conf", None])
-def test_without_slurm_it_is_one_sentence_with_what_to_do(conf: str | None, tmp_path: Path) -> None:
-    env = {"SLURM_CONF": conf} if conf else {"PATH": str(tmp_path)}
+@pytest.mark.parametrize(
+    ("env", "why"),
+    [
+        ({"SLURM_CONF": "/nowhere/slurm.conf"}, "SLURM_CONF names /nowhere/slurm.conf"),
+        ({"PATH": "/nowhere"}, "there is no scontrol on this machine"),
+    ],
+)
+def test_without_slurm_it_is_one_sentence_with_what_to_do(
+    env: dict[str, str], why: str, tmp_path: Path
+) -> None:
     done = workshop("detect", env=env, cwd=tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(
-        r"Error: [^\n]+; run this on a login node of the cluster, "
+        rf"Error: {why}[^\n]*; run this on a login node of the cluster, "
         r"where 'scontrol ping' answers\n",
         done.stderr,
     )

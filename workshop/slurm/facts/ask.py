@@ -17,6 +17,9 @@ class NoAnswerError(RuntimeError):
 
 def ask(command: Sequence[str], seconds: float = LONGEST_ANSWER) -> str:
     """What a command of Slurm's prints; raises NoAnswerError."""
+    configuration = os.environ.get("SLURM_CONF")
+    if configuration and not os.path.exists(configuration):  # which Slurm tries for a minute
+        raise NoAnswerError(f"SLURM_CONF names {configuration}, which is not there")
     try:
         done = subprocess.run(
             command,
