@@ -2,11 +2,11 @@
 
     python benchmarks/grade.py --people 300 -o benchmarks/results/mine.json
 
-makes classes that do not exist (grade_class.py). One of 24 is graded from nothing; elsewhere with
-the same seed, killed by SIGKILL half-way and begun again, after which all that is handed out has to
-be the same, byte for byte; and with another seed, which may change no points. One of 300 is timed:
-from nothing, and once more with nothing changed. Everybody's points are held against the bounds
-that grade_class.py gives them.
+makes classes that do not exist (grade_class.py). One of 300 is timed: from nothing, and once more
+with nothing changed. One of 24 (with --compare 300 the same) is graded elsewhere with the same
+seed, killed by SIGKILL half-way and begun again, after which all that is handed out has to be the
+same, byte for byte; and with another seed, which may change no points. Everybody's points are held
+against the bounds that grade_class.py gives them.
 """
 
 from __future__ import annotations
@@ -157,42 +157,69 @@ def made(place: Path, people: int, seed: int) -> Path:
     return place
 
 
-def compared(people: int, jobs: int, place: Path) -> dict[str, Any]:
-    """A class graded again and again: with the same seed, killed half-way, with another seed."""
-    class_ = made(place / "class", people, 2)
-    first = grade(class_, place / "first", SEED, jobs)
-    parts = count(place / "first" / "work" / "kept")
+@dataclass(frozen=True)
+class First:
+    """A class that was graded from nothing.
+
+    Attributes:
+        place: where it lies, and ``first``, what came of it.
+    """
+
+    people: int
+    place: Path
+    graded: Graded
+
+    @property
+    def class_(self) -> Path:
+        return self.place / "class"
+
+    @property
+    def out(self) -> Path:
+        return self.place / "first"
+
+
+def graded_first(people: int, jobs: int, place: Path, seed: int) -> First:
+    class_ = made(place / "class", people, seed)
+    return First(people, place, grade(class_, place / "first", SEED, jobs))
+
+
+def compared(first: First, jobs: int) -> dict[str, Any]:
+    """Graded twice more: with the same seed, killed half-way; and with another seed."""
+    class_, place = first.class_, first.place
+    parts = count(first.out / "work" / "kept")
     second = grade_killed_halfway(class_, place / "second", SEED, jobs, parts)
-    differ = different(place / "first", place / "second")
-    told(f"{people} people, killed half-way: {second.said['ran']} of {first.said['ran']} run anew")
+    differ = different(first.out, place / "second")
+    ran = first.graded.said["ran"]
+    told(f"{first.people} people, killed half-way: {second.said['ran']} of {ran} run anew")
     told(f"other than without a kill: {differ or 'nothing'}")
-    one, other = first.points(), grade(class_, place / "third", OTHER_SEED, jobs).points()
+    one = first.graded.points()
+    other = grade(class_, place / "third", OTHER_SEED, jobs).points()
     both = {name: [one.get(name), other.get(name)] for name in one | other}
     changed = {name: points for name, points in both.items() if points[0] != points[1]}
     told(f"with another seed, points differ for {changed or 'nobody'}")
     return {
-        "people": people,
-        "outputs": len(outputs(place / "first")),
-        "attempts_run": first.said["ran"],
+        "people": first.people,
+        "outputs": len(outputs(first.out)),
+        "attempts_run": ran,
         "attempts_run_after_kill": second.said["ran"],
         "outputs_that_differ_after_kill": differ,
         "points_that_differ_with_another_seed": changed,
-        "not_as_expected": list(surprises(class_, first)),
+        "not_as_expected": list(surprises(class_, first.graded)),
     }
 
 
-def measured(people: int, jobs: int, place: Path) -> dict[str, Any]:
+def measured(people: int, jobs: int, place: Path) -> tuple[First, dict[str, Any]]:
     """A class graded from nothing, then with nothing changed, with what took how long."""
     warning = machine.busy_warning()
     load = os.getloadavg()[0]
-    class_ = made(place / "class", people, 1)
-    first = grade(class_, place / "first", SEED, jobs)
+    begun = graded_first(people, jobs, place, seed=1)
+    class_, first = begun.class_, begun.graded
     told(f"{people} people in {first.seconds:.0f} s with {jobs} jobs, {first.said['isolation']}")
-    again = grade(class_, place / "first", SEED, jobs)
+    again = grade(class_, begun.out, SEED, jobs)
     told(f"nothing changed: {again.seconds:.1f} s")
     found = list(surprises(class_, first))
     told("\n".join(["not as expected:", *found]) if found else "everybody as expected")
-    return {
+    return begun, {
         "people": people,
         "exercises": list(grade_class.hand_ins.EXERCISES),
         "jobs": jobs,
@@ -202,7 +229,7 @@ def measured(people: int, jobs: int, place: Path) -> dict[str, Any]:
         "seconds_per_attempt": first.seconds / first.said["ran"],
         "seconds_nothing_changed": again.seconds,
         "attempts_run_nothing_changed": again.said["ran"],
-        "outputs": len(outputs(place / "first")),
+        "outputs": len(outputs(begun.out)),
         "findings": first.said["findings"],
         "not_as_expected": found,
         "busy": warning,
@@ -218,7 +245,7 @@ def told(line: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--people", type=int, default=300)
-    parser.add_argument("--compare", type=int, default=24, help="people graded four times")
+    parser.add_argument("--compare", type=int, default=24, help="people graded thrice")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
@@ -228,10 +255,11 @@ def main() -> None:
         "versions": dataclasses.asdict(provenance.versions()),
     }
     with tempfile.TemporaryDirectory(prefix="workshop-grade-") as place:
-        result = measured(given.people, given.jobs, Path(place) / "measured") | about
-        write(result, given.output)
-        small = compared(given.compare, given.jobs, Path(place) / "compared")
-        write({**result, "compared": small}, given.output)
+        first, result = measured(given.people, given.jobs, Path(place) / "measured")
+        write(result | about, given.output)
+        if given.compare != given.people:
+            first = graded_first(given.compare, given.jobs, Path(place) / "compared", seed=2)
+        write({**result, **about, "compared": compared(first, given.jobs)}, given.output)
 
 
 def write(result: dict[str, Any], path: Path | None) -> None:
