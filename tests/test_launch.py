@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,17 +198,30 @@ def test_a_rank_that_fails_to_load_ends_the_run_with_its_reason(tmp_path: Path) 
     assert said[1][0] == f"[rank 1] No complete result: {result.reason.removeprefix('rank 1: ')}"
 
 
-def test_ending_the_command_ends_its_jobs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda process: process.send_signal(signal.SIGTERM),
+        lambda process: os.killpg(process.pid, signal.SIGINT),  # what Ctrl-C does
+    ],
+    ids=["SIGTERM", "Ctrl-C"],
+)
+def test_ending_the_command_ends_its_jobs(
+    end: Callable[[subprocess.Popen], None], tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "workshop", "run", "tp", "--no-compile", "--samples", "9999"]
     mark = {**os.environ, "WORKSHOP_TEST_MARK": str(tmp_path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=mark, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=mark, text=True, start_new_session=True, **pipes) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("Time for inference"):
                 break
         assert len(marked(tmp_path)) >= 4  # the command, submitit's controller, two ranks
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        end(process)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in said
     deadline = time.monotonic() + 30
     while marked(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)

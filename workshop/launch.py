@@ -25,6 +25,7 @@ from workshop.readers.ours import read_log
 from workshop.results import PREFIX, Result
 from workshop.stages import Settings, UsageError
 
+STDERR = 2  # as processes know it
 POLL_SECONDS = 0.1
 LONGEST_MINUTES = 24 * 60
 LONGEST_END_SECONDS = 10
@@ -216,16 +217,18 @@ def run_locally(
         executor.update_parameters(
             tasks_per_node=settings.ranks, timeout_min=LONGEST_MINUTES, gpus_per_node=0
         )
-        job = executor.submit(
-            LocalTask(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES"))
-        )
+        said = Path(folder) / "controller.err"
+        with stderr_to(said):
+            job = executor.submit(
+                LocalTask(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES"))
+            )
         try:
             for line in follow(log, job.done):
                 each_line(line)
         except BaseException:
             end(job)
             raise
-        died = why_it_died(job, log)
+        died = why_it_died(job, log, said)
     if died:
         with log.open("a", encoding="utf-8") as file:
             print(died, file=file)
@@ -257,12 +260,33 @@ def end(job: Any) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def why_it_died(job: Any, log: Path) -> str | None:
-    """What a job wrote before our log was open, where it left no record; else None."""
+@contextlib.contextmanager
+def stderr_to(path: Path) -> Iterator[None]:
+    """What is started in here has this file for its standard error.
+
+    submitit's controller would have ours, and write its traceback there when it is interrupted.
+    """
+    ours = os.dup(STDERR)
+    try:
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), STDERR)
+        yield
+    finally:
+        os.dup2(ours, STDERR)
+        os.close(ours)
+
+
+def why_it_died(job: Any, log: Path, said: Path) -> str | None:
+    """What a job wrote before our log was open, where it left no record; else None.
+
+    Args:
+        said: what its controller had to say.
+    """
     with log.open(encoding="utf-8", errors="replace") as file:
         if any(line.startswith(PREFIX) for line in file):
             return None
-    texts = (sub.stderr() for sub in getattr(job, "_sub_jobs", []) or [job])
+    texts = [sub.stderr() for sub in getattr(job, "_sub_jobs", []) or [job]]
+    texts.append(said.read_text(encoding="utf-8", errors="replace").strip())
     return "\n".join(text for text in texts if text) or None
 
 
