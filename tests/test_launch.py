@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,20 +200,29 @@ def test_a_rank_that_fails_to_load_ends_the_run_with_its_reason(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "end",
+    ("interrupts", "end"),
     [
-        lambda process: process.send_signal(signal.SIGTERM),
-        lambda process: os.killpg(process.pid, signal.SIGINT),  # what Ctrl-C does
+        (signal.default_int_handler, lambda process: process.send_signal(signal.SIGTERM)),
+        (signal.default_int_handler, lambda process: os.killpg(process.pid, signal.SIGINT)),
+        (signal.SIG_IGN, lambda process: process.send_signal(signal.SIGTERM)),
     ],
-    ids=["SIGTERM", "Ctrl-C"],
+    ids=["SIGTERM", "Ctrl-C", "SIGTERM in the background of a script"],
 )
 def test_ending_the_command_ends_its_jobs(
-    end: Callable[[subprocess.Popen], None], tmp_path: Path
+    interrupts: Any, end: Callable[[subprocess.Popen], None], tmp_path: Path
 ) -> None:
+    """What a script starts in its background ignores SIGINT, and so does what that starts."""
     command = [sys.executable, "-m", "workshop", "run", "tp", "--no-compile", "--samples", "9999"]
     mark = {**os.environ, "WORKSHOP_TEST_MARK": str(tmp_path)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=mark, text=True, start_new_session=True, **pipes) as process:
+    with subprocess.Popen(
+        command,
+        env=mark,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
+        **pipes,
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("Time for inference"):

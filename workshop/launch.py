@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -218,7 +220,7 @@ def run_locally(
             tasks_per_node=settings.ranks, timeout_min=LONGEST_MINUTES, gpus_per_node=0
         )
         said = Path(folder) / "controller.err"
-        with stderr_to(said):
+        with stderr_to(said), heeding_interrupts():
             job = executor.submit(
                 LocalTask(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES"))
             )
@@ -274,6 +276,22 @@ def stderr_to(path: Path) -> Iterator[None]:
     finally:
         os.dup2(ours, STDERR)
         os.close(ours)
+
+
+@contextlib.contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """What is started in here is ended by SIGINT, by which submitit ends its jobs.
+
+    Else it would ignore it where we do: in the background of a script.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone may change it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def why_it_died(job: Any, log: Path, said: Path) -> str | None:
