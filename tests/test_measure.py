@@ -217,6 +217,8 @@ def started_run(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
             [sys.executable, "-u", "-m", "workshop", "run", *arguments],
             stdout=out,
             stderr=subprocess.STDOUT,
+            # Else it ignores SIGINT where these tests do: started in the background of a script.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
 
