@@ -31,6 +31,7 @@ __all__ = [
 GRACE = 5  # seconds beyond a run's own limit until its fork server is given up
 MOST_BYTES_OF_FILE = MB  # of those that lie beside the file and are there for it to read
 MOST_BYTES_OF_FOLDER = 8 * MB
+LONGEST_QUESTION = 200  # characters of one that is told, which may have millions
 NO_SERVER = "no server"
 NO_ANSWERS: Mapping[str, Callable[..., Any]] = {}
 
@@ -113,8 +114,10 @@ class Student:
             value = answers[name](*arguments)
         except (TypeError, ValueError, LookupError) as error:
             self.stop()
-            asked = printable(repr(question))[:200]
-            told = f"it asked for something that there is not: {asked} ({error})"
+            asked, why = (
+                printable(text)[:LONGEST_QUESTION] for text in (repr(question), str(error))
+            )
+            told = f"it asked for something that there is not: {asked} ({why})"
             raise FaultError("raised", told) from None
         with suppress(OSError):  # it is gone; hearing from it will tell
             wire.send(self.channel, value)
