@@ -30,3 +30,17 @@ def test_a_sum_that_is_half_there_was_not_waited_for(exchanges: ModuleType, rows
     with pytest.raises(Wrong) as wrong:
         exchanges.judge_row(told, x, weight, None, given)
     assert "was not waited for" in (wrong.value.hint or "")
+
+
+def test_inputs_that_are_summed_are_told_also_where_they_have_the_shape_of_the_product(
+    exchanges: ModuleType,
+) -> None:
+    x, weight = torch.randn(4, 16), torch.randn(8, 16)
+    given = [[x[:, ends], weight[:, ends], None] for ends in (slice(8), slice(8, 16))]
+    summed = x[:, :8] + x[:, 8:]
+    told = [
+        {"value": summed @ part.T, "exchanges": [["all-reduce", [4, 8]]]} for _, part, _ in given
+    ]
+    with pytest.raises(Wrong) as wrong:
+        exchanges.judge_row(told, x, weight, None, given)
+    assert "exchange only after the product" in (wrong.value.hint or "")

@@ -176,6 +176,10 @@ def judge_row(
     if any(shape != list(expected.shape) for shape in shapes):
         hint = f"exchanged is {shapes[0]}, and the parts of the sum are {list(expected.shape)}: "
         hint += "exchange only after the product"
+    inputs = [own.double() for own, _, _ in given]
+    if len({own.shape for own in inputs}) == 1:  # also where their shape is that of the product
+        summed = [torch.stack(inputs).sum(0) @ part.double().T + added for _, part, _ in given]
+        causes.append((summed, "added up are the inputs: exchange only after the product"))
     values = [one["value"] for one in told]
     late = [not_all_there(v, one + added, expected) for v, one in zip(values, parts, strict=True)]
     causes.append((late, MISSING))
