@@ -85,6 +85,16 @@ def drawn_model(
     }
 
 
+def lowered(model: dict[str, Any]) -> dict[str, Any]:
+    """The same model, its weights rounded to bf16."""
+
+    def rounded(value: Any) -> Any:
+        return value.bfloat16() if isinstance(value, Tensor) else value
+
+    layers = [{name: rounded(one) for name, one in layer.items()} for layer in model["layers"]]
+    return {name: rounded(value) for name, value in model.items()} | {"layers": layers}
+
+
 def right(model: dict[str, Any], prompt: list[int], new_tokens: int) -> list[int]:
     """What follows the prompt: all of the text anew for every token."""
     said: list[int] = []

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workshop.learn.checking import Wrong
 
-from .reference import CLEAR, SLIPS, likeliest, right
+from .reference import CLEAR, SLIPS, likeliest, lowered, right
 
 NARROW = 0.05  # what 16 bits can confuse
 TELLING = 8  # new tokens that agree are no accident
@@ -70,6 +70,8 @@ def judge(
         hint = SLIPS.get(next(slips, ""))
     if hint is None and any(likeliest(one, prompt, actual).tokens == actual for one in others):
         hint = "that is what another model says: generate is given its model, and there are several"
+    elif hint is None and likeliest(lowered(model), prompt, actual).tokens == actual:
+        hint = "that is what weights in bf16 say: is the precision lowered? fp32 is asked for"
     elif hint is None and asked > 2 and actual[1:] == said[:-1]:
         hint = "they come one place late: is the last token of the prompt, or the first new, twice?"
     elif hint is None and asked > 2 and actual[:-1] == said[1:]:
