@@ -32,6 +32,9 @@ TINY = Config(dim=64, layers=2, heads=4, kv_heads=2, hidden=160, vocab=97, conte
 # passes always; a right distribution would have failed with this probability on the first run.
 TOO_UNLIKELY = 1e-3
 
+# What a test's module imports and takes long.
+PRELOADED = [__name__, "compose_runs", "hypothesis", "pytest", "torch._dynamo.testing"]
+
 
 def tiny(**changes: Any) -> Config:
     """``TINY`` with some fields changed."""
@@ -131,7 +134,10 @@ def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = 60) 
     ``work`` is a function of a module. Fails when a process fails or is not done in time.
     """
     port = free_port()
-    context = multiprocessing.get_context("spawn")
+    # From a process that has imported torch, and started no thread: to each rank, its own import
+    # of it would be most of its work.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as directory:
         files = [Path(directory) / f"{rank}.pt" for rank in range(ranks)]
         processes = [

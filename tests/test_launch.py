@@ -213,6 +213,7 @@ def test_ending_the_command_ends_its_jobs(
 ) -> None:
     """What a script starts in its background ignores SIGINT, and so does what that starts."""
     command = [sys.executable, "-m", "workshop", "run", "tp", "--no-compile", "--samples", "9999"]
+    command += ["--new-tokens", "8"]
     mark = {**os.environ, "WORKSHOP_TEST_MARK": str(tmp_path)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(
