@@ -36,12 +36,15 @@ def workshop(sandbox: Sandbox, tmp_path: Path) -> Workshop:
     return command_in(sandbox, tmp_path)
 
 
+LONGEST = 600  # seconds: a chain of stages that nothing was compiled for takes minutes
+
+
 def command_in(sandbox: Sandbox, place: Path) -> Workshop:
     runs = {"WORKSHOP_RUNS": str(place / "runs")}
 
     def run(*arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "workshop", *arguments]
-        return slurm(sandbox, *command, cwd=place, env=runs | env, timeout=240, check=check)
+        return slurm(sandbox, *command, cwd=place, env=runs | env, timeout=LONGEST, check=check)
 
     return run
 
