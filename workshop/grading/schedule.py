@@ -163,6 +163,8 @@ def work(pipe: Connection, order: Order, parent: int) -> None:
                 pipe.send(do(pipe.recv(), order, tasks, server))
     except Exception as error:
         pipe.send(Lost(in_a_line(error)))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already, and nothing is left to end
 
 
 def end(workers: Sequence[Worker]) -> None:
