@@ -16,10 +16,7 @@ that it runs, and its acceptance beside it. In the end come the targets: met, no
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
-import importlib.util
-import itertools
 import json
 import signal
 import statistics
@@ -28,7 +25,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +34,14 @@ compile_cache.keep()  # before torch is imported
 
 import torch  # noqa: E402
 from contender import Generate, Timing, timed  # noqa: E402
+from gpu_contenders import PROMPT, Bench, Weights, contenders  # noqa: E402
+from gpu_targets import Target, targets  # noqa: E402
 
 from workshop import machine, provenance  # noqa: E402
 from workshop.assemble import DTYPES, reads  # noqa: E402
-from workshop.llm.cache import GrowingCache, StaticCache  # noqa: E402
-from workshop.llm.compile import compiled_decode, compiled_prefill, how_to_compile  # noqa: E402
-from workshop.llm.fuse import fuse  # noqa: E402
-from workshop.llm.generate import Steps, decode, generate, prefill  # noqa: E402
-from workshop.llm.model import Llama  # noqa: E402
-from workshop.llm.quantization.pack import pack  # noqa: E402
-from workshop.llm.quantization.quantize import INT8, Quantization  # noqa: E402
-from workshop.llm.ranks.part import WHOLE  # noqa: E402
-from workshop.llm.sampling import Sampler  # noqa: E402
-from workshop.llm.speculation.draft import DraftModel, propose_and_verify, self_draft  # noqa: E402
-from workshop.llm.speculation.lookahead import Lookahead  # noqa: E402
-from workshop.llm.speculation.lookup import PromptLookup  # noqa: E402
-from workshop.llm.speculation.speculative import speculate, verify  # noqa: E402
-from workshop.models import find_model, load_model  # noqa: E402
+from workshop.llm.compile import compiled_prefill  # noqa: E402
+from workshop.llm.generate import Steps, prefill  # noqa: E402
 
-PROMPT = 6
-GUESSES = 3
 ROUNDS = 7
 FOR_TTFT = 0.2  # of the time: kept for the first tokens of long prompts
 
@@ -100,179 +84,6 @@ class Clock:
         if self.rang or isinstance(error, OutOfTimeError):
             return "there was no time left for it"
         return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-@dataclass
-class Weights:
-    """The model in the forms that contenders want; each is made when first asked for."""
-
-    name: str
-    device: torch.device
-    dtype: torch.dtype
-    group_size: int
-
-    def load(self, how: Quantization | None) -> Llama:
-        return load_model(find_model(self.name), self.dtype, self.device, WHOLE, how)
-
-    @cached_property
-    def plain(self) -> Llama:
-        return self.load(None)
-
-    @cached_property
-    def merged(self) -> Llama:
-        model = self.load(None)
-        fuse(model)
-        return model
-
-    @cached_property
-    def int8(self) -> Llama:
-        model = self.load(INT8)
-        fuse(model)
-        return model
-
-    @cached_property
-    def int4(self) -> Llama:
-        model = self.load(Quantization("int4", self.group_size))
-        fuse(model)
-        return model
-
-
-def same_weights(model: Llama) -> Llama:
-    """Another model with the very same tensors, to be given other kernels."""
-    shared = itertools.chain(model.parameters(), model.buffers())
-    return copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
-
-
-def with_our_kernels(model: Llama) -> Llama:
-    from workshop.llm import kernels
-
-    model = same_weights(model)
-    kernels.use(model)
-    return model
-
-
-def packed(model: Llama) -> Llama:
-    model = same_weights(model)
-    pack(model)
-    return model
-
-
-@dataclass
-class Bench:
-    """What the contenders are made of."""
-
-    weights: Weights
-    device: torch.device
-    new: int
-    gpt_fast: Path | None
-
-    @property
-    def how(self) -> Any:
-        return how_to_compile("auto", self.device)
-
-    @property
-    def room(self) -> int:
-        return -(-(PROMPT + self.new + GUESSES + 1) // 64) * 64
-
-    def sampler(self, model: Llama) -> Sampler:
-        return Sampler(0.0, model.config.vocab, 0, self.device)
-
-    def cache(self, model: Llama, room: int | None = None) -> StaticCache:
-        cache = StaticCache(model.config, 1, room or self.room, self.weights.dtype)
-        return cache.to(self.device)
-
-    def ours(self, model: Llama, cache: Any, steps: Steps) -> Generate:
-        def run(prompt: list[int], new: int, tick: Callable[[], None]) -> int:
-            count = 0
-            for tokens in generate(steps, model, cache, prompt, new, self.sampler(model)):
-                tick()
-                count += len(tokens)
-            return count
-
-        return run
-
-    def eager(self) -> Generate:
-        return self.ours(self.weights.plain, GrowingCache(self.weights.plain.config), Steps())
-
-    def compiled(self, model: Llama) -> Generate:
-        """Prefill stays eager: it is not in tokens/s, and to compile it takes time for nothing."""
-        return self.ours(model, self.cache(model), Steps(decode=compiled_decode(decode, self.how)))
-
-    def speculative(self, model: Llama, guesser: Any, kept: list[int]) -> Generate:
-        cache = self.cache(model)
-
-        def run(prompt: list[int], new: int, tick: Callable[[], None]) -> int:
-            count = 0
-            ahead = Lookahead(GUESSES)
-            sampler = self.sampler(model)
-            for tokens in speculate(Steps(), model, cache, guesser, prompt, new, ahead, sampler):
-                tick()
-                if count:  # the first token comes from the prompt, not from a pass with guesses
-                    kept.append(len(tokens) - 1)
-                count += len(tokens)
-            return count
-
-        return run
-
-    def self_draft(self, kept: list[int]) -> Generate:
-        model = self.weights.merged
-        # Ours where it can be had: a draft reads two tokens at once, for which Inductor converts
-        # int8 in memory.
-        draft = self_draft(model, INT8)
-        if has_triton(self.device):
-            draft = with_our_kernels(draft)
-        run = compiled_decode(propose_and_verify, self.how)
-        return self.speculative(model, DraftModel(draft, self.cache(draft), Steps(), run), kept)
-
-    def lookup(self, kept: list[int]) -> Generate:
-        run = compiled_decode(verify, self.how)
-        return self.speculative(self.weights.merged, PromptLookup(run=run), kept)
-
-    def transformers(self, static: bool) -> Generate:
-        from peers_transformers import transformers, with_weights_of
-
-        return transformers(with_weights_of(self.weights.plain), static)
-
-    def peer_gpt_fast(self, int8: bool) -> Generate:
-        from peers_gpt_fast import gpt_fast
-
-        if self.gpt_fast is None:
-            raise LeftOutError("no checkout was given (--gpt-fast)")
-        return gpt_fast(self.gpt_fast, self.weights.merged, int8, self.room)
-
-    def triton(self, model: str) -> Generate:
-        if not has_triton(self.device):
-            raise LeftOutError("our kernels need a GPU and Triton")
-        return self.compiled(with_our_kernels(getattr(self.weights, model)))
-
-
-class LeftOutError(Exception):
-    """A contender that cannot be had here; the message says why."""
-
-
-def has_triton(device: torch.device) -> bool:
-    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
-
-
-def contenders(bench: Bench, kept: dict[str, list[int]]) -> dict[str, Callable[[], Generate]]:
-    """Name -> how to make it; the most important first."""
-    weights = bench.weights
-    return {
-        "baseline": bench.eager,
-        "compile": lambda: bench.compiled(weights.plain),
-        "gpt-fast compile": lambda: bench.peer_gpt_fast(int8=False),
-        "int8 + fuse + triton": lambda: bench.triton("int8"),
-        "int4 + fuse + triton": lambda: bench.triton("int4"),
-        "compile + fuse": lambda: bench.compiled(weights.merged),
-        "compile + fuse + triton": lambda: bench.triton("merged"),
-        "int8 + fuse": lambda: bench.compiled(weights.int8),
-        "int4 + fuse": lambda: bench.compiled(packed(weights.int4)),
-        "transformers": lambda: bench.transformers(static=False),
-        "transformers compile": lambda: bench.transformers(static=True),
-        "gpt-fast int8": lambda: bench.peer_gpt_fast(int8=True),
-        "prompt lookup": lambda: bench.lookup(kept["prompt lookup"]),
-        "self-draft": lambda: bench.self_draft(kept["self-draft"]),
-    }
 
 
 def prompt_of(length: int, vocab: int) -> list[int]:
@@ -364,64 +175,6 @@ def first_tokens(
 
 def spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
-
-
-@dataclass(frozen=True)
-class Target:
-    """A figure that is wanted, and what was measured; None where it was not."""
-
-    name: str
-    least: float
-    value: float | None
-
-    @property
-    def verdict(self) -> str:
-        if self.value is None:
-            return "not measured"
-        return "met" if self.value >= self.least else "not met"
-
-
-def ratio(a: float | None, b: float | None) -> float | None:
-    return a / b if a and b else None
-
-
-def targets(
-    speed: dict[str, float], bytes_per_pass: int, copy_gb: float, ttft: dict[str, Any]
-) -> list[Target]:
-    def best(*names: str) -> float | None:
-        return max((speed[name] for name in names if name in speed), default=None)
-
-    bf16 = best("compile", "compile + fuse", "compile + fuse + triton")
-    int8 = best("int8 + fuse", "int8 + fuse + triton")
-    int4 = best("int4 + fuse", "int4 + fuse + triton")
-    read = bf16 * bytes_per_pass / machine.GB if bf16 else None
-    found = [
-        Target("compile against gpt-fast's", 1.05, ratio(bf16, speed.get("gpt-fast compile"))),
-        Target("compile, share of copy bandwidth", 0.80, ratio(read, copy_gb)),
-        Target("int8 against bf16", 1.7, ratio(int8, bf16)),
-        Target("int4 against bf16", 2.6, ratio(int4, bf16)),
-        Target("best against baseline", 10.0, ratio(best(*OURS), speed.get("baseline"))),
-    ]
-    for length, medians in ttft.items():
-        if isinstance(medians, dict):
-            ours = [
-                medians[name]["median"] for name in ("ours", "ours compiled") if name in medians
-            ]
-            theirs = medians.get("transformers", {}).get("median")
-            faster = ratio(theirs, min(ours, default=None))
-            found.append(Target(f"TTFT of {length} tokens, transformers' over ours", 1.0, faster))
-    return found
-
-
-OURS = (
-    "compile",
-    "compile + fuse",
-    "compile + fuse + triton",
-    "int8 + fuse",
-    "int8 + fuse + triton",
-    "int4 + fuse",
-    "int4 + fuse + triton",
-)  # speculation is no target on text that means nothing
 
 
 def parse() -> argparse.Namespace:

@@ -13,12 +13,14 @@ from llm_builders import furthest, random_llama, random_tokens, read
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import gpu
+import gpu_contenders
+import gpu_targets
 from contender import timed
 from peers_transformers import transformers, with_weights_of
 
 
 def verdicts(speed: dict[str, float], ttft: dict[str, object]) -> dict[str, str]:
-    found = gpu.targets(speed, bytes_per_pass=10**9, copy_gb=1000.0, ttft=ttft)
+    found = gpu_targets.targets(speed, bytes_per_pass=10**9, copy_gb=1000.0, ttft=ttft)
     return {target.name: target.verdict for target in found}
 
 
@@ -56,7 +58,7 @@ def test_what_takes_too_long_is_ended_and_said() -> None:
 
 def test_a_copy_with_the_same_weights_has_no_weights_of_its_own() -> None:
     model = random_llama()
-    other = gpu.same_weights(model)
+    other = gpu_contenders.same_weights(model)
     assert other is not model
     ours, theirs = ([t.data_ptr() for t in m.state_dict().values()] for m in (model, other))
     assert ours == theirs
