@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import importlib
+import socket
+import threading
+import time
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
+from workshop.judge import wire
 from workshop.learn.checking import Wrong
 from workshop.learn.exercise import checks_of, exercises, package_of
 
 
-@pytest.fixture(scope="module")
-def exchanges() -> ModuleType:
+def part(name: str) -> ModuleType:
     exercise = exercises()["tensor-parallel"]
     checks_of(exercise)  # which imports them
-    return importlib.import_module(f"{package_of(exercise)}.exchanges")
+    return importlib.import_module(f"{package_of(exercise)}.{name}")
+
+
+@pytest.fixture(scope="module")
+def exchanges() -> ModuleType:
+    return part("exchanges")
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
@@ -44,3 +53,58 @@ def test_inputs_that_are_summed_are_told_also_where_they_have_the_shape_of_the_p
     with pytest.raises(Wrong) as wrong:
         exchanges.judge_row(told, x, weight, None, given)
     assert "exchange only after the product" in (wrong.value.hint or "")
+
+
+WHOLE, SHARE = {"exchange": ["all-reduce", [4, 8]]}, {"exchange": ["all-reduce", [4, 3]]}
+DONE = {"done": {"value": 1}}
+
+
+def raised(rank: int) -> dict[str, Any]:
+    return {"fault": [rank, "raised", "NameError", "name 'y' is not defined", 7]}
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([[WHOLE, DONE]] * 3, {"done": [DONE["done"]] * 3}),
+        ([[WHOLE], [DONE], [WHOLE], [DONE]], {"waits": [0, WHOLE["exchange"], 1, 1]}),
+        ([[WHOLE, WHOLE], [WHOLE, DONE], [WHOLE, WHOLE]], {"waits": [0, WHOLE["exchange"], 2, 1]}),
+        ([[WHOLE], [SHARE], [SHARE]], {"differ": [1, WHOLE["exchange"], 1, SHARE["exchange"]]}),
+        ([[WHOLE], [SHARE, raised(1)]], {"differ": [1, WHOLE["exchange"], 1, SHARE["exchange"]]}),
+        ([[WHOLE], [raised(1)], [raised(2)]], raised(1)),
+        ([[raised(0)], [DONE], [WHOLE, raised(2)]], raised(0)),
+        (
+            [[WHOLE, raised(0)], [None], [WHOLE, raised(2)]],
+            {"fault": [1, "ended", "the process ended before it was done", "", None]},
+        ),
+    ],
+    ids=[
+        "done", "two leave early", "one leaves later", "other shapes", "other shapes confuse",
+        "two raise", "two raise and one waits", "one ends and the others lose it",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("first", range(4))
+def test_the_same_rank_is_named_whichever_comes_first(
+    told: list[list[dict[str, Any] | None]], found: dict[str, Any], first: int
+) -> None:
+    pairs = [socket.socketpair() for _ in told]
+    turns = [*range(first, len(told)), *range(min(first, len(told)))]
+
+    def tell() -> None:
+        for rank in turns:
+            for one in told[rank]:
+                time.sleep(0.005)  # so that it is read before the next rank's
+                if one is None:
+                    pairs[rank][1].close()
+                else:
+                    wire.send(pairs[rank][1], one)
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    started = time.monotonic()
+    assert part("driver").watch([ours for ours, _ in pairs]) == found
+    assert time.monotonic() - started < part("driver").LONGEST
+    telling.join()
+    for pair in pairs:
+        for one in pair:
+            one.close()

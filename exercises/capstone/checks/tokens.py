@@ -65,11 +65,10 @@ def judge(
         hint = "that is what an earlier model or prompt got: nothing may be kept across them"
         raise Wrong(f"{what}: the tokens differ", said[:8], actual[:8], hint)
     hint = None
-    if asked > 2:
-        slips = (slip for slip in SLIPS if likeliest(model, prompt, actual, slip).tokens == actual)
-        hints = list(dict.fromkeys(SLIPS[slip] for slip in slips))
-        if len(hints) == 1 or (hints and asked >= TELLING):
-            hint = hints[0]
+    slips = [s for s in SLIPS if asked > 2 and likeliest(model, prompt, actual, s).tokens == actual]
+    hints = list(dict.fromkeys(SLIPS[slip] for slip in slips))
+    if hints and asked >= TELLING:
+        hint = hints[0]
     if hint is None and any(likeliest(one, prompt, actual).tokens == actual for one in others):
         hint = "that is what another model says: generate is given its model, and there are several"
     elif hint is None and likeliest(lowered(model), prompt, actual).tokens == actual:
@@ -84,6 +83,8 @@ def judge(
             "there: is the precision lowered, of weights or of the cache? fp32 tells them apart, "
             "16 bits do not"
         )
+    elif hint is None and len(hints) == 1:
+        hint = hints[0]
     elif hint is None and earlier:
         hint = (
             "texts before this one were right: what is left of an earlier call? Each begins with "

@@ -5,6 +5,7 @@ other for ever are found at once and not by the clock.
 """
 
 import gc
+import itertools
 import os
 import select
 import signal
@@ -26,6 +27,8 @@ from workshop.learn import made as watching
 from workshop.learn.made import Made
 
 LONGEST = 20  # seconds that ranks may take
+ON_THEIR_WAY = 2  # seconds for the other ranks to come to what went wrong, too
+ENDED = "ended"
 LAST_IS_LATE = 0.02  # seconds: who does not wait for a sum does not have it
 MOST_BYTES = 10**7
 LONGEST_TEXT = 300
@@ -265,41 +268,63 @@ def is_theirs(frame):
 
 
 def watch(channels):
-    """Listen to all ranks until they are done, or cannot be any more."""
-    deadline = time.monotonic() + LONGEST
+    """Listen to all ranks until they are done, or cannot be any more.
+
+    Ranks come to what went wrong in any order. So that the same one is always named, those that
+    are on their way to it are waited for.
+    """
+    until = time.monotonic() + LONGEST
     made = [[] for _ in channels]
-    done = {}
-    while len(done) < len(channels):
-        waiting = [one for rank, one in enumerate(channels) if rank not in done]
-        readable, _, _ = select.select(waiting, [], [], max(0, deadline - time.monotonic()))
+    done, faults, found = {}, {}, None
+    while going := [rank for rank in range(len(made)) if rank not in done and rank not in faults]:
+        if found and all(len(made[rank]) >= found[0] for rank in going):
+            break
+        waiting = [channels[rank] for rank in going]
+        readable, _, _ = select.select(waiting, [], [], max(0, until - time.monotonic()))
         if not readable:
-            return {"slow": [len(one) for one in made]}
+            break
         for channel in readable:
             rank = channels.index(channel)
             try:
                 told = wire.receive(channel, MOST_BYTES)
             except wire.ClosedError:
-                return {"fault": [rank, "raised", "the process ended before it was done", "", None]}
+                told = {"fault": [rank, ENDED, "the process ended before it was done", "", None]}
             if "fault" in told:
-                return told
-            if "done" in told:
+                faults[rank] = told["fault"]
+            elif "done" in told:
                 done[rank] = told["done"]
             else:
                 made[rank].append(told["exchange"])
-        if wrong := impossible(made, done):
-            return wrong
+        before, found = found, wrong(made, done, faults)
+        if found and not before:
+            until = min(until, time.monotonic() + ON_THEIR_WAY)
+    if found:
+        return found[1]
+    if going:
+        return {"slow": [len(one) for one in made]}
     return {"done": [done[rank] for rank in range(len(channels))]}
 
 
-def impossible(made, done):
-    """Ranks whose exchanges can never come together; None while they may."""
-    for ready in done:
-        for rank, exchanges in enumerate(made):
-            if len(exchanges) > len(made[ready]):
-                number = len(made[ready])
-                return {"waits": [rank, exchanges[number], number + 1, ready]}
+def wrong(made, done, faults):
+    """How many exchanges show that the ranks cannot all be done, and what to say; None: they may.
+
+    Of several causes the one that others follow from: who has made another exchange confuses the
+    rest, and so does who is gone; who has raised an error, or was done early, is waited for.
+    """
+    for number, those in enumerate(itertools.zip_longest(*made), 1):
+        for rank, other in enumerate(those):
+            if None in (those[0], other) or other == those[0]:
+                continue
+            if "all-reduce" in (those[0][0], other[0]):
+                return number, {"differ": [number, those[0], rank, other]}
+    ready = min([*done, *faults], key=lambda rank: (len(made[rank]), rank), default=None)
+    if ready is None:
+        return None
+    count = len(made[ready])
+    if faults:
+        first = min(faults, key=lambda rank: (faults[rank][1] != ENDED, rank))
+        return count + 1, {"fault": faults[first]}
     for rank, exchanges in enumerate(made):
-        for number, (first, other) in enumerate(zip(made[0], exchanges, strict=False)):
-            if first != other and "all-reduce" in (first[0], other[0]):
-                return {"differ": [number + 1, first, rank, other]}
+        if len(exchanges) > count:
+            return count + 1, {"waits": [rank, exchanges[count], count + 1, ready]}
     return None
