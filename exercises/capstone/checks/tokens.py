@@ -64,33 +64,57 @@ def judge(
     if actual in earlier:
         hint = "that is what an earlier model or prompt got: nothing may be kept across them"
         raise Wrong(f"{what}: the tokens differ", said[:8], actual[:8], hint)
-    hint = None
-    slips = [s for s in SLIPS if asked > 2 and likeliest(model, prompt, actual, s).tokens == actual]
-    hints = list(dict.fromkeys(SLIPS[slip] for slip in slips))
-    if hints and asked >= TELLING:
-        hint = hints[0]
-    if hint is None and any(likeliest(one, prompt, actual).tokens == actual for one in others):
-        hint = "that is what another model says: generate is given its model, and there are several"
-    elif hint is None and likeliest(lowered(model), prompt, actual).tokens == actual:
-        hint = "that is what weights in bf16 say: is the precision lowered? fp32 is asked for"
-    elif hint is None and asked > 2 and actual[1:] == said[:-1]:
-        hint = "they come one place late: is the last token of the prompt, or the first new, twice?"
-    elif hint is None and asked > 2 and actual[:-1] == said[1:]:
-        hint = "the first new token is missing: it comes with the prompt's own pass"
-    elif hint is None and best.margins[first] < NARROW and actual[first] == best.second[first]:
-        hint = (
+    hint = cause(model, prompt, actual, first, others, bool(earlier))
+    place = slice(first, first + 6)
+    raise Wrong(f"{what}: they differ from token {first} on", said[place], actual[place], hint)
+
+
+def cause(
+    model: dict[str, Any],
+    prompt: list[int],
+    actual: list[int],
+    first: int,
+    others: Sequence[dict[str, Any]],
+    again: bool,
+) -> str | None:
+    """What would say these tokens, of which ``first`` is the first wrong one; or two such causes.
+
+    Args:
+        again: earlier calls of the same process were right.
+    """
+
+    def says(one: dict[str, Any], slip: str = "") -> bool:
+        return likeliest(one, prompt, actual, slip).tokens == actual
+
+    asked, said = len(actual), right(model, prompt, len(actual))
+    best = likeliest(model, prompt, actual)
+    slips = [hint for slip, hint in SLIPS.items() if asked > 2 and says(model, slip)]
+    slips = list(dict.fromkeys(slips))
+    likely = slips[:1] if asked >= TELLING or len(slips) == 1 else []
+    if best.margins[first] < NARROW and actual[first] == best.second[first]:
+        likely.insert(
+            0,
             f"the two best logits are only {best.margins[first]:.2g} standard deviations apart "
             "there: is the precision lowered, of weights or of the cache? fp32 tells them apart, "
-            "16 bits do not"
+            "16 bits do not",
         )
-    elif hint is None and len(hints) == 1:
-        hint = hints[0]
-    elif hint is None and earlier:
-        hint = (
+    if slips and asked >= TELLING:
+        return "; or ".join(likely)
+    if any(says(one) for one in others):
+        return "that is what another model says: generate is given its model, and there are several"
+    if says(lowered(model)):
+        return "that is what weights in bf16 say: is the precision lowered? fp32 is asked for"
+    if asked > 2 and actual[1:] == said[:-1]:
+        return "they come one place late: is the last token of the prompt, or the first new, twice?"
+    if asked > 2 and actual[:-1] == said[1:]:
+        return "the first new token is missing: it comes with the prompt's own pass"
+    if likely:
+        return "; or ".join(likely)
+    if again:
+        return (
             "texts before this one were right: what is left of an earlier call? Each begins with "
             "an empty cache, whatever the lengths are"
         )
-    elif hint is None and first > 0:
-        hint = "the first new tokens are right: look at what later ones find in the cache"
-    place = slice(first, first + 6)
-    raise Wrong(f"{what}: they differ from token {first} on", said[place], actual[place], hint)
+    if first > 0:
+        return "the first new tokens are right: look at what later ones find in the cache"
+    return None
