@@ -10,7 +10,7 @@ from llm_builders import TINY, generated, joined, random_llama, random_tokens
 from speculation_builders import SMALL, drafting, guessers, passes, static
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from workshop.llm.compile import graphs_compiled
+from workshop.llm.compile import PLAIN, compiled, graphs_compiled
 from workshop.llm.generate import Steps
 from workshop.llm.speculation.draft import DraftModel, propose_and_verify
 from workshop.llm.speculation.lookahead import Lookahead, by_position
@@ -82,7 +82,7 @@ def test_each_number_of_guesses_is_one_graph_and_none_is_made_twice() -> None:
 def test_there_can_be_as_many_graphs_as_numbers_of_guesses() -> None:
     """torch's own limit is eight for a function."""
     graphs = graphs_compiled()
-    run = torch.compile(verify, fullgraph=True, dynamic=False, backend="eager")
+    run = compiled(verify, PLAIN, dynamic=False, backend="eager")
     model, cache = random_llama(SMALL), static(SMALL)
     for k in range(1, 11):
         passes(model, PromptLookup(run=run), [1, 2], 2, k, cache=cache)

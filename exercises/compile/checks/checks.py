@@ -8,7 +8,7 @@ from workshop.learn.checking import Work, Wrong, check, pair, tensor
 
 from .cache import judge_update, seen_words
 from .loop import drawn_prompt, judge_loop
-from .model import Model, drawn_model, drawn_texts, first_text, same_logits
+from .model import KEPT, Model, drawn_model, drawn_texts, first_text, same_logits
 
 COMPILER = ("workshop.learn.compiler",)
 PATIENT = Limits(seconds=30)
@@ -156,9 +156,6 @@ def the_same_logits(work: Work) -> None:
                 except Wrong:
                     wrong.hint = KEPT
             raise
-
-
-KEPT = "right at first, wrong later: nothing may be kept from step to step but the cache"
 
 
 @check(

@@ -133,6 +133,9 @@ def drawn_texts(draw: Draw, model: Model, batch: int, lengths: list[int]) -> lis
     return [draw.integers(0, model.vocab - 1, batch, length) for length in lengths]
 
 
+KEPT = "right at first, wrong later: nothing may be kept from step to step but the cache"
+
+
 def same_logits(actual: Any, model: Model, texts: list[Tensor], within: float = 1e-4) -> None:
     """Raises Wrong, with the mistake that gives what they have, if there is one."""
     expected = logits_of(model, texts)
@@ -144,7 +147,7 @@ def same_logits(actual: Any, model: Model, texts: list[Tensor], within: float = 
         largest = want.abs().max()
         off = ~((have.double() - want).abs() <= within * largest)
         row, place, token = (int(i) for i in off.nonzero()[off.nonzero()[:, 1].argmin()])
-        hint = None
+        hint = KEPT if number else None  # the first went well
         for cause, way in MISTAKES.items():
             wrong = logits_of(model, texts[: number + 1], way)[number]
             if is_close(have[:, 1:], wrong[:, 1:], max(within, 1e-4)):
