@@ -88,28 +88,26 @@ def cause(
 
     asked, said = len(actual), right(model, prompt, len(actual))
     best = likeliest(model, prompt, actual)
-    slips = [hint for slip, hint in SLIPS.items() if asked > 2 and says(model, slip)]
-    slips = list(dict.fromkeys(slips))
-    likely = slips[:1] if asked >= TELLING or len(slips) == 1 else []
-    if best.margins[first] < NARROW and actual[first] == best.second[first]:
-        likely.insert(
-            0,
+    fits = []
+    if any(says(one) for one in others):
+        fits.append("that is what another model says: generate is given its model, of several")
+    if says(lowered(model)):
+        fits.append("that is what weights in bf16 say: is the precision lowered? fp32 is asked for")
+    elif best.margins[first] < NARROW and actual[first] == best.second[first]:
+        fits.append(
             f"the two best logits are only {best.margins[first]:.2g} standard deviations apart "
             "there: is the precision lowered, of weights or of the cache? fp32 tells them apart, "
-            "16 bits do not",
+            "16 bits do not"
         )
-    if slips and asked >= TELLING:
-        return "; or ".join(likely)
-    if any(says(one) for one in others):
-        return "that is what another model says: generate is given its model, and there are several"
-    if says(lowered(model)):
-        return "that is what weights in bf16 say: is the precision lowered? fp32 is asked for"
     if asked > 2 and actual[1:] == said[:-1]:
-        return "they come one place late: is the last token of the prompt, or the first new, twice?"
+        fits.append("they come one place late: is the last of the prompt, or the first new, twice?")
     if asked > 2 and actual[:-1] == said[1:]:
-        return "the first new token is missing: it comes with the prompt's own pass"
-    if likely:
-        return "; or ".join(likely)
+        fits.append("the first new token is missing: it comes with the prompt's own pass")
+    slips = {hint for slip, hint in SLIPS.items() if asked > 2 and says(model, slip)}
+    if asked >= TELLING or len(slips) == 1:
+        fits += sorted(slips)
+    if fits:
+        return "; or ".join(fits)
     if again:
         return (
             "texts before this one were right: what is left of an earlier call? Each begins with "
