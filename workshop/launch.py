@@ -291,7 +291,8 @@ def heeding_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        # None: it was not Python that had set it, and only the default can be set again.
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def why_it_died(job: Any, log: Path, said: Path) -> str | None:
