@@ -2,18 +2,23 @@
 
 Called as `lifeline_rank.py RANK RANKS PORT DO`, it meets the others, says "met", and does what it
 is told; where it ends by itself, it says what it knows of the others. One that is to fail does so
-when a line has come on standard input.
+when a line has come on standard input. The ranks wait for each other longer than a test waits for
+them, so a test that passes proves that no rank sat out that time limit.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
 
+from patience import HANG
+
+from workshop import meeting
 from workshop.lifeline import RankLostError
 from workshop.meeting import meet
 from workshop.rank import Rank
+
+meeting.LONGEST_START_HERE = 2 * HANG
 
 
 def say(words: object) -> None:
@@ -33,8 +38,6 @@ def main(rank: int, ranks: int, port: int, do: str) -> int:
     elif do == "wait":  # as in an all-reduce that nothing interrupts
         line.last_words = lambda lost: say(f"{lost}; {lost.advice}")
         threading.Event().wait()
-    elif do == "sleep":
-        time.sleep(60)
     line.let_go()
     say(line.lost or "all went well")
     return 0

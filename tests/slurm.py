@@ -8,19 +8,18 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import HANG
 
 from workshop.slurm.sandbox import Sandbox, SandboxError, Shape, down, up
 from workshop.slurm.sandbox.config import USUAL
 from workshop.slurm.sandbox.programs import find, search_path
 
 REQUIRED = "WORKSHOP_REQUIRE_SLURM"  # set where Slurm has to be there: in CI
-POLL_SECONDS = 0.05
 
 
 def require_slurm(shape: Shape = USUAL) -> None:
@@ -69,21 +68,12 @@ def slurm(
         env=environment,
         text=True,
         capture_output=True,
-        timeout=kw.pop("timeout", 60),
+        timeout=kw.pop("timeout", HANG),
         **kw,
     )
     if check:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done
-
-
-def wait_for(predicate: Callable[[], Any], seconds: float = 20) -> Any:
-    """The first true value of ``predicate``; fails the test if none comes in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := predicate()):
-        assert time.monotonic() < deadline, f"not within {seconds} seconds"
-        time.sleep(POLL_SECONDS)
-    return value
 
 
 def state(sandbox: Sandbox, job_id: int | str) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slurm import require_slurm, short_directory, slurm, state, wait_for
+from patience import wait_for
+from slurm import require_slurm, short_directory, slurm, state
 from test_submit import EAGER, Workshop, command_in, status, submitted
 
 from workshop import runs
@@ -157,7 +158,7 @@ def test_the_time_limit_is_told_with_what_was_measured(
     job = submitted(workshop("submit", *long, "--json"))
     log = Path(job["logs"][0])
     for run in (1, 2):  # it may start again once
-        wait_for(lambda run=run: log.exists() and started(log, run), 60)  # type: ignore[misc]
+        wait_for(lambda run=run: log.exists() and started(log, run))  # type: ignore[misc]
         slurm(sandbox, "scancel", "--signal=USR2", job["job"])  # what Slurm does a minute before
     workshop("wait", job["job"], check=False)
     (view,) = status(workshop, job["job"])
@@ -209,7 +210,7 @@ def test_python_killed_with_9_is_told_and_its_samples_are_kept(workshop: Worksho
     job = submitted(workshop("submit", "baseline", "--dtype", "float32", "--samples", "999",
                              "--json"))  # fmt: skip
     log = Path(job["logs"][0])
-    wait_for(lambda: log.exists() and "Time for inference 1:" in log.read_text(), 60)
+    wait_for(lambda: log.exists() and "Time for inference 1:" in log.read_text())
     for pid in processes_with(f"SLURM_JOB_ID={job['job']}", "submitit.core._submit"):
         os.kill(pid, signal.SIGKILL)
     workshop("wait", job["job"], check=False)
@@ -363,7 +364,7 @@ def test_a_job_that_slurm_forgot_before_we_looked_is_told_from_its_log(
     def forgotten() -> bool:
         return not slurm(breakable, "squeue", "--noheader", "--states=all").stdout.strip()
 
-    wait_for(forgotten, 120)
+    wait_for(forgotten)
     views = {view["job_id"]: view for view in status(workshop)}
     assert (views[good["job"]]["state"], views[good["job"]]["ok"]) == ("GONE", True)
     assert (views[bad["job"]]["state"], views[bad["job"]]["ok"]) == ("GONE", False)

@@ -23,7 +23,8 @@ from grading_logs import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slurm import slurm, wait_for
+from patience import wait_for
+from slurm import slurm
 
 from workshop import machine
 from workshop.assemble import Place
@@ -248,7 +249,7 @@ def test_real_accounting_knows_a_real_run(
         told = (ask_sacct([job]) or {}).get(job)
         return bool(told) and told[-1].ended is not None
 
-    wait_for(ended, 120)
+    wait_for(ended)
     logs = logs_of(tmp_path)
     (result,) = logs[0].results
     told = ask_sacct([job]) or {}

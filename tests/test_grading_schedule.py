@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from grading_parts import SOLUTION, sums_order, write
-from slurm import wait_for
+from patience import wait_for
 
 from workshop.grading import store
 from workshop.grading.array import done_by, missing, on_slurm, request_on
@@ -75,10 +75,10 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     process = subprocess.Popen([sys.executable, file, str(tmp_path)], env=environment)
     below = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    workers = wait_for(lambda: below.read_text().split(), 120)
+    workers = wait_for(lambda: below.read_text().split())
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(lambda: not any(is_at_work(pid) for pid in workers), 120)
+    wait_for(lambda: not any(is_at_work(pid) for pid in workers))
 
 
 def is_at_work(pid: str) -> bool:

@@ -13,7 +13,8 @@ import pytest
 from builders import START, only, record_line, result, sample, sample_line, settings_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slurm import slurm, wait_for
+from patience import wait_for
+from slurm import slurm
 
 from workshop.readers.endings import RULES
 from workshop.readers.last_words import LONGEST, LastWords, Listener, last_words

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from slurm import shared, slurm, wait_for
+from patience import wait_for
+from slurm import shared, slurm
 
 from workshop.slurm.queue.jobstate import GONE, JobState
 from workshop.slurm.queue.reasons import outcome, why_pending
@@ -58,8 +59,8 @@ def state_of(job_id: str) -> JobState:
     return states([job_id])[job_id]
 
 
-def ended(job_id: str, seconds: float = 20) -> JobState:
-    return wait_for(lambda: state if (state := state_of(job_id)).ended else None, seconds)
+def ended(job_id: str) -> JobState:
+    return wait_for(lambda: state if (state := state_of(job_id)).ended else None)
 
 
 def waiting_for(job_id: str, reason: str) -> JobState:
@@ -239,7 +240,7 @@ def test_what_the_controller_forgets_accounting_knows(short_memory: Cluster) -> 
     failed = short_memory.submit(script="exit 7")
     lost = short_memory.submit(f"--dependency=afterok:{failed}", "--kill-on-invalid-dep=yes")
     queued = ("squeue", "--noheader", "--states=all")
-    wait_for(lambda: not slurm(short_memory.sandbox, *queued).stdout.strip(), 90)
+    wait_for(lambda: not slurm(short_memory.sandbox, *queued).stdout.strip())
     found = states([failed, lost])
     assert [state.state for state in found.values()] == ["FAILED", "CANCELLED"]
     assert "depended on had failed" in outcome(found[lost])[0]

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG
 from sandbox_parts import SMALL, directory, naming
 from slurm import slurm
 
@@ -21,7 +22,7 @@ __all__ = ["directory"]  # a fixture
 def run_workshop(*arguments: str | Path, **kw: object) -> subprocess.CompletedProcess[str]:
     """The command line, as a process of its own."""
     command = [sys.executable, "-m", "workshop", *map(str, arguments)]
-    return subprocess.run(command, text=True, capture_output=True, timeout=60, **kw)  # type: ignore[call-overload]
+    return subprocess.run(command, text=True, capture_output=True, timeout=HANG, **kw)  # type: ignore[call-overload]
 
 
 def test_the_command_says_what_to_type_next(directory: Path) -> None:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import wait_for
 from sandbox_parts import SMALL, directory, naming, refusal, step_daemons, submit
-from slurm import state, wait_for
+from slurm import state
 
 from workshop.slurm.sandbox import Sandbox, down, processes, up
 
@@ -55,16 +56,17 @@ def test_it_ends_with_the_process_that_it_was_made_for(directory: Path) -> None:
         job = submit(sandbox, "sleep 1234")
         wait_for(lambda: state(sandbox, job) == "RUNNING")
         guarded.kill()
-        wait_for(lambda: not directory.exists(), 5)
-    wait_for(lambda: naming(str(directory)) == [], 5)
+        wait_for(lambda: not directory.exists())
+    wait_for(lambda: naming(str(directory)) == [])
 
 
 def test_a_command_killed_on_the_way_leaves_nothing(directory: Path) -> None:
     command = [sys.executable, "-m", "workshop", "sandbox", "shell", "--directory", str(directory)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as shell:
-        wait_for(lambda: (directory / "etc").exists())
+        # Written once there is a process that notices the end of the command.
+        wait_for(lambda: (directory / "etc" / "slurm.conf").exists())
         shell.kill()
-    wait_for(lambda: not directory.exists() and naming(str(directory)) == [], 10)
+    wait_for(lambda: not directory.exists() and naming(str(directory)) == [])
 
 
 def test_what_a_user_runs_beside_it_is_never_killed(directory: Path) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slurm import slurm, wait_for
+from patience import wait_for
+from slurm import slurm
 from test_template import NASTY
 
 from workshop.learn.exercise import exercises
@@ -151,7 +152,7 @@ def test_a_rank_that_is_killed_ends_the_job_which_says_so(workshop: Workshop) ->
     asked = ["submit", "tp", "--nodes", "2", *short, "--json"]
     job = submitted(workshop(*asked))
     log = Path(job["logs"][0])
-    wait_for(lambda: log.exists() and "WORKSHOP-SAMPLE" in log.read_text(), 60)
+    wait_for(lambda: log.exists() and "WORKSHOP-SAMPLE" in log.read_text())
     os.kill(task(job["job"], 1), signal.SIGKILL)
     assert workshop("wait", check=False).returncode != 0
     result = only_result(log)
@@ -251,11 +252,11 @@ def test_a_preempted_job_starts_again(sandbox: Sandbox, workshop: Workshop) -> N
     # Without srun, the script becomes Python, and the signal goes to it alone.
     job = submitted(workshop("submit", *long, "--set", "srun=false", "--json"))
     log = Path(job["logs"][0])
-    wait_for(lambda: log.exists() and "Time for inference 2" in log.read_text(), 60)
+    wait_for(lambda: log.exists() and "Time for inference 2" in log.read_text())
     slurm(sandbox, "scancel", "--batch", "--signal=USR2", job["job"])  # as before preemption
     show = ("scontrol", "--oneliner", "show", "job", job["job"])
     wait_for(lambda: "Restarts=1" in slurm(sandbox, *show).stdout)
-    wait_for(lambda: log.read_text().count("Stage: baseline") == 2, 60)
+    wait_for(lambda: log.read_text().count("Stage: baseline") == 2)
     workshop("cancel", "--yes", job["job"])
     workshop("wait", check=False)
 
@@ -268,7 +269,7 @@ def test_a_rendered_script_runs_with_sbatch_alone(
     assert "submitit.core" not in (tmp_path / "tp.slurm").read_text()
     number = slurm(sandbox, "sbatch", "--parsable", "tp.slurm", cwd=tmp_path).stdout.strip()
     log = tmp_path / f"job-tp-{number}.out"
-    wait_for(lambda: log.exists() and "WORKSHOP-RESULT" in log.read_text(), 60)
+    wait_for(lambda: log.exists() and "WORKSHOP-RESULT" in log.read_text())
     result = only_result(log)
     assert (result.status, result.world_size) == ("ok", 2)
     assert not (tmp_path / "runs").exists()
