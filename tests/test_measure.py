@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import HANG, wait_for
 
 from workshop.assemble import Place, assemble
 from workshop.launch import reserve_log, run_locally
@@ -223,13 +224,11 @@ def started_run(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for_line(process: subprocess.Popen[bytes], log: Path, start: str) -> None:
-    import time
-
-    deadline = time.monotonic() + 120
-    while start not in log.read_text(errors="replace"):
+    def is_there() -> bool:
         assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return start in log.read_text(errors="replace")
+
+    wait_for(is_there)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +247,7 @@ def test_a_run_that_dies_half_way_leaves_the_samples_that_it_finished(
     try:
         wait_for_line(process, log, "Time for inference 3:")
         process.send_signal(sent)
-        code = process.wait(60)
+        code = process.wait(HANG)
     finally:
         process.kill()
     assert code != 0
