@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from patience import HANG
 
 from workshop.cli import COMMANDS
 from workshop.results import from_json
@@ -26,7 +27,7 @@ def workshop(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess
         text=True,
         cwd=cwd,
         env={**os.environ, **env},
-        timeout=300,
+        timeout=HANG,
         check=False,
     )
 
@@ -59,7 +60,9 @@ def test_the_prompt_waits_for_no_heavy_import(arguments: list[str]) -> None:
         "heavy = {'torch', 'matplotlib', 'submitit', 'numpy', 'rich', 'msgspec'}\n"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -76,7 +79,9 @@ def test_who_does_not_compile_does_not_wait_for_the_compiler(stage: list[str]) -
         "assert 'torch' in sys.modules\n"
         "sys.exit('torch._dynamo' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -192,7 +197,7 @@ def test_a_full_disk_is_one_sentence() -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
+            timeout=HANG,
         )
     assert done.returncode == 1
     assert is_one_sentence(done.stderr), done.stderr
