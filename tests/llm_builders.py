@@ -7,13 +7,14 @@ import math
 import multiprocessing
 import socket
 import tempfile
-import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
+from patience import HANG, wait_for
 from torch import Tensor
 
 from workshop.llm.config import Config
@@ -128,7 +129,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = 60) -> list[Any]:
+def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = HANG) -> list[Any]:
     """What ``work(rank, ranks)`` returns in each of ``ranks`` real processes joined by gloo.
 
     ``work`` is a function of a module. Fails when a process fails or is not done in time.
@@ -146,11 +147,8 @@ def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = 60) 
         ]
         for process in processes:
             process.start()
-        deadline = time.monotonic() + seconds
         try:
-            while any(p.is_alive() for p in processes) and not any(p.exitcode for p in processes):
-                assert time.monotonic() < deadline, f"{ranks} ranks were not done in {seconds} s"
-                time.sleep(0.05)
+            wait_for(lambda: over(processes), seconds)
         finally:
             for process in processes:
                 if process.is_alive():
@@ -164,6 +162,11 @@ def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = 60) 
     ]
     assert not faults, "\n".join(faults)
     return [result["value"] for result in results]
+
+
+def over(processes: Sequence[BaseProcess]) -> bool:
+    """Whether all have ended, or one badly, for which the others would wait."""
+    return any(p.exitcode for p in processes) or not any(p.is_alive() for p in processes)
 
 
 def _one_rank(work: Callable[[int, int], Any], rank: int, ranks: int, port: int, file: str) -> None:
