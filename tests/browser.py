@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from patience import HANG
+
 PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 _KEYS = {"Enter": 13, "Tab": 9}
@@ -154,4 +156,4 @@ def browser() -> Iterator[Page]:
             yield Page(commands, answers)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(HANG)
