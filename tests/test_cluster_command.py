@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cluster_parts import ALICE, describe
+from patience import HANG
 
 from workshop.slurm.cluster.find import SHIPPED
 from workshop.slurm.cluster.load import load
@@ -24,7 +25,7 @@ def workshop(cwd: Path, *arguments: str, **env: str) -> subprocess.CompletedProc
         text=True,
         cwd=cwd,
         env={**plain, **ALICE, "XDG_CONFIG_HOME": str(cwd / "config"), **env},
-        timeout=60,
+        timeout=HANG,
         check=False,
     )
 
@@ -79,5 +80,5 @@ def test_help_waits_for_no_heavy_import() -> None:
     )
     for arguments in (["cluster", "--help"], ["cluster", "show"], ["cluster", "list"]):
         command = [sys.executable, "-c", code, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG)
         assert done.returncode == 0, done.stderr
