@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 from workshop.figures.theme import made_here
 from workshop.readers.ours import read_log
@@ -19,6 +20,7 @@ from workshop.stages import STAGES
 CHECKOUT = Path(__file__).resolve().parents[1]
 # Fewer and shorter than the demo's own, for the sake of time; everything else is the same.
 SHORT = ["--samples", "2", "--new-tokens", "40"]
+LONGEST = 6 * HANG  # it compiles all that the stages need, for minutes
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    subprocess.run([*build, str(CHECKOUT)], check=True, capture_output=True, timeout=120)
+    subprocess.run([*build, str(CHECKOUT)], check=True, capture_output=True, timeout=HANG)
     (wheel,) = folder.glob("*.whl")
     target = folder / "site"
     subprocess.run([*pip, "install", "--no-deps", "--target", target, wheel], check=True)
@@ -56,7 +58,7 @@ def run(installed: Path, directory: Path, *arguments: str, **env: str) -> Demo:
         env={**clean, "PYTHONPATH": str(installed), **env},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=LONGEST,
         check=False,
     )
     return Demo(done.returncode, done.stdout, done.stderr, directory)
