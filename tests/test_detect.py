@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG
 from slurm import slurm
 
 from workshop.slurm.cluster.description import Cluster, Gpus, Paths, Scheduling
@@ -353,7 +354,7 @@ def workshop(
         text=True,
         cwd=cwd,
         env={**os.environ, **env},
-        timeout=120,
+        timeout=HANG,
         check=False,
     )
 
