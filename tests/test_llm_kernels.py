@@ -15,6 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from llm_builders import furthest, random_llama, random_tokens, read, tiny
+from patience import HANG
 
 pytest.importorskip("triton", reason="no Triton here: pip install triton, which has Linux wheels")
 
@@ -225,7 +226,7 @@ def test_the_kernels_compile_for_gpus_that_are_not_here(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG,
         check=False,
     )
     assert done.returncode == 0, done.stderr
