@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import HANG
 from sbatch_reference import directives
 
 from workshop.slurm.job.request import Request
@@ -145,7 +146,7 @@ def test_a_script_runs_exactly_the_commands_asked_for(request: Request, command:
         " trap() { :; }; function [ { :; }\n"
     )
     script = functions + render(request, command)
-    done = subprocess.run(["bash"], input=script.encode(), capture_output=True, timeout=20)
+    done = subprocess.run(["bash"], input=script.encode(), capture_output=True, timeout=HANG)
     assert done.returncode == 0, done.stderr
     ran = [one.split("\0")[:-1] for one in done.stdout.decode().split("\1")[1::2]]
     assert ran[:-1] == [["load", module] for module in request.modules]
@@ -156,7 +157,7 @@ def test_a_script_runs_exactly_the_commands_asked_for(request: Request, command:
 def test_a_hostile_word_stays_one_word(hostile: str) -> None:
     assert shlex.split(str(quote(hostile))) == [hostile]
     done = subprocess.run(
-        ["bash"], input=f"printf %s {quote(hostile)}".encode(), capture_output=True, timeout=20
+        ["bash"], input=f"printf %s {quote(hostile)}".encode(), capture_output=True, timeout=HANG
     )
     assert done.stdout.decode() == hostile
 
@@ -250,7 +251,7 @@ def test_gpus_are_asked_for_as_the_cluster_wants_it(fields: dict, directive: str
 def test_setup_lines_are_the_sites_own_shell_and_each_must_succeed() -> None:
     lines = ("export A=1 # a comment", "false && true", "export B=2")
     script = render(plain(setup=lines, gpus_per_node=0), ["true"])
-    done = subprocess.run(["bash"], input=script, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(["bash"], input=script, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 1
     assert "workshop: setup failed (exit code 1): false && true" in done.stderr
 
