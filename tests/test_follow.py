@@ -36,19 +36,19 @@ def workshop(sandbox: Sandbox, tmp_path: Path) -> Workshop:
 
 @pytest.fixture
 def breakable() -> Iterator[Sandbox]:
-    """A Slurm of its own, for tests that damage it; it notices the damage and forgets jobs soon."""
+    """A Slurm of its own, for tests that damage it."""
     require_slurm()
     directory = short_directory()
     try:
-        started = up(directory, Shape(nodes=2), guard=os.getpid())
-        conf = directory / "etc" / "slurm.conf"
-        sooner = {"MinJobAge": 2, "MessageTimeout": 2, "SlurmdTimeout": 5}
-        for name, seconds in sooner.items():
-            conf.write_text(re.sub(f"(?m)^{name}=.*$", f"{name}={seconds}", conf.read_text()))
-        slurm(started, "scontrol", "reconfigure")
-        yield started
+        yield up(directory, Shape(nodes=2), guard=os.getpid())
     finally:
         down(directory)
+
+
+def configure(sandbox: Sandbox, name: str, value: int) -> None:
+    """Change a line of slurm.conf, which commands read; daemons must be told to."""
+    conf = sandbox.directory / "etc" / "slurm.conf"
+    conf.write_text(re.sub(f"(?m)^{name}=.*$", f"{name}={value}", conf.read_text()))
 
 
 def described(place: Path, *setup: str, **environment: Any) -> str:
@@ -109,7 +109,7 @@ def test_python_that_is_not_there_is_said(workshop: Workshop, tmp_path: Path) ->
 def test_a_cancelled_job_is_told_as_cancelled(
     sandbox: Sandbox, workshop: Workshop, tmp_path: Path
 ) -> None:
-    slow = described(tmp_path, "sleep 60")
+    slow = described(tmp_path, "sleep 1234")
     job = submitted(workshop("submit", "baseline", slow, "--json"))
     wait_for(lambda: status(workshop, job["job"])[0]["state"] == "RUNNING")
     asked = workshop("cancel", job["job"], check=False)  # nobody is there to say yes
@@ -128,7 +128,7 @@ def test_jobs_of_others_are_never_cancelled(
     sandbox: Sandbox, workshop: Workshop, tmp_path: Path
 ) -> None:
     foreign = slurm(
-        sandbox, "sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 30"
+        sandbox, "sbatch", "--parsable", "--output=/dev/null", "--wrap=sleep 1234"
     ).stdout.strip()
     wait_for(lambda: state(sandbox, foreign) == "RUNNING")
     refused = workshop("cancel", "--yes", foreign, check=False)
@@ -196,7 +196,7 @@ def test_waiting_survives_a_controller_that_is_restarted(tmp_path: Path) -> None
 def test_a_job_that_is_killed_by_the_time_limit_is_told_so(
     sandbox: Sandbox, workshop: Workshop, tmp_path: Path
 ) -> None:
-    job = submitted(workshop("submit", "baseline", described(tmp_path, "sleep 60"), "--json"))
+    job = submitted(workshop("submit", "baseline", described(tmp_path, "sleep 1234"), "--json"))
     wait_for(lambda: status(workshop, job["job"])[0]["state"] == "RUNNING")
     slurm(sandbox, "scontrol", "update", f"jobid={job['job']}", "EndTime=now+1")
     workshop("wait", job["job"], check=False)
@@ -248,14 +248,14 @@ def test_a_chain_whose_first_job_fails_ends_and_says_why(
 
 
 def test_an_output_directory_that_is_gone_is_told(workshop: Workshop, tmp_path: Path) -> None:
-    slow = described(tmp_path, "true")
-    first = submitted(
-        workshop("submit", "baseline", described(tmp_path, "sleep 2", "exit 0"), "--json")
-    )
+    go = tmp_path / "go"
+    waiting = described(tmp_path, f"until test -e {go}; do sleep 0.1; done", "exit 0")
+    first = submitted(workshop("submit", "baseline", waiting, "--json"))
     out = tmp_path / "out"
     waits = ["--dependency", f"afterany:{first['job']}", "--output-dir", str(out), "--no-requeue"]
-    second = submitted(workshop("submit", "baseline", slow, *waits, "--json"))
+    second = submitted(workshop("submit", "baseline", waiting, *waits, "--json"))
     out.rmdir()
+    go.touch()
     workshop("wait", second["job"], check=False)
     (view,) = status(workshop, second["job"])
     assert (view["state"], view["ok"]) == ("FAILED", False)
@@ -263,7 +263,7 @@ def test_an_output_directory_that_is_gone_is_told(workshop: Workshop, tmp_path: 
 
 
 def test_a_pending_job_says_why_it_waits(workshop: Workshop, tmp_path: Path) -> None:
-    slow = described(tmp_path, "sleep 60")
+    slow = described(tmp_path, "sleep 1234")
     first = submitted(workshop("submit", "baseline", slow, "--json"))
     second = submitted(workshop("submit", "baseline", slow, "--after", first["job"], "--json"))
     (view,) = wait_for(
@@ -290,7 +290,7 @@ def test_a_node_that_goes_down_ends_the_job_or_starts_it_again(
     breakable: Sandbox, tmp_path: Path
 ) -> None:
     workshop = command_in(breakable, tmp_path)
-    slow = described(tmp_path, "sleep 60")
+    slow = described(tmp_path, "sleep 1234")
     once = submitted(workshop("submit", "baseline", slow, "--no-requeue", "--json"))
     again = submitted(workshop("submit", "baseline", slow, "--requeue", "--json"))
     wait_for(lambda: {v["state"] for v in status(workshop)} == {"RUNNING"})
@@ -311,7 +311,7 @@ def test_a_node_that_goes_down_ends_the_job_or_starts_it_again(
 
 def test_a_node_whose_slurmd_dies_ends_the_job(breakable: Sandbox, tmp_path: Path) -> None:
     workshop = command_in(breakable, tmp_path)
-    asked = ["submit", "baseline", described(tmp_path, "sleep 90"), "--no-requeue", "--json"]
+    asked = ["submit", "baseline", described(tmp_path, "sleep 1234"), "--no-requeue", "--json"]
     job = submitted(workshop(*asked))
     (view,) = wait_for(lambda: [v for v in status(workshop) if v["state"] == "RUNNING"])
     for pid in pids_of(breakable, "slurmd"):
@@ -327,10 +327,11 @@ def test_a_controller_that_does_not_answer_is_one_sentence_everywhere(
     breakable: Sandbox, tmp_path: Path
 ) -> None:
     workshop = command_in(breakable, tmp_path)
-    slow = described(tmp_path, "sleep 60")
+    slow = described(tmp_path, "sleep 1234")
     job = submitted(workshop("submit", "baseline", slow, "--json"))
     (pid,) = pids_of(breakable, "slurmctld")
     os.kill(pid, signal.SIGKILL)
+    configure(breakable, "MessageTimeout", 2)
     for command in (["submit", "baseline", slow], ["status"], ["doctor", slow]):
         done = workshop(*command, check=False)
         assert done.returncode == 1
@@ -357,6 +358,8 @@ def pids_of(sandbox: Sandbox, daemon: str) -> list[int]:
 def test_a_job_that_slurm_forgot_before_we_looked_is_told_from_its_log(
     breakable: Sandbox, tmp_path: Path
 ) -> None:
+    configure(breakable, "MinJobAge", 2)
+    slurm(breakable, "scontrol", "reconfigure")
     workshop = command_in(breakable, tmp_path)
     good = submitted(workshop("submit", *EAGER, "--json"))
     bad = submitted(workshop("submit", "baseline", described(tmp_path, "exit 4"), "--json"))

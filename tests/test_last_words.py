@@ -354,12 +354,12 @@ def test_what_really_fails_here_is_understood(script: str, reason: str, tmp_path
         ("srun bash -c 'kill -9 $$'", "a process was killed"),
         (
             "srun --ntasks=2 --kill-on-bad-exit=1 bash -c "
-            "'test $SLURM_PROCID = 0 || exit 3; sleep 60'",
+            "'test $SLURM_PROCID = 0 || exit 3; sleep 1234'",
             "rank 1 ended with exit code 3",
         ),
-        ("scancel $SLURM_JOB_ID; sleep 60", "the job was cancelled (scancel)"),
-        ("srun bash -c 'scancel $SLURM_JOB_ID; sleep 60'", "the job was cancelled (scancel)"),
-        ("scontrol requeue $SLURM_JOB_ID; sleep 60", "the job was put back into the queue"),
+        ("scancel $SLURM_JOB_ID; sleep 1234", "the job was cancelled (scancel)"),
+        ("srun bash -c 'scancel $SLURM_JOB_ID; sleep 1234'", "the job was cancelled (scancel)"),
+        ("scontrol requeue $SLURM_JOB_ID; sleep 1234", "the job was put back into the queue"),
     ],
 )
 def test_what_a_real_slurm_writes_is_understood(

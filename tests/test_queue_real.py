@@ -92,7 +92,7 @@ def test_a_log_in_a_directory_that_is_missing_is_told_apart(cluster: Cluster) ->
 
 
 def test_a_running_job_is_cancelled(cluster: Cluster) -> None:
-    job = cluster.submit(script="sleep 300")
+    job = cluster.submit(script="sleep 1234")
     running = wait_for(lambda: state if (state := state_of(job)).state == "RUNNING" else None)
     assert running.nodes
     assert not running.ended
@@ -101,7 +101,7 @@ def test_a_running_job_is_cancelled(cluster: Cluster) -> None:
 
 
 def test_what_a_job_waits_for_is_known(cluster: Cluster) -> None:
-    first = cluster.submit("--nodes=2", "--exclusive", script="sleep 300")
+    first = cluster.submit("--nodes=2", "--exclusive", script="sleep 1234")
     wait_for(lambda: state_of(first).state == "RUNNING")
     second = cluster.submit("--nodes=2", "--exclusive")
     third = cluster.submit(f"--dependency=afterok:{first}")
