@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import socket
+import sys
+import termios
 import threading
 import time
 from types import ModuleType
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import HANG
 
 from workshop.judge import wire
 from workshop.learn.checking import Wrong
@@ -85,26 +89,41 @@ def raised(rank: int) -> dict[str, Any]:
 )  # fmt: skip
 @pytest.mark.parametrize("first", range(4))
 def test_the_same_rank_is_named_whichever_comes_first(
-    told: list[list[dict[str, Any] | None]], found: dict[str, Any], first: int
+    told: list[list[dict[str, Any] | None]],
+    found: dict[str, Any],
+    first: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for limit in ("LONGEST", "ON_THEIR_WAY"):
+        monkeypatch.setattr(part("driver"), limit, HANG)  # nothing here waits for its end
     pairs = [socket.socketpair() for _ in told]
     turns = [*range(first, len(told)), *range(min(first, len(told)))]
+    over = threading.Event()
 
     def tell() -> None:
         for rank in turns:
             for one in told[rank]:
-                time.sleep(0.005)  # so that it is read before the next rank's
                 if one is None:
                     pairs[rank][1].close()
-                else:
-                    wire.send(pairs[rank][1], one)
+                    continue
+                wire.send(pairs[rank][1], one)
+                while unread(pairs[rank][1]) and not over.is_set():
+                    time.sleep(0.001)
 
     telling = threading.Thread(target=tell)
     telling.start()
     started = time.monotonic()
-    assert part("driver").watch([ours for ours, _ in pairs]) == found
-    assert time.monotonic() - started < part("driver").LONGEST
-    telling.join()
+    try:
+        assert part("driver").watch([ours for ours, _ in pairs]) == found
+        assert time.monotonic() - started < HANG
+    finally:
+        over.set()
+        telling.join()
     for pair in pairs:
         for one in pair:
             one.close()
+
+
+def unread(sender: socket.socket) -> int:
+    """Bytes that the other end has not read yet."""
+    return int.from_bytes(fcntl.ioctl(sender, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
