@@ -12,6 +12,7 @@ import pytest
 from attack_builders import HERE, RIGHT, WALLED, graded, hand_in, server, servers
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import HANG
 
 from workshop.assets import folder
 from workshop.judge import judge, landlock, places, seccomp
@@ -230,14 +231,22 @@ def test_a_server_that_dies_between_two_runs_is_started_anew(
 def test_who_holds_up_the_server_is_not_waited_for_for_ever(
     servers: dict[Isolation, ForkServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judge, "GRACE", 0.3)
     server = servers["process"]
     code = "import os, signal\ndef double(x): os.kill(os.getppid(), signal.SIGSTOP)\n"
-    with (
-        pytest.raises(RunEndedError, match="held up"),
-        student(server, hand_in(tmp_path / "sly", code), limits=Limits(seconds=0.5)) as run,
-    ):
+    file = hand_in(tmp_path / "sly", code)
+
+    def hold_up(run: judge.Student, during: pytest.MonkeyPatch) -> None:
+        """With all the time that it takes to come so far, and little from then on."""
         run.call("double", 1)
+        run.limits = Limits(seconds=0.5)
+        during.setattr(judge, "GRACE", 0.3)
+
+    with (
+        monkeypatch.context() as during,
+        pytest.raises(RunEndedError, match="held up"),
+        student(server, file, limits=Limits(seconds=HANG)) as run,
+    ):
+        hold_up(run, during)
     assert graded(server, hand_in(tmp_path / "honest", RIGHT)).points == 2
 
 
