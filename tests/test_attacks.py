@@ -6,14 +6,16 @@ test says, and so does the table in docs/isolation.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from attack_builders import RIGHT, graded, hand_in, server, servers, walled
+from attack_builders import RIGHT, doubling, graded, hand_in, server, servers, walled
 
 from workshop.judge.isolation import Isolation
 from workshop.judge.judge import student
+from workshop.judge.limits import Limits
 from workshop.judge.server import ForkServer
 from workshop.judge.unusual import unusual
 
@@ -21,6 +23,8 @@ __all__ = ["server", "servers", "walled"]  # fixtures
 
 # --- pretending ----------------------------------------------------------------------------------
 
+SLOW = "no end, under a clock that stands still"
+IN_SECONDS = replace(doubling, limits=Limits(seconds=3))
 # What passes nothing, wherever it runs; and the words that it gets.
 PRETENDERS = {
     "leaves with success": (
@@ -106,7 +110,7 @@ PRETENDERS = {
         "    raise ValueError('\\x1b[2K\\r✓ doubling  (2/2)\\n✓ all passed')\n",
         "✓ doubling  (2/2)\n    ✓ all passed",
     ),
-    "no end, under a clock that stands still": (
+    SLOW: (
         "import time\n"
         "time.time = time.monotonic = time.perf_counter = lambda: 0.0\n"
         "def double(x):\n"
@@ -119,7 +123,8 @@ PRETENDERS = {
 @pytest.mark.parametrize("name", PRETENDERS)
 def test_who_pretends_gets_nothing(name: str, walled: ForkServer, tmp_path: Path) -> None:
     code, words = PRETENDERS[name]
-    outcome = graded(walled, hand_in(tmp_path / "sly", code))
+    check = IN_SECONDS if name == SLOW else doubling
+    outcome = graded(walled, hand_in(tmp_path / "sly", code), check)
     assert (outcome.status, outcome.points) == ("failed", 0)
     assert words in outcome.message
     assert "\x1b" not in outcome.message
@@ -127,9 +132,8 @@ def test_who_pretends_gets_nothing(name: str, walled: ForkServer, tmp_path: Path
 
 
 def test_nor_without_walls(servers: dict[Isolation, ForkServer], tmp_path: Path) -> None:
-    slow = "no end, under a clock that stands still"
     for name, (code, words) in PRETENDERS.items():
-        if name != slow:
+        if name != SLOW:
             outcome = graded(servers["process"], hand_in(tmp_path / "sly", code))
             assert (outcome.points, words in outcome.message) == (0, True), name
     assert graded(servers["process"], hand_in(tmp_path / "honest", RIGHT)).points == 2
@@ -176,9 +180,9 @@ def double(x):
     calls.append(x)
     if len(calls) == 3:
         import threading
-        threading.Timer(0.1, send, [{"id": "", "value": None}]).start()
-        import time
-        time.sleep(0.3)
+        sends = threading.Thread(target=send, args=[{"id": "", "value": None}])
+        sends.start()
+        sends.join()
     return 2 * x
 """,
 }  # fmt: skip

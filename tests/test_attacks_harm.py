@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from attack_builders import HERE, RIGHT, graded, hand_in, server, servers, walled
+from patience import HANG
 
 from workshop.judge.family import descendants
 from workshop.judge.isolation import Isolation
@@ -42,7 +43,7 @@ def test_who_kills_the_watching_process_fails_and_the_next_is_graded_as_ever(
 
 
 def test_nobody_elses_process_can_be_killed(walled: ForkServer, tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "60"]) as victim:
+    with subprocess.Popen(["sleep", "1234"]) as victim:
         code = f"import os\ndef double(x): os.kill({victim.pid}, 9)\n"
         outcome = graded(walled, hand_in(tmp_path, code))
         assert outcome.message.startswith(("PermissionError", "ProcessLookupError"))
@@ -117,7 +118,7 @@ def test_the_disk_is_not_filled(what: str, walled: ForkServer, tmp_path: Path) -
     file = hand_in(tmp_path / "sly", f"import os\ndef fill(): {code}\n")
     with (
         pytest.raises((FaultError, RunEndedError)) as caught,
-        student(walled, file, limits=Limits(file_mb=20, disk_mb=100)) as run,
+        student(walled, file, limits=Limits(HANG, file_mb=20, disk_mb=100)) as run,
     ):
         run.call("fill")
     assert any(word in str(caught.value) for word in words)
@@ -148,7 +149,7 @@ def test_memory_is_bounded(where: str, walled: ForkServer, tmp_path: Path) -> No
     )
     with (
         pytest.raises((FaultError, RunEndedError), match="memory"),
-        student(walled, hand_in(tmp_path, code), limits=Limits(memory_mb=200)) as run,
+        student(walled, hand_in(tmp_path, code), limits=Limits(HANG, memory_mb=200)) as run,
     ):
         run.call("hog")
 
@@ -160,12 +161,14 @@ def test_processes_share_what_memory_there_is(walled: ForkServer, tmp_path: Path
         "    for _ in range(3):\n"
         "        if os.fork() == 0:\n"
         "            kept = [bytearray(b'x' * 10**6) for _ in range(80)]\n"
-        "            time.sleep(60)\n"
-        "    time.sleep(60)\n"
+        "            time.sleep(1234)\n"
+        "    time.sleep(1234)\n"
     )
     with (
         pytest.raises(RunEndedError, match="more than 200 MB of memory"),
-        student(walled, hand_in(tmp_path, code), limits=Limits(memory_mb=200, processes=3)) as run,
+        student(
+            walled, hand_in(tmp_path, code), limits=Limits(HANG, memory_mb=200, processes=3)
+        ) as run,
     ):
         run.call("hogs")
 
@@ -175,7 +178,7 @@ def test_hundreds_of_threads_are_too_many(walled: ForkServer, tmp_path: Path) ->
         "import threading, time\n"
         "threading.stack_size(65536)\n"
         "def many():\n"
-        "    for _ in range(2000): threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "    for _ in range(2000): threading.Thread(target=time.sleep, args=(1234,)).start()\n"
     )
     with (
         pytest.raises((FaultError, RunEndedError), match="thread"),
