@@ -16,6 +16,7 @@ from typing import Literal, TypeGuard
 from workshop.results import Result
 from workshop.stages import UsageError, stage_order
 from workshop.student import quantile, two_sided_p
+from workshop.tiny.copies import model_of
 
 LEVEL = 0.01  # a compare makes a few dozen tests: at 5 % each would often cry wolf
 METHOD = "Welch's t-test on logarithms; intervals of the ratio of geometric means at 99 %"
@@ -196,7 +197,7 @@ def _grouped(results: Sequence[Result], name: Callable[[Result], str]) -> dict[s
 def _meaning(run: Result) -> str:
     parts = [
         ("", run.definition),
-        ("model ", run.model),
+        ("model ", model_of(run)),
         ("batch ", run.batch_size),
         ("prompt ", run.prompt_tokens),
     ]
@@ -211,7 +212,7 @@ def refusal(runs: Sequence[Result]) -> str | None:
     if len(definitions) > 1:
         return f"tokens/s count different things ({'; '.join(definitions)})"
     for name, values in (
-        ("models", [run.model for run in runs]),
+        ("models", [model_of(run) for run in runs]),
         ("batch sizes", [run.batch_size for run in runs]),
         ("lengths of the prompt in tokens", [run.prompt_tokens for run in runs]),
     ):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from workshop.results import Quality, Result
+from workshop.tiny.copies import MOST_COPIES, name_of, shape_with
 
 MS = 1e3
 MB = 1e6
+WIDER = tuple(copies for copies in (2, 4, 8, 16) if copies <= MOST_COPIES)
+CLEARLY = 1.5  # times the cache: of what is hardly larger, most still stays there
 
 
 def why(result: Result, against: Result | None) -> str:
@@ -13,14 +16,35 @@ def why(result: Result, against: Result | None) -> str:
     if result.tpot_seconds is None or result.tokens_per_second is None:
         return f"No number: {result.reason or 'the run gave none'}."
     if result.stage == "baseline" or against is None or against.tpot_seconds is None:
-        return alone(result)
+        return alone(result) + in_cache(result)
     explained = {
         "compile": compiled,
         "quantize": quantized,
         "speculative": speculated,
         "tp": split_over_ranks,
     }.get(result.stage or "", compared)
-    return explained(result, against)
+    return explained(result, against) + in_cache(result)
+
+
+def in_cache(result: Result) -> str:
+    """A further sentence where the weights fit in the cache, with what to do about it; else ''."""
+    if not result.cache_bytes or not result.model_bytes:
+        return ""
+    if result.model_bytes > result.cache_bytes:
+        return ""
+    return (
+        f" Its {result.model_bytes / MB:.3g} MB of weights fit in the last-level cache of these "
+        f"cores ({result.cache_bytes / MB:.3g} MB), where fewer bytes save little time: to read "
+        f"weights from memory, use {wider_than(result.cache_bytes)}."
+    )
+
+
+def wider_than(cache: int) -> str:
+    """The embedded model that leaves the cache even in int8, or any larger model."""
+    for copies in WIDER:
+        if shape_with(copies).parameters > CLEARLY * cache:
+            return f"--model {name_of(copies)} or a larger model"
+    return "a larger model"
 
 
 def factor(result: Result, against: Result) -> float:

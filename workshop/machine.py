@@ -17,6 +17,7 @@ import torch
 from workshop.stages import DType, UsageError
 
 GB = 1e9
+PROCESSORS = Path("/sys/devices/system/cpu")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,47 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # macOS, which binds no process to processors
+
+
+def cache_bytes(device: torch.device, system: Path = PROCESSORS) -> int | None:
+    """Bytes of the last-level caches of the cores that this process may use.
+
+    Cores that share a cache count it once. None on a GPU, and where the system does not tell.
+
+    Args:
+        system: where Linux describes its processors: cpuN/cache/indexM/level, size and so on, see
+            Documentation/ABI/testing/sysfs-devices-system-cpu of its sources.
+    """
+    if device.type != "cpu" or not hasattr(os, "sched_getaffinity"):
+        return None
+    found: dict[str, int] = {}
+    for core in os.sched_getaffinity(0):
+        try:
+            shared_by, size = last_level_cache(system / f"cpu{core}" / "cache")
+        except (OSError, ValueError):
+            return None
+        found[shared_by] = size
+    return sum(found.values()) or None
+
+
+def last_level_cache(folder: Path) -> tuple[str, int]:
+    """The cores that share a core's last cache, and its bytes; raises OSError, ValueError."""
+    caches = [
+        (int(told(index, "level")), told(index, "shared_cpu_list"), kib(told(index, "size")))
+        for index in folder.glob("index*")
+        if told(index, "type") != "Instruction"
+    ]
+    _, shared_by, size = max(caches)  # of none there are: ValueError
+    return shared_by, size
+
+
+def told(folder: Path, name: str) -> str:
+    return (folder / name).read_text(encoding="utf-8").strip()
+
+
+def kib(text: str) -> int:
+    """Bytes of '32768K', as Linux gives every cache's size."""
+    return int(text.removesuffix("K")) * 1024
 
 
 def synchronise(device: torch.device) -> None:

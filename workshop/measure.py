@@ -78,7 +78,8 @@ def no_run(
 ) -> Result:
     """The record of a run that came to nothing before it began."""
     result = unmeasured(settings, Place(torch.device("cpu"), log.rank, settings.ranks))
-    result = ended_by(error, replace(result, device=None, threads=None), log, others)
+    nowhere = replace(result, device=None, threads=None, cache_bytes=None)
+    result = ended_by(error, nowhere, log, others)
     if others is None or others.has_last_word():
         log.finish(result)
     return result
@@ -120,6 +121,7 @@ def unmeasured(settings: Settings, place: Place) -> Result:
         batch_size=compose.sequences(settings),
         device=machine.device_name(place.device),
         threads=torch.get_num_threads() if place.device.type == "cpu" else None,
+        cache_bytes=machine.cache_bytes(place.device),
         world_size=place.ranks,
         host=socket.gethostname(),
         user=provenance.user(),

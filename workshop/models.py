@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,10 +15,12 @@ from workshop.llm.shapes import SHAPES
 from workshop.llm.text import chat
 from workshop.llm.text.tokenizer import Tokenizer, find_tokenizer
 from workshop.llm.weights import checkpoint
+from workshop.llm.weights.fill import Make
+from workshop.llm.weights.widen import load_widened
 from workshop.stages import UsageError
+from workshop.tiny.copies import MOST_COPIES, TINY, copies_of, is_tiny
+from workshop.tiny.copies import WEIGHTS as EMBEDDED
 
-EMBEDDED = Path(__file__).parent / "tiny" / "weights"
-TINY = "tiny"
 RANDOM = "random:"
 CPU = torch.device("cpu")
 
@@ -31,11 +33,13 @@ class Source:
         name: for people: ``tiny``, ``random:110m``, or the checkpoint directory's name.
         directory: the checkpoint; None for random weights.
         tokenizer: its tokenizer's file; random weights speak the embedded model's pieces.
+        copies: of every channel, made as it is loaded; 1 leaves the checkpoint as it is.
     """
 
     name: str
     directory: Path | None
     tokenizer: Path
+    copies: int = 1
 
     @property
     def random(self) -> bool:
@@ -48,8 +52,8 @@ def find_model(text: str) -> Source:
     Raises:
         UsageError: nothing of that name; the message lists what there is.
     """
-    if text == TINY:
-        return embedded("verifier")
+    if is_tiny(text):
+        return replace(embedded("verifier"), name=text, copies=copies_of(text))
     if text.startswith(RANDOM):
         shape = text.removeprefix(RANDOM)
         if shape not in SHAPES:
@@ -58,8 +62,8 @@ def find_model(text: str) -> Source:
     directory = Path(text).expanduser()
     if not directory.is_dir():
         raise UsageError(
-            f"the model {text!r} is neither a checkpoint directory, nor 'tiny', "
-            "nor 'random:<shape>' (for example random:110m)"
+            f"the model {text!r} is neither a checkpoint directory, nor 'tiny' (or 'tiny:1' to "
+            f"'tiny:{MOST_COPIES}'), nor 'random:<shape>' (for example random:110m)"
         )
     if not any(directory.glob("*.safetensors")) and (
         any(directory.glob("pytorch_model*.bin")) or any(directory.glob("consolidated.*.pth"))
@@ -72,9 +76,9 @@ def find_model(text: str) -> Source:
 
 
 def embedded(role: str) -> Source:
-    """The embedded ``verifier`` or ``draft``."""
+    """The embedded ``verifier`` or ``draft``, as it is stored."""
     directory = EMBEDDED / role
-    name = TINY if role == "verifier" else f"{TINY}-{role}"
+    name = f"{TINY}:1" if role == "verifier" else f"{TINY}-{role}"
     return Source(name, directory, directory / checkpoint.TOKENIZER)
 
 
@@ -86,7 +90,7 @@ def find_draft(model: str, draft: str | None) -> Source:
     """
     if draft is not None:
         return embedded("draft") if draft == TINY else find_model(draft)
-    if model == TINY:
+    if is_tiny(model):
         return embedded("draft")
     raise UsageError(
         f"no draft model belongs to {model!r}: name one with --draft, "
@@ -98,7 +102,7 @@ def config_of(source: Source) -> Config:
     """The model's shape, without its weights; raises checkpoint.CheckpointError."""
     if source.directory is None:
         return SHAPES[source.name.removeprefix(RANDOM)]
-    return checkpoint.shape(source.directory)
+    return checkpoint.shape(source.directory).widened(source.copies)
 
 
 def stored_quantization(source: Source) -> Quantization | None:
@@ -153,4 +157,18 @@ def load_model(
         return checkpoint.random_model(
             config_of(source), dtype, device=device, part=part, make=make
         )
-    return checkpoint.load(source.directory, dtype, device, part, make)
+    return load_stored(source, dtype, device, part, make)
+
+
+def load_stored(
+    source: Source,
+    dtype: torch.dtype | None = None,
+    device: torch.device = CPU,
+    part: Part = WHOLE,
+    make: Make | None = None,
+) -> Llama:
+    """The weights of a checkpoint, widened where the source says so; see ``checkpoint.load``."""
+    assert source.directory is not None, f"{source.name} has random weights"
+    if source.copies == 1:
+        return checkpoint.load(source.directory, dtype, device, part, make)
+    return load_widened(source.directory, source.copies, dtype, device, part, make)

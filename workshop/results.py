@@ -191,6 +191,7 @@ class Result:
         acceptance_by_position: of the passes that made a first guess, a second, ..., the share
             that accepted it and those before it.
         speeds: tokens/s of each sample, where a source gives no more of a sample than that.
+        cache_bytes: of the last-level caches of the cores that the run could use; None on a GPU.
     """
 
     stage: str | None
@@ -239,6 +240,7 @@ class Result:
     dtype: str | None = None
     device: str | None = None
     threads: int | None = None
+    cache_bytes: int | None = None
     world_size: int | None = None
     graph_breaks: int | None = None
     recompiles: int | None = None

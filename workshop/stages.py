@@ -24,7 +24,7 @@ class Settings:
 
     Attributes:
         stage: the stage's name; which techniques it brings is in the fields below.
-        model: ``tiny``, ``random:<shape>`` or a checkpoint directory.
+        model: ``tiny``, ``tiny:1`` and so on, ``random:<shape>`` or a checkpoint directory.
         dtype: precision of weights and activations where they are not quantised.
         compile: static KV cache and ``torch.compile`` instead of eager with a growing one.
         compile_mode: of ``torch.compile``; ``auto`` is reduce-overhead (CUDA graphs) on a GPU and

@@ -14,7 +14,7 @@ import click
 from workshop.stages import UsageError
 
 if TYPE_CHECKING:
-    from workshop.llm.weights.convert import Progress
+    from workshop.llm.weights.convert import Origin, Progress
 
 GOES_ON = "what is finished stays there, and the same command goes on behind it"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -36,7 +36,8 @@ def convert(source: Path, output: Path | None, verify: bool) -> None:
 
     SOURCE is a directory with Hugging Face's safetensors or pytorch_model.bin, or Meta's
     consolidated.00.pth and params.json, or a file of llama2.c. Run what was made with 'workshop run
-    compile --model DIR'.
+    compile --model DIR'. The embedded model, 'tiny' or 'tiny:8', is written as wide as it runs, for
+    other programs to load.
     """
     if verify == (output is not None):
         raise UsageError(
@@ -72,7 +73,7 @@ def write(source: Path, output: Path) -> None:
 
     if source.resolve() == output.resolve():
         raise UsageError(f"{output} is the source itself: choose another directory")
-    origin = open_source(source)
+    origin = open_source(source) if source.exists() else open_tiny(source)
     try:
         with bar(source.name) as progress:
             files = convert_to(origin, output, progress)
@@ -90,6 +91,17 @@ def write(source: Path, output: Path) -> None:
             f"there is no tokenizer beside the weights: put its tokenizer.model into {output}",
             err=True,
         )
+
+
+def open_tiny(name: Path) -> Origin:
+    """The embedded model of that name; of any other, what is wrong with it as a path."""
+    from workshop.llm.weights.convert_source import open_source
+    from workshop.llm.weights.convert_widened import open_widened
+    from workshop.tiny.copies import WEIGHTS, copies_of, is_tiny
+
+    if not is_tiny(str(name)):
+        return open_source(name)
+    return open_widened(WEIGHTS / "verifier", copies_of(str(name)))
 
 
 @contextmanager

@@ -57,8 +57,8 @@ def quantize(
 ) -> None:
     """Write MODEL as an int8 or int4 checkpoint: once, offline; every run then loads less.
 
-    MODEL is a checkpoint directory or 'tiny'. Run it with 'workshop run quantize --model DIR', and
-    --quantize int4 if it is that.
+    MODEL is a checkpoint directory, 'tiny' or 'tiny:1'. Run it with 'workshop run quantize --model
+    DIR', and --quantize int4 if it is that.
     """
     from workshop.models import find_model
 
@@ -86,17 +86,25 @@ def quantize(
         raise UsageError(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
-    before = checkpoint.size(found.directory)
+    before = unquantised_bytes(found)
     click.echo(f"{output}: {how}, {written / 1e6:.1f} MB, from {before / 1e6:.1f} MB")
+
+
+def unquantised_bytes(source: Source) -> float:
+    """Of a model's weights, in the precision in which they are stored."""
+    from workshop.llm.weights import checkpoint
+    from workshop.models import config_of
+
+    assert source.directory is not None
+    stored = checkpoint.shape(source.directory)
+    return checkpoint.size(source.directory) * config_of(source).parameters / stored.parameters
 
 
 def rounded(source: Source, how: Quantization) -> Llama:
     """Every weight to its nearest value, as it comes from the file."""
-    from workshop.llm.weights import checkpoint
+    from workshop.models import load_stored
 
-    assert source.directory is not None
-    make = partial(how.linear, scale_dtype=how.stored_dtype)
-    return checkpoint.load(source.directory, make=make)
+    return load_stored(source, make=partial(how.linear, scale_dtype=how.stored_dtype))
 
 
 def calibrated(source: Source, how: Quantization, text: str, device: str) -> Llama:
@@ -104,15 +112,14 @@ def calibrated(source: Source, how: Quantization, text: str, device: str) -> Lla
     from workshop import quality
     from workshop.llm.quantization.gptq import quantize_calibrated
     from workshop.llm.text.tokenizer import Tokenizer
-    from workshop.llm.weights import checkpoint
     from workshop.machine import pick_device
+    from workshop.models import config_of, load_stored
 
-    assert source.directory is not None
     texts = quality.text_of(text, quality.CALIBRATION_SEED)
-    context = checkpoint.shape(source.directory).context
+    context = config_of(source).context
     rows = quality.windows(Tokenizer(source.tokenizer), texts, quality.CALIBRATION_TOKENS, context)
     place = pick_device(device)
-    model = checkpoint.load(source.directory, device=place)
+    model = load_stored(source, device=place)
     quantize_calibrated(model, rows.to(place), how.group_size, how.stored_dtype)
     return model.to("cpu")
 

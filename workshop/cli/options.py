@@ -42,7 +42,11 @@ class SpeculateType(click.ParamType):
 
 # A default of None means: what the stage says.
 RUN_OPTIONS = [
-    click.option("--model", help="tiny, random:<shape> (random:110m), or a checkpoint directory."),
+    click.option(
+        "--model",
+        help="tiny, tiny:1 (small) to tiny:16 (wide), random:<shape> (random:110m), or a "
+        "checkpoint directory.  [tiny]",
+    ),
     click.option(
         "--prompt",
         multiple=True,

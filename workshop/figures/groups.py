@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from workshop.figures.naming import counted
 from workshop.results import Result
+from workshop.tiny.copies import model_of
 
 # In the order in which they are tried: what explains a difference best comes first.
 FIELDS: dict[str, Callable[[Result], object]] = {
     "device": lambda run: run.device,
-    "model": lambda run: run.model,
+    "model": model_of,
     "batch size": lambda run: run.batch_size,
     "prompt tokens": lambda run: run.prompt_tokens,
     "log": lambda run: run.format,

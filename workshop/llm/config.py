@@ -127,6 +127,23 @@ class Config:
         embeddings = self.vocab * self.dim * (1 if self.tied else 2)
         return embeddings + self.layers * self.block_parameters + self.dim
 
+    def widened(self, copies: int) -> Config:
+        """This shape with ``copies`` of every channel and head (``weights/widen.py``); 1 is itself.
+
+        The size of a head stays. The head no longer shares the embedding's weights: of what the
+        embedding repeats, the head takes shares.
+        """
+        if copies == 1:
+            return self
+        return replace(
+            self,
+            dim=self.dim * copies,
+            heads=self.heads * copies,
+            kv_heads=self.kv_heads * copies,
+            hidden=self.hidden * copies,
+            tied=False,
+        )
+
     def kv_cache_bytes(self, batch: int, length: int, bytes_per_value: int) -> int:
         """Bytes of keys and values for ``batch`` sequences of ``length`` tokens."""
         values_per_token = 2 * self.layers * self.kv_heads * self.head_dim

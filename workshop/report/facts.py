@@ -16,6 +16,7 @@ _PLAIN = {
     "dtype": "Precision",
     "device": "Device",
     "threads": "Threads a rank",
+    "cache_bytes": "Last-level cache of its cores, bytes",
     "world_size": "Ranks",
     "batch_size": "Batch size",
     "prompt_tokens": "Tokens of the prompt",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from workshop.report.text import shown
 from workshop.results import Result
+from workshop.tiny.copies import model_of
 
 _MOST_TEXTS = 5  # of one stage that are worth reading
 _MAY_PART = {
@@ -70,7 +71,7 @@ def drawn(result: Result) -> bool:
 
 def same_question(one: Result, other: Result) -> bool:
     """Whether both were given the same prompt, for the same model."""
-    if one.settings is None or other.settings is None or one.model != other.model:
+    if one.settings is None or other.settings is None or model_of(one) != model_of(other):
         return False
     asked = one.settings.prompt == other.settings.prompt
     return asked and one.settings.ignore_eos == other.settings.ignore_eos

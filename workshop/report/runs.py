@@ -10,6 +10,7 @@ from workshop.figures.pooling import has_number
 from workshop.report.text import shown
 from workshop.results import Result
 from workshop.stages import BASELINE, STAGES, stage_order
+from workshop.tiny.copies import model_of
 
 STATUS = {"ok": "complete", "incomplete": "not complete", "failed": "failed"}
 
@@ -89,9 +90,9 @@ def plain(result: Result, results: Sequence[Result], stage: str | None) -> Resul
 
 def counted_alike(one: Result, other: Result) -> bool:
     """Whether the tokens/s of the two may be divided by one another."""
-    return (one.format, one.definition, one.batch_size, one.model) == (
+    return (one.format, one.definition, one.batch_size, model_of(one)) == (
         other.format,
         other.definition,
         other.batch_size,
-        other.model,
+        model_of(other),
     )

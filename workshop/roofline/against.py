@@ -16,6 +16,7 @@ from workshop.roofline.precision import Precision
 from workshop.roofline.shape import Shape
 from workshop.roofline.speculative import Speculation, acceptance_of
 from workshop.roofline.workload import Plan, Workload
+from workshop.tiny.copies import model_of
 
 AS_EXPECTED = 0.15  # what the fit promises
 MORE_THAN_HALF = 0.5  # of a gap, that a cause has to explain
@@ -62,6 +63,8 @@ class Record(Protocol):
 
     @property
     def model(self) -> str | None: ...
+    @property
+    def model_parameters(self) -> int | None: ...
     @property
     def device(self) -> str | None: ...
     @property
@@ -194,7 +197,7 @@ def case_of(
     Raises:
         RooflineError: something is neither known nor given; the message says what.
     """
-    name = model or record.model
+    name = model or model_of(record)
     if name is None:
         raise RooflineError("it does not say which model was run: name it before --against")
     settings = record.settings

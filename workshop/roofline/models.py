@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from typing import Any
 from workshop.roofline import tables
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.shape import Shape
+from workshop.stages import UsageError
+from workshop.tiny.copies import TINY, copies_of, is_tiny
 
 SHIPPED = tables.DATA / "models.toml"
 CONFIG = "config.json"
+SMALL = f"{TINY}:1"  # the embedded model as it is stored
 RANDOM = "random:"  # random weights of a known shape, as `workshop run` names them
 
 # Families whose layers are those of a Llama: RMSNorm, rotary positions, a gated MLP, no experts.
@@ -32,6 +36,8 @@ def find_model(name: str) -> Shape:
     """
     known = known_models()
     plain = name.removeprefix(RANDOM).lower()
+    if is_tiny(plain):
+        return tiny_shape(plain)
     if plain in known:
         return known[plain]
     path = os.path.expanduser(name)
@@ -43,8 +49,25 @@ def find_model(name: str) -> Shape:
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise RooflineError(
         f"there is no model {name!r}{meant}: name a config.json, a checkpoint directory, or one of "
-        f"{', '.join(dict.fromkeys(shape.name for shape in known.values()))}"
+        f"{', '.join(dict.fromkeys([TINY, *(shape.name for shape in known.values())]))}"
     )
+
+
+def tiny_shape(name: str) -> Shape:
+    """The embedded model's shape, as wide as its name says: ``tiny``, ``tiny:8``.
+
+    Raises:
+        RooflineError: it does not come so wide.
+    """
+    try:
+        copies = copies_of(name)
+    except UsageError as error:
+        raise RooflineError(str(error)) from None
+    small = known_models()[SMALL]
+    if copies == 1:
+        return small
+    wider = {one: getattr(small, one) * copies for one in ("dim", "heads", "kv_heads", "hidden")}
+    return replace(small, name=name, tied=False, **wider)
 
 
 @cache

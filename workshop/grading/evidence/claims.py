@@ -87,7 +87,7 @@ def stored(run: Run) -> Iterator[Finding]:
     result, settings = run.result, run.result.settings
     if settings is None or not result.model_bytes or not result.model_parameters:
         return
-    shape, expected = shape_of(result.model), expected_bytes(result)
+    shape, expected = shape_of(result), expected_bytes(result)
     if shape is not None and result.model_parameters != shape.parameters:
         yield found(
             "contradiction",

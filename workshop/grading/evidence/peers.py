@@ -17,6 +17,7 @@ from workshop.grading.evidence.log import Log, Run
 from workshop.grading.evidence.sane import usable
 from workshop.grading.records import Finding
 from workshop.stages import BASELINE
+from workshop.tiny.copies import model_of
 
 FEWEST = 5  # people with such a run, besides whom it is about
 SLOW = 0.6  # of the others' median
@@ -47,7 +48,7 @@ def kind_of(run: Run) -> Kind:
         result.device,
         result.threads,
         result.world_size,
-        result.model,
+        model_of(result),
         result.dtype,
         result.batch_size,
     )

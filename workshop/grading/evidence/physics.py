@@ -126,7 +126,7 @@ def faster_than_the_units(run: Run) -> Iterator[Finding]:
 
 def weights_multiplied(result: Result) -> float:
     """Weights that each token is multiplied by; half of the parameters of an unknown model."""
-    shape = shape_of(result.model)
+    shape = shape_of(result)
     if shape is None:
         return MULTIPLIED * (result.model_parameters or 0)
     return shape.layers * shape.layer_weights

@@ -27,6 +27,7 @@ from workshop.grading.records import Finding, Severity
 from workshop.readers.text import one_line
 from workshop.results import Result
 from workshop.stages import BASELINE, Settings
+from workshop.tiny.copies import model_of
 from workshop.tiny.corpus import prompts
 
 ROUNDS = 3  # of baseline and run, in turns
@@ -35,7 +36,7 @@ MOST_TOKENS = 200
 MOST_SEQUENCES = 16
 MOST_STEPS = 16  # in one graph, or guessed at a time
 MOST_RANKS = 2
-MODELS = ("tiny", "random:260k", "random:15m", "random:42m", "random:110m")
+MODELS = ("tiny:1", "tiny:2", "tiny", "random:260k", "random:15m", "random:42m", "random:110m")
 WITHIN = 1.5  # times the largest ratio that was measured here
 WITHIN_GUESSING = 2.5  # what is accepted depends on the prompt
 
@@ -90,7 +91,7 @@ def chosen(logs: Mapping[str, Sequence[Log]], fraction: float, seed: int) -> lis
 
 def run_again(held: Pair, rng: Random, runner: Runner) -> Finding:
     """What came of running one run and its baseline again, in turns."""
-    settings, base = held.run.result.settings, held.baseline.result.settings
+    settings, base = settings_of(held.run.result), settings_of(held.baseline.result)
     why = why_not(settings) or why_not(base)
     if why or settings is None or base is None:
         return found("note", held.run, f"it was drawn to be run again, and was not: {why}")
@@ -107,6 +108,17 @@ def run_again(held: Pair, rng: Random, runner: Runner) -> Finding:
             return found("note", held.run, f"it was run again, and failed here: {reason}")
         ratios.append(speeds[0] / speeds[1])
     return compared(held, ratios, settings)
+
+
+def settings_of(result: Result) -> Settings | None:
+    """A record's settings, the model by the name that it has today: ``tiny`` once was ``tiny:1``.
+
+    Only if the record and its settings name the same.
+    """
+    settings = result.settings
+    if settings is None or settings.model != result.model:
+        return settings
+    return replace(settings, model=model_of(result) or settings.model)
 
 
 def compared(held: Pair, ratios: Sequence[float], settings: Settings) -> Finding:

@@ -21,7 +21,7 @@ MOST_TOKENS = 4000  # of a run that are turned into text
 
 def spelt(run: Run) -> Iterator[Finding]:
     """The tokens of each sample spell its text."""
-    if shape_of(run.result.model) is None:  # a checkpoint has a tokenizer of its own
+    if shape_of(run.result) is None:  # a checkpoint has a tokenizer of its own
         return
     left = MOST_TOKENS
     for i, sample in enumerate(run.result.samples):

@@ -36,6 +36,7 @@ from workshop.llm.weights.checksums import (
 from workshop.llm.weights.safetensors_file import CheckpointError, ahead, write
 
 LARGEST_FILE = 4_000_000_000
+COPIES = "copies of each channel"  # beside the source's files in checksums.json; no file's name
 
 Progress = Callable[[int, int], None]
 
@@ -69,6 +70,7 @@ class Origin:
         pieces: every tensor of the model, in the order in which they are best read.
         documents: contents of JSON files to write, by name; config.json among them.
         companions: files to copy, by name.
+        copies: of each channel, that are made of the files' one (``widen.py``).
     """
 
     kind: str
@@ -76,6 +78,7 @@ class Origin:
     pieces: list[Piece]
     documents: dict[str, Any]
     companions: dict[str, Path]
+    copies: int = 1
 
     @property
     def size(self) -> int:
@@ -166,6 +169,8 @@ def write_rest(
 def begin(origin: Origin, directory: Path) -> Checksums:
     """What is finished already in a directory that is free, or was begun from this origin."""
     source = {path.name: [(stat := path.stat()).st_size, stat.st_mtime_ns] for path in origin.files}
+    if origin.copies > 1:
+        source[COPIES] = [origin.copies]
     if (directory / CHECKSUMS).exists():
         checksums = Checksums.read(directory)
         if checksums.source != source:

@@ -17,6 +17,7 @@ from workshop.slurm.job.refusal import SubmitError, explain
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import render
 from workshop.stages import Settings, UsageError, settings_of
+from workshop.tiny.copies import copies_of, is_tiny
 
 if TYPE_CHECKING:
     from workshop.slurm.job.executor import WorkshopExecutor
@@ -160,7 +161,10 @@ def checkpoint_of(model: str, checkpoints: str | None) -> str:
     Raises:
         UsageError: neither a known name nor a directory.
     """
-    if model == "tiny" or model.startswith("random:"):
+    if is_tiny(model):
+        copies_of(model)  # refused here, and not in the job
+        return model
+    if model.startswith("random:"):
         return model
     for place in [Path(model).expanduser(), *([Path(checkpoints) / model] if checkpoints else [])]:
         if place.is_dir():
