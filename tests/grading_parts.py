@@ -7,6 +7,8 @@ import io
 import zipfile
 from pathlib import Path
 
+from patience import HANG
+
 from workshop.grading.attempt import Order
 from workshop.judge.isolation import Isolation
 
@@ -16,10 +18,10 @@ from workshop.learn.checking import Work, Wrong, check, number, same_number
 from workshop.judge.limits import Limits
 
 HINTS = ("What is twice a number?", "A number and itself.", "2 * x")
-SHORT = Limits(seconds=1)
+LIMITS = Limits(seconds=300)
 
 
-@check(points=2, hints=HINTS, limits=SHORT)
+@check(points=2, hints=HINTS, limits=LIMITS)
 def doubling(work: Work) -> None:
     x = work.draw.integer(3, 10**6)
     actual = work.call("double", x)
@@ -30,12 +32,12 @@ def doubling(work: Work) -> None:
     same_number(actual, 2 * x, f"the double of {x}")
 
 
-@check(points=1, hints=HINTS, limits=SHORT, needs=("doubling",))
+@check(points=1, hints=HINTS, limits=LIMITS, needs=("doubling",))
 def doubling_twice(work: Work) -> None:
     same_number(work.call("driver:twice", 5), 20, "doubled twice")
 
 
-@check(points=1, hints=HINTS, limits=SHORT)
+@check(points=1, hints=HINTS, limits=LIMITS)
 def adding(work: Work) -> None:
     same_number(work.call("add", 2, 3), 5, "the sum")
 """
@@ -46,13 +48,13 @@ from workshop.judge.limits import Limits
 HINTS = ("Is a number always above 0?", "It may be below.", "2 * x")
 
 
-@check(points=2, hints=HINTS, limits=Limits(seconds=1))
+@check(points=2, hints=HINTS, limits=Limits(seconds=300))
 def doubling_what_is_below_zero(work: Work) -> None:
     x = -work.draw.integer(3, 1000)
     same_number(work.call("double", x), 2 * x, "the double")
 
 
-@check(points=1, hints=HINTS, limits=Limits(seconds=1))
+@check(points=1, hints=HINTS, limits=Limits(seconds=300))
 def adding_nothing(work: Work) -> None:
     same_number(work.call("add", 2, 0), 2, "the sum")
 """
@@ -83,9 +85,14 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def sums_order(place: Path, isolation: Isolation = "process", seed: int = 1) -> Order:
-    """To grade the exercise ``sums``, written below ``place``."""
-    write(place, FILES)
+def sums_order(
+    place: Path, isolation: Isolation = "process", seed: int = 1, seconds: float = HANG
+) -> Order:
+    """To grade the exercise ``sums``, written below ``place``; each check has so many seconds."""
+    limited = {
+        name: text.replace("seconds=300", f"seconds={seconds:g}") for name, text in FILES.items()
+    }
+    write(place, limited)
     work = place / "out" / "work"
     (work / "kept").mkdir(parents=True, exist_ok=True)
     roots = (place / "exercises", place / "solutions")

@@ -113,17 +113,28 @@ def test_broken_code_fails_and_the_next_is_graded_as_ever(
 
 
 def test_an_endless_loop_is_not_waited_for_again_and_again(
-    task: Loaded, server: ForkServer, tmp_path: Path
+    server: ForkServer, tmp_path: Path
 ) -> None:
+    """The first check that meets it has its whole time, the next two a fifth, the rest none."""
+    task = loaded(sums_order(tmp_path, seconds=1))["sums"]
     result = ran(task, server, tmp_path / "loop", "while True:\n    pass\n")
     messages = [one.message for one in result.checks if one.kind != "answer"]
     assert "not done after 1 seconds" in messages[0]
+    assert "needs 'doubling' first" in messages[1]
     assert "not done after 0.2 seconds" in messages[2]
+    assert "not done after 0.2 seconds" in messages[3]
     assert "not run" in messages[4]
-    assert result.seconds < 3
-    half = SOLUTION.replace("return 2 * x", "while True: pass")
+
+
+def test_what_comes_after_an_endless_loop_is_checked_all_the_same(
+    server: ForkServer, tmp_path: Path
+) -> None:
+    """In a fifth of the time, which is long all the same."""
+    task = loaded(sums_order(tmp_path, seconds=5))["sums"]
+    half = "import time\n" + SOLUTION.replace("return 2 * x", "time.sleep(1234)")
     ran_half = ran(task, server, tmp_path / "half", half).checks
     assert [one.status for one in ran_half if "adding" in one.name] == ["passed", "passed"]
+    assert any("not done after 5 seconds" in one.message for one in ran_half)
 
 
 @pytest.mark.parametrize(
