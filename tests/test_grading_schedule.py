@@ -67,7 +67,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
         if __name__ == "__main__":
             place = Path(sys.argv[1])
             order = sums_order(place)
-            jobs = [job(order, place, str(i), f"import time\\ntime.sleep(999)  # {i}") for i in "ab"]
+            jobs = [job(order, place, str(i), f"import time\\ntime.sleep(99)  # {i}") for i in "ab"]
             list(in_processes(jobs, order, 1))
     """
     file = tmp_path / "program.py"
