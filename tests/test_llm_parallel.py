@@ -154,8 +154,8 @@ def compiled_work(rank: int, ranks: int) -> dict[str, Any]:
     graphs = graphs_compiled()
     greedy = generated(model, cache, PROMPT, NEW_TOKENS, Steps(prefill, compiled))
     return {
-        "all-reduces": "\n".join(code).count("_c10d_functional.all_reduce_"),
-        "agreements": "\n".join(code).count("_c10d_functional.broadcast_"),
+        "all-reduces": "\n".join(code).count("workshop.shared_memory_all_reduce.default("),
+        "agreements": "\n".join(code).count("workshop.shared_memory_broadcast.default("),
         "greedy": greedy,
         "graphs": (graphs, graphs_compiled()),
     }

@@ -153,7 +153,11 @@ def measure_joined(settings: Settings, place: Rank, out: Any, others: Lifeline |
         try:
             device = machine.pick_device(settings.device, place.local_rank)
             if others is not None:
-                parallel.join(place.rank, settings.ranks, place.address, others.port, device)
+                joined = parallel.join(
+                    place.rank, settings.ranks, place.address, others.port, device
+                )
+                for line in parallel.settle(place.rank, joined):
+                    log.say(line)
         except Exception as error:
             return no_run(settings, error, log, others)
         return measure(settings, Place(device, place.rank, settings.ranks), log, others)

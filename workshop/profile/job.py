@@ -123,7 +123,8 @@ def _joined(
     try:
         device = machine.pick_device(settings.device, place.local_rank)
         if port:
-            parallel.join(place.rank, settings.ranks, place.address, port, device)
+            joined = parallel.join(place.rank, settings.ranks, place.address, port, device)
+            parallel.settle(place.rank, joined)
         return profile(settings, Place(device, place.rank, settings.ranks), steps, trace)
     except TraceError as error:
         return Failure(str(error), None, True)

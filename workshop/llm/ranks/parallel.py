@@ -15,21 +15,51 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import _functional_collectives as functional
 
+from workshop import numa
 from workshop.llm.model import Block, Llama
 from workshop.llm.quantization.int4 import Int4Linear
 from workshop.llm.quantization.int8 import Int8Linear
 from workshop.llm.quantization.quantize import split
+from workshop.llm.ranks import shared_memory
 from workshop.llm.ranks.part import Part, check_divides, slice_of
+from workshop.llm.ranks.shared_memory import CannotShareError, Shared
+from workshop.numa import Seat
+
+# For a rank that still compiles while the others wait: minutes. One that has ended is noticed in
+# seconds, by whoever started the ranks.
+PATIENCE = datetime.timedelta(minutes=10)
 
 
-def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> None:
+@dataclass(frozen=True)
+class Joined:
+    """What ranks have learnt of each other when they joined.
+
+    Attributes:
+        seats: of all ranks that run on CPUs; none of those on GPUs.
+        exchange: a sentence for the log on how CPU ranks exchange; empty for GPUs.
+    """
+
+    seats: tuple[Seat, ...] = ()
+    exchange: str = ""
+
+
+class Memory:
+    """Where this process keeps what it shares with other ranks; None: gloo or NCCL do it all."""
+
+    shared: Shared | None = None
+
+
+def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> Joined:
     """Meet the other ranks; every rank calls it once.
+
+    CPU ranks of one host then exchange through shared memory, if all of them can.
 
     Raises:
         torch.distributed.DistError: they did not all come in time.
@@ -39,23 +69,52 @@ def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -
         init_method=f"tcp://{address}:{port}",
         rank=rank,
         world_size=ranks,
-        # For a rank that still compiles while the others wait: minutes. One that has ended is
-        # noticed in seconds, by whoever started the ranks.
-        timeout=datetime.timedelta(minutes=10),
+        timeout=PATIENCE,
         # NCCL then connects here, and not at the first all-reduce, in the middle of a capture;
         # and it need not guess a rank's GPU, which hangs where it guesses wrong.
         device_id=device if device.type == "cuda" else None,
     )
+    if device.type != "cpu":
+        return Joined()
+    seats: list[Seat] = [numa.this_seat()] * ranks
+    dist.all_gather_object(seats, numa.this_seat())
+    hosts = {seat.host for seat in seats}
+    try:
+        Memory.shared = shared_memory.share(
+            group(), len(hosts) == 1 and hosts != {""}, PATIENCE.total_seconds()
+        )
+    except CannotShareError as error:
+        return Joined(tuple(seats), f"The ranks exchange by gloo, over TCP ({error})")
+    return Joined(tuple(seats), "The ranks exchange through shared memory")
+
+
+def settle(rank: int, joined: Joined) -> list[str]:
+    """Take this CPU rank's cores: as many threads, near to its memory; lines for the log.
+
+    Before torch computes anything: the threads that it starts keep the cores which they start on.
+    """
+    if not joined.seats:
+        return []
+    nodes = numa.numa_nodes()
+    share = numa.share_of(rank, joined.seats, nodes)
+    torch.set_num_threads(numa.threads_of(rank, joined.seats, nodes))
+    bound = [f"rank {rank} on {share}"] if share is not None and numa.bind(share) else []
+    return bound if rank else [*bound, joined.exchange]
 
 
 def leave() -> None:
     """End the group; without it, NCCL may hang at exit."""
+    if Memory.shared is not None:
+        shared_memory.forget(Memory.shared.file)
+        Memory.shared = None
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def all_reduce(x: Tensor) -> Tensor:
-    """The sum of x over the ranks; the functional form is the one that compiles into a graph."""
+    """The sum of x over the ranks; either form is one that compiles into a graph."""
+    if (shared := Memory.shared) is not None and shared.adds_up(x):
+        return shared.all_reduce(x)
     return functional.all_reduce(x, "sum", group())
 
 
@@ -66,6 +125,8 @@ def agree(choice: Tensor) -> Tensor:
     may add up in another order, and each rank's compiler may time kernels and pick another one. At
     a near tie they would then choose different tokens, and wait for each other for ever.
     """
+    if (shared := Memory.shared) is not None and shared.sends(choice):
+        return shared.broadcast(choice)
     # Waited for here: in eager mode it would come as a tensor of another type, which is another
     # graph for a compiled step that is given it.
     return functional.wait_tensor(functional.broadcast(choice, 0, group()))
