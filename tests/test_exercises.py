@@ -6,11 +6,14 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
+from unhurried import unhurried
 
 from workshop.cli import cli
 from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn.exercise import exercises
 from workshop.learn.verify import verify
+
+__all__ = ["unhurried"]  # a fixture
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from unhurried import unhurried
 
 from workshop.judge.server import ForkServer, room
 from workshop.learn.checking import Check
 from workshop.learn.exercise import CODE, Exercise, checks_of, exercises, hidden_checks_of
 from workshop.learn.run import Outcome, run_checks
 from workshop.learn.verify import constant, solved
+
+__all__ = ["unhurried"]  # a fixture
 
 EXERCISES = exercises()
 WRONG = sorted(
