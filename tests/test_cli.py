@@ -15,7 +15,9 @@ from workshop.cli import COMMANDS
 from workshop.results import from_json
 from workshop.stages import STAGES
 
-QUICK = ["--samples", "1", "--new-tokens", "6"]
+# The embedded model as it is stored: of the widened one, to run it would be most of the time.
+SMALL = ["--model", "tiny:1"]
+QUICK = [*SMALL, "--samples", "1", "--new-tokens", "6"]
 
 
 def workshop(*arguments: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess:
@@ -73,7 +75,7 @@ def test_who_does_not_compile_does_not_wait_for_the_compiler(stage: list[str]) -
         "import sys\n"
         "from workshop.cli import main\n"
         "try:\n"
-        f"    main(['run', *{stage!r}, '--samples', '1', '--new-tokens', '8'])\n"
+        f"    main(['run', *{stage!r}, *{QUICK!r}])\n"
         "except SystemExit as error:\n"
         "    assert not error.code, error.code\n"
         "assert 'torch' in sys.modules\n"
@@ -144,6 +146,13 @@ def test_stages_says_what_each_changes_and_against_what() -> None:
             "random:15m has 256: use --new-tokens 246",
         ),
         (["plot", "missing.out"], "missing.out"),
+        (["run", "baseline", "--model", "tiny:0"], "from tiny:1 (as it is stored) to tiny:16"),
+        (["run", "speculative", "--draft", "tiny:3x"], "there is no model 'tiny:3x'"),
+        (["submit", "baseline", "--model", "tiny:999"], "there is no model 'tiny:999'"),
+        (["quality", "tiny:17"], "there is no model 'tiny:17'"),
+        (["quantize", "tiny:0", "-o", "out"], "there is no model 'tiny:0'"),
+        (["convert", "tiny:0", "-o", "out"], "there is no model 'tiny:0'"),
+        (["predict", "tiny:0", "--gpu", "a100"], "there is no model 'tiny:0'"),
         (["quantize", "random:15m", "-o", "out"], "has random weights"),
         (["demo", "--output-dir", "/proc/nothing"], "/proc/nothing"),
     ],
@@ -190,6 +199,17 @@ def test_json_is_the_record_alone() -> None:
     assert len(record.samples[0].tokens) == 6
 
 
+def test_what_is_run_by_default_is_the_widened_model_quantised_as_asked() -> None:
+    """The draft stays small; int8 has half the bytes; the record knows what cache there is."""
+    options = ["--no-compile", "--ignore-eos", "--samples", "1", "--new-tokens", "6", "--json"]
+    record = from_json(workshop("run", "speculative", *options).stdout)
+    assert (record.status, record.model) == ("ok", "tiny")
+    assert record.model_parameters == 108_806_400
+    assert record.draft_parameters == 984_000
+    assert 108_806_400 < (record.model_bytes or 0) < 1.05 * 108_806_400
+    assert record.cache_bytes is None or record.cache_bytes > 2**16
+
+
 def test_a_full_disk_is_one_sentence() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -206,15 +226,15 @@ def test_a_full_disk_is_one_sentence() -> None:
 
 def test_an_int8_checkpoint_runs_as_the_same_model_quantised_in_memory(tmp_path: Path) -> None:
     out = tmp_path / "int8"
-    done = workshop("quantize", "tiny", "-o", str(out))
+    done = workshop("quantize", "tiny:1", "-o", str(out))
     assert done.returncode == 0, done.stderr
-    again = workshop("quantize", "tiny", "-o", str(out))
+    again = workshop("quantize", "tiny:1", "-o", str(out))
     assert again.returncode == 2
     assert "holds a checkpoint already" in again.stderr
 
     eager = ["run", "quantize", "--no-compile", "--json", "--samples", "1", "--new-tokens", "20"]
     offline = from_json(workshop(*eager, "--model", str(out)).stdout)
-    in_memory = from_json(workshop(*eager).stdout)
+    in_memory = from_json(workshop(*eager, *SMALL).stdout)
     assert offline.samples[0].tokens == in_memory.samples[0].tokens
     assert offline.model_bytes == in_memory.model_bytes
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from patience import wait_for
 from slurm import require_slurm, short_directory, slurm, state
-from test_submit import EAGER, Workshop, command_in, status, submitted
+from test_submit import EAGER, SMALL, Workshop, command_in, status, submitted
 
 from workshop import runs
 from workshop.slurm.queue.follow import PATIENCE, Job, wait
@@ -207,7 +207,7 @@ def test_a_job_that_is_killed_by_the_time_limit_is_told_so(
 
 
 def test_python_killed_with_9_is_told_and_its_samples_are_kept(workshop: Workshop) -> None:
-    job = submitted(workshop("submit", "baseline", "--dtype", "float32", "--samples", "999",
+    job = submitted(workshop("submit", "baseline", *SMALL, "--dtype", "float32", "--samples", "999",
                              "--json"))  # fmt: skip
     log = Path(job["logs"][0])
     wait_for(lambda: log.exists() and "Time for inference 1:" in log.read_text())

@@ -61,7 +61,7 @@ def test_a_log_of_another_tool_has_nothing_held_against_it(tool: str, tmp_path: 
     assert {one.severity for one in found} <= {"note"}, found
 
 
-SHORT = {"samples": 3, "new_tokens": 12}
+SHORT = {"model": "tiny:1", "samples": 3, "new_tokens": 12}
 OWN: dict[str, dict[str, Any]] = {
     "different prompts": {"stage": "baseline", "prompts": ("One day,",), "temperature": 1.0},
     "int8, five steps at once": {"stage": "quantize", "compile": False, "decode_steps": 5},

@@ -239,8 +239,9 @@ def test_real_accounting_knows_a_real_run(
 ) -> None:
     for name, value in accounting_sandbox.environment().items():
         monkeypatch.setenv(name, value)
-    run = ("workshop", "run", "baseline", "--device", "cpu", "--dtype", "float32")
-    command = shlex.join([sys.executable, "-m", *run, "--samples", "3", "--new-tokens", "8"])
+    run = ("workshop", "run", "baseline", "--model", "tiny:1", "--new-tokens", "8")
+    options = ("--samples", "3", "--device", "cpu", "--dtype", "float32")
+    command = shlex.join([sys.executable, "-m", *run, *options])
     log = tmp_path / "job-baseline-1.out"
     options = (f"--output={log}", "--mem=2G", "--chdir", Path.cwd(), "--wrap", command)
     job = slurm(accounting_sandbox, "sbatch", "--parsable", *options).stdout.strip()
@@ -279,9 +280,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-PLAIN = replace(settings_of("baseline"), dtype="float32")  # without a reference beside it
-LOOKED_UP = replace(settings_of("speculative"), speculate="prompt-lookup", quantize="none",
-                    dtype="float32", compile=False)  # fmt: skip
+# Without a reference beside it.
+PLAIN = replace(settings_of("baseline"), model="tiny:1", dtype="float32")
+LOOKED_UP = replace(settings_of("speculative"), model="tiny:1", speculate="prompt-lookup",
+                    quantize="none", dtype="float32", compile=False)  # fmt: skip
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ from workshop.models import EMBEDDED
 from workshop.results import PREFIX, from_json
 from workshop.stages import UsageError, settings_of
 
+SMALL = "tiny:1"  # as it is stored: what is run matters less here than that it is
+TP = replace(settings_of("tp"), model=SMALL, compile=False)
+
 
 def test_a_log_never_takes_the_name_of_another(tmp_path: Path) -> None:
     first = reserve_log(tmp_path, "compile")
@@ -86,7 +89,7 @@ def test_following_gives_whole_lines_as_they_come_and_the_rest_at_the_end(tmp_pa
 def test_a_local_job_leaves_its_log_and_nothing_else(tmp_path: Path) -> None:
     log = reserve_log(tmp_path, "baseline")
     lines: list[str] = []
-    settings = replace(settings_of("baseline"), samples=2, new_tokens=8)
+    settings = replace(settings_of("baseline"), model=SMALL, samples=2, new_tokens=8)
     result = run_locally(settings, log, lines.append)
     assert result.status == "ok", log.read_text()
     assert [path.name for path in tmp_path.iterdir()] == [log.name]
@@ -97,7 +100,7 @@ def test_a_local_job_leaves_its_log_and_nothing_else(tmp_path: Path) -> None:
 
 def test_ranks_meet_share_the_cores_and_write_one_log(tmp_path: Path) -> None:
     log = reserve_log(tmp_path, "tp")
-    settings = replace(settings_of("tp"), compile=False, samples=2, new_tokens=12)
+    settings = replace(TP, samples=2, new_tokens=12)
     result = run_locally(settings, log)
     assert result.status == "ok", log.read_text()
     assert result.world_size == 2
@@ -118,7 +121,7 @@ def test_a_rank_that_is_killed_ends_the_run_which_names_it(tmp_path: Path, victi
     The all-reduce would wait for ten minutes.
     """
     log = reserve_log(tmp_path, "tp")
-    settings = replace(settings_of("tp"), compile=False, samples=9999, new_tokens=12)
+    settings = replace(TP, samples=9999, new_tokens=12)
     killed: list[float] = []
 
     def each_line(line: str) -> None:
@@ -215,7 +218,7 @@ def test_ending_the_command_ends_its_jobs(
 ) -> None:
     """What a script starts in its background ignores SIGINT, and so does what that starts."""
     command = [sys.executable, "-m", "workshop", "run", "tp", "--no-compile", "--samples", "9999"]
-    command += ["--new-tokens", "8"]
+    command += ["--new-tokens", "8", "--model", SMALL]
     mark = {**os.environ, "WORKSHOP_TEST_MARK": str(tmp_path)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(

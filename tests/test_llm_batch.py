@@ -259,7 +259,7 @@ def said(settings: Settings, engine: Engine) -> Sample:
 
 
 def asked(**changes: object) -> Settings:
-    plain = replace(settings_of("baseline"), dtype="float32", new_tokens=24)
+    plain = replace(settings_of("baseline"), model="tiny:1", dtype="float32", new_tokens=24)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 

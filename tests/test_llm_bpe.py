@@ -282,11 +282,11 @@ def test_text_is_not_a_template() -> None:
 
 
 def test_the_embedded_model_was_not_taught_to_answer() -> None:
-    source = find_model("tiny")
+    source = find_model("tiny:1")
     tokenizer = Tokenizer(source.tokenizer)
     assert prompt_tokens(source, tokenizer, "Hi", as_chat=False) == tokenizer.encode("Hi")
     with pytest.raises(UsageError) as refused:
         prompt_tokens(source, tokenizer, "Hi", as_chat=True)
     assert str(refused.value) == (
-        "tiny has no chat template, so it was not taught to answer: leave out --chat"
+        "tiny:1 has no chat template, so it was not taught to answer: leave out --chat"
     )

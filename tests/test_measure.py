@@ -25,6 +25,7 @@ from workshop.runlog import RunLog
 from workshop.stages import Settings, settings_of
 
 HERE = Place(torch.device("cpu"))
+BASELINE = replace(settings_of("baseline"), model="tiny:1")  # as it is stored: small
 
 
 def run(settings: Settings) -> tuple[Result, str]:
@@ -36,7 +37,7 @@ def run(settings: Settings) -> tuple[Result, str]:
 
 @pytest.fixture(scope="module")
 def baseline() -> tuple[Result, str]:
-    return run(replace(settings_of("baseline"), samples=3, new_tokens=24))
+    return run(replace(BASELINE, samples=3, new_tokens=24))
 
 
 def test_every_number_follows_from_the_samples(baseline: tuple[Result, str]) -> None:
@@ -68,7 +69,7 @@ def test_bandwidth_is_the_weights_read_over_the_time_of_decode(
 
 def test_memory_is_the_weights_and_the_full_cache(baseline: tuple[Result, str]) -> None:
     result, _ = baseline
-    config = assemble(settings_of("baseline"), HERE).model.config
+    config = assemble(BASELINE, HERE).model.config
     cache = config.kv_cache_bytes(1, 24 + (result.prompt_tokens or 0), 2)
     assert result.memory_gb == pytest.approx(((result.model_bytes or 0) + cache) / 1e9)
 
@@ -107,13 +108,13 @@ def test_float32_stands_beside_the_plain_baseline_and_nowhere_else(
     assert reference is not None
     assert reference.label == "baseline in float32"
     assert len(reference.samples) == 3
-    changed, _ = run(replace(settings_of("baseline"), dtype="float32", samples=1, new_tokens=4))
+    changed, _ = run(replace(BASELINE, dtype="float32", samples=1, new_tokens=4))
     assert changed.status == "ok"
     assert changed.reference is None
 
 
 def test_greedy_samples_are_equal_and_drawn_ones_differ_and_repeat() -> None:
-    greedy = replace(settings_of("baseline"), dtype="float32", samples=2, new_tokens=40)
+    greedy = replace(BASELINE, dtype="float32", samples=2, new_tokens=40)
     first, second = run(greedy)[0].samples
     assert first.tokens == second.tokens
     drawn = replace(greedy, temperature=1.0, seed=3)
@@ -123,9 +124,7 @@ def test_greedy_samples_are_equal_and_drawn_ones_differ_and_repeat() -> None:
 
 
 def test_speculation_in_eager_mode_says_the_same_as_decoding_and_counts_its_guesses() -> None:
-    plain = replace(
-        settings_of("baseline"), dtype="float32", samples=1, new_tokens=60, ignore_eos=True
-    )
+    plain = replace(BASELINE, dtype="float32", samples=1, new_tokens=60, ignore_eos=True)
     alone, _ = run(plain)
     guessed, log = run(replace(plain, speculate="draft"))
     assert guessed.status == "ok", guessed.reason
@@ -148,7 +147,7 @@ def test_speculation_in_eager_mode_says_the_same_as_decoding_and_counts_its_gues
 def test_a_number_of_guesses_that_follows_the_acceptance_is_counted_as_it_was() -> None:
     """By the model's own int8 copy, of which the weights that are not linear exist once."""
     settings = replace(
-        settings_of("baseline"),
+        BASELINE,
         dtype="float32",
         speculate="self",
         draft_tokens=4,
@@ -181,7 +180,7 @@ def test_a_number_of_guesses_that_follows_the_acceptance_is_counted_as_it_was() 
 
 def test_top_k_and_top_p_are_what_a_run_draws_with() -> None:
     """The likeliest token alone is left by each of the two, so the greedy text is drawn."""
-    greedy = replace(settings_of("baseline"), dtype="float32", samples=1, new_tokens=20)
+    greedy = replace(BASELINE, dtype="float32", samples=1, new_tokens=20)
     said = run(greedy)[0].samples[0].tokens
     for narrow in ({"top_k": 1}, {"top_p": 1e-6}):
         drawn = replace(greedy, temperature=5.0, **narrow)
@@ -206,7 +205,7 @@ def test_a_batch_ends_when_the_last_of_its_sequences_has_ended() -> None:
 
 
 def test_random_weights_run_without_a_checkpoint() -> None:
-    result, _ = run(replace(settings_of("baseline"), model="random:15m", samples=1, new_tokens=4))
+    result, _ = run(replace(BASELINE, model="random:15m", samples=1, new_tokens=4))
     assert result.status == "ok", result.reason
     assert result.model == "random:15m"
     assert result.model_parameters == 15_191_712
@@ -243,7 +242,8 @@ def test_a_run_that_dies_half_way_leaves_the_samples_that_it_finished(
     sent: signal.Signals, reason: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "job-baseline-1.out"
-    process = started_run(log, "baseline", "--samples", "9999", "--new-tokens", "20")
+    long = ["--model", "tiny:1", "--samples", "9999", "--new-tokens", "20"]
+    process = started_run(log, "baseline", *long)
     try:
         wait_for_line(process, log, "Time for inference 3:")
         process.send_signal(sent)
@@ -266,7 +266,8 @@ def test_without_a_compiler_a_compiled_stage_says_what_to_do(tmp_path: Path) -> 
     os.environ["CXX"] = "/nonexistent/g++"
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path / "cache")
     try:
-        result = run_locally(replace(settings_of("compile"), samples=1, new_tokens=8), log)
+        settings = replace(settings_of("compile"), model="tiny:1", samples=1, new_tokens=8)
+        result = run_locally(settings, log)
     finally:
         os.environ.clear()
         os.environ.update(before)

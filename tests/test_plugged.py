@@ -18,7 +18,7 @@ from workshop.results import Result
 from workshop.runlog import RunLog
 from workshop.stages import Settings, UsageError, settings_of, variant
 
-QUICK = replace(settings_of("baseline"), dtype="float32", samples=1, new_tokens=8)
+QUICK = replace(settings_of("baseline"), model="tiny:1", dtype="float32", samples=1, new_tokens=8)
 
 CODE = """
 import torch

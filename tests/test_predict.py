@@ -172,8 +172,8 @@ def test_numbers_describe_a_model_without_a_name() -> None:
 
 def test_a_checkpoint_directory_describes_one_too() -> None:
     directory = LOGS.parent.parent / "workshop" / "tiny" / "weights" / "verifier"
-    assert answer(directory, *A100) == answer("tiny", *A100)
-    assert answer(directory / "config.json", *A100) == answer("tiny", *A100)
+    assert answer(directory, *A100) == answer("tiny:1", *A100)
+    assert answer(directory / "config.json", *A100) == answer("tiny:1", *A100)
 
 
 def test_people_get_tables() -> None:
@@ -269,7 +269,7 @@ def test_this_machine_is_measured_first(monkeypatch: pytest.MonkeyPatch) -> None
         return Device("this one", 16, 20, 0.5, 0.25, kind="cpu")
 
     monkeypatch.setattr("workshop.cli.predict_machine.this_machine", measured)
-    found = answer("tiny", "--this-machine", "--stage", "quantize")
+    found = answer("tiny:1", "--this-machine", "--stage", "quantize")
     assert found["ideal"]["tokens_per_second"] > found["expected"]["tokens_per_second"] > 0
     assert sizes == [pytest.approx(7.0e6, rel=0.01)]  # bytes that a step reads
 

@@ -71,7 +71,7 @@ def test_every_shape_of_the_engine_is_known_and_the_same(name: str) -> None:
     assert ours.context == theirs.context
 
 
-@pytest.mark.parametrize(("name", "folder"), [("tiny", "verifier"), ("tiny-draft", "draft")])
+@pytest.mark.parametrize(("name", "folder"), [("tiny:1", "verifier"), ("tiny-draft", "draft")])
 def test_the_embedded_pair_is_known_by_name_by_directory_and_by_config(
     name: str, folder: str
 ) -> None:
@@ -169,10 +169,11 @@ def test_what_is_no_precision_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("model", "dtype", "tp", "total"),
     [  # of the records in plots/logs: all ranks together
-        ("tiny", "w16a16", 1, 13_934_720),
-        ("tiny", "w8a16", 1, 7_663_488),
+        ("tiny:1", "w16a16", 1, 13_934_720),
+        ("tiny:1", "w8a16", 1, 7_663_488),
+        ("tiny", "w16a16", 1, 217_612_800),
         ("tiny-draft", "w8a16", 1, 1_387_136),
-        ("tiny", "w8a16", 2, 8_664_576),
+        ("tiny:1", "w8a16", 2, 8_664_576),
     ],
 )
 def test_weights_are_those_that_the_engine_counted(

@@ -25,7 +25,8 @@ from workshop.slurm.sandbox import Sandbox
 from workshop.stages import STAGES
 
 # Eager, in float32 and short: what a job computes is for other tests.
-QUICK = ["--samples", "1", "--new-tokens", "8"]
+SMALL = ["--model", "tiny:1"]
+QUICK = [*SMALL, "--samples", "1", "--new-tokens", "8"]
 EAGER = ["baseline", "--dtype", "float32", *QUICK]
 
 Workshop = Callable[..., subprocess.CompletedProcess[str]]
@@ -72,8 +73,8 @@ def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
     paths = f'[paths]\ncache = "{compiled}/workshop/inductor"'
     (tmp_path / "cached.toml").write_text(described.replace("[paths]", paths))
     asked = ["--account", "edu20", "--reservation", "edu20", "--exclusive", "--exclude", "sim04"]
-    asked += ["--cluster", "cached.toml"]
-    done = workshop("submit", "all", *asked, "--samples", "2", "--new-tokens", "40", "--json")
+    asked += ["--cluster", "cached.toml", *SMALL, "--samples", "2", "--new-tokens", "40"]
+    done = workshop("submit", "all", *asked, "--json")
     jobs = submitted(done)
     assert [job["stage"] for job in jobs] == list(STAGES)
     assert [job["after"] for job in jobs] == [None, *(job["job"] for job in jobs[:-1])]
@@ -148,7 +149,7 @@ def test_two_nodes_with_a_rank_each(workshop: Workshop) -> None:
 
 def test_a_rank_that_is_killed_ends_the_job_which_says_so(workshop: Workshop) -> None:
     """On another node than the rank that writes the record; its samples so far are kept."""
-    short = ["--no-compile", "--new-tokens", "8", "--samples", "9999"]
+    short = [*SMALL, "--no-compile", "--new-tokens", "8", "--samples", "9999"]
     asked = ["submit", "tp", "--nodes", "2", *short, "--json"]
     job = submitted(workshop(*asked))
     log = Path(job["logs"][0])
@@ -229,7 +230,8 @@ from dataclasses import replace
 
 executor = submitit.AutoExecutor("runs", cluster="workshop")
 executor.update_parameters(name="mine", timeout_min=5, workshop_stage="baseline")
-good = replace(settings_of("baseline"), dtype="float32", samples=1, new_tokens=8)
+plain = replace(settings_of("baseline"), model="tiny:1")
+good = replace(plain, dtype="float32", samples=1, new_tokens=8)
 jobs = executor.map_array(Task, [])
 job = executor.submit(Task(good))
 bad = executor.submit(Task(replace(good, model="nowhere")))
@@ -248,7 +250,7 @@ assert submitit.AutoExecutor("other").cluster == "slurm"
 
 
 def test_a_preempted_job_starts_again(sandbox: Sandbox, workshop: Workshop) -> None:
-    long = ["baseline", "--dtype", "float32", "--samples", "200", "--new-tokens", "200"]
+    long = ["baseline", *SMALL, "--dtype", "float32", "--samples", "200", "--new-tokens", "200"]
     # Without srun, the script becomes Python, and the signal goes to it alone.
     job = submitted(workshop("submit", *long, "--set", "srun=false", "--json"))
     log = Path(job["logs"][0])
