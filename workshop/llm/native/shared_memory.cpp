@@ -14,11 +14,11 @@
 // Memory order. `posted` is stored with release and loaded with acquire, so whoever sees turn t
 // sees the data of turn t, on ARM and POWER as well as on x86.
 //
-// Waiting. A rank spins for some microseconds, as long as a rank of an undisturbed run is late.
-// Then it yields its core at every look, so that ranks which share a core go on; and when another
-// rank is late by milliseconds (it reads a long prompt, or compiles), it sleeps between looks.
-// A rank that waits looks from time to time whether the other one still lives: each holds a lock on
-// the shared file, which the kernel takes away when its process ends, whatever ended it.
+// Waiting. A rank spins for a few microseconds. Then it yields its core at every look: a rank that
+// has the core to itself looks again at once, and ranks that share one go on. When another rank is
+// late by milliseconds (it reads a long prompt, or compiles), the waiting one sleeps between looks.
+// From time to time it looks whether the other one still lives: each holds a lock on the shared
+// file, which the kernel takes away when its process ends, whatever ended it.
 
 #include <fcntl.h>
 #include <sched.h>
