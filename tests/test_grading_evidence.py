@@ -239,7 +239,7 @@ EDITS: dict[str, tuple[str, Change, str]] = {
     "parameters of another model": (
         "compile",
         lambda run: replace(run, model_parameters=7_000_000_000),
-        "has 6967360",
+        "tiny is given with 7000000000 parameters and has 108806400",
     ),
     "a prompt of another length": (
         "compile",

@@ -34,9 +34,11 @@ from workshop.models import config_of, embedded, find_draft, find_model, load_mo
 from workshop.results import Result
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.models import find_model as find_shape
+from workshop.roofline.models import model_of
+from workshop.roofline.widths import COPIES, MOST_COPIES
 from workshop.slurm.job.submit import checkpoint_of
 from workshop.stages import Settings, UsageError
-from workshop.tiny.copies import COPIES, MOST_COPIES, copies_of, model_of, shape_with
+from workshop.tiny.copies import copies_of
 from workshop.tiny.corpus import prompts
 from workshop.tiny.recipe import HELD_OUT_SEED
 
@@ -290,7 +292,7 @@ def test_tiny_is_the_widened_model_and_tiny_1_is_what_is_shipped() -> None:
     default = find_model(Settings("baseline").model)
     assert default == find_model("tiny")
     assert (default.name, default.copies) == ("tiny", COPIES)
-    assert config_of(default) == config_of(find_model(f"tiny:{COPIES}")) == shape_with(COPIES)
+    assert config_of(default) == config_of(find_model(f"tiny:{COPIES}"))
     assert config_of(default).parameters == 108_806_400
     assert find_model("tiny:1") == VERIFIER
     assert config_of(VERIFIER).parameters == 6_967_360
@@ -322,7 +324,7 @@ def test_a_width_that_there_is_not_is_one_sentence_wherever_it_is_named(name: st
 def test_what_is_predicted_is_the_shape_that_is_run(copies: int) -> None:
     for name in {f"tiny:{copies}", "tiny" if copies == COPIES else f"tiny:{copies}"}:
         theirs, ours = find_shape(name), config_of(find_model(name))
-        assert theirs.parameters == ours.parameters == shape_with(copies).parameters
+        assert theirs.parameters == ours.parameters
         for field in ("dim", "layers", "heads", "kv_heads", "head_dim", "hidden", "vocab", "tied"):
             assert getattr(theirs, field) == getattr(ours, field)
         assert theirs.draft == "tiny-draft"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeGuard
 
 from workshop.results import Result
+from workshop.roofline.models import model_of
 from workshop.stages import UsageError, stage_order
 from workshop.student import quantile, two_sided_p
-from workshop.tiny.copies import model_of
 
 LEVEL = 0.01  # a compare makes a few dozen tests: at 5 % each would often cry wolf
 METHOD = "Welch's t-test on logarithms; intervals of the ratio of geometric means at 99 %"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from workshop.results import Quality, Result
-from workshop.tiny.copies import MOST_COPIES, name_of, shape_with
+from workshop.roofline.models import tiny_shape
+from workshop.roofline.widths import MOST_COPIES, name_of
 
 MS = 1e3
 MB = 1e6
@@ -42,7 +43,7 @@ def in_cache(result: Result) -> str:
 def wider_than(cache: int) -> str:
     """The embedded model that leaves the cache even in int8, or any larger model."""
     for copies in WIDER:
-        if shape_with(copies).parameters > CLEARLY * cache:
+        if tiny_shape(name_of(copies)).parameters > CLEARLY * cache:
             return f"--model {name_of(copies)} or a larger model"
     return "a larger model"
 

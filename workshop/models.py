@@ -17,9 +17,10 @@ from workshop.llm.text.tokenizer import Tokenizer, find_tokenizer
 from workshop.llm.weights import checkpoint
 from workshop.llm.weights.fill import Make
 from workshop.llm.weights.widen import load_widened
+from workshop.roofline.widths import MOST_COPIES, TINY, is_tiny
 from workshop.stages import UsageError
-from workshop.tiny.copies import MOST_COPIES, TINY, copies_of, is_tiny
 from workshop.tiny.copies import WEIGHTS as EMBEDDED
+from workshop.tiny.copies import copies_of
 
 RANDOM = "random:"
 CPU = torch.device("cpu")

@@ -97,7 +97,8 @@ def open_tiny(name: Path) -> Origin:
     """The embedded model of that name; of any other, what is wrong with it as a path."""
     from workshop.llm.weights.convert_source import open_source
     from workshop.llm.weights.convert_widened import open_widened
-    from workshop.tiny.copies import WEIGHTS, copies_of, is_tiny
+    from workshop.roofline.widths import is_tiny
+    from workshop.tiny.copies import WEIGHTS, copies_of
 
     if not is_tiny(str(name)):
         return open_source(name)

@@ -26,7 +26,7 @@ class Measured:
 
 
 @click.command()
-@click.argument("model", default="tiny")
+@click.argument("model", default="tiny:1")
 @click.option(
     "--quantize",
     "method",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from workshop.figures.naming import counted
 from workshop.results import Result
-from workshop.tiny.copies import model_of
+from workshop.roofline.models import model_of
 
 # In the order in which they are tried: what explains a difference best comes first.
 FIELDS: dict[str, Callable[[Result], object]] = {

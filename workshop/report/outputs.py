@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from workshop.report.text import shown
 from workshop.results import Result
-from workshop.tiny.copies import model_of
+from workshop.roofline.models import model_of
 
 _MOST_TEXTS = 5  # of one stage that are worth reading
 _MAY_PART = {

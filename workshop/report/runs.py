@@ -9,8 +9,8 @@ from workshop.figures.naming import names_of
 from workshop.figures.pooling import has_number
 from workshop.report.text import shown
 from workshop.results import Result
+from workshop.roofline.models import model_of
 from workshop.stages import BASELINE, STAGES, stage_order
-from workshop.tiny.copies import model_of
 
 STATUS = {"ok": "complete", "incomplete": "not complete", "failed": "failed"}
 

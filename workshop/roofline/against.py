@@ -11,12 +11,11 @@ from workshop.roofline.device import Device, find_device
 from workshop.roofline.efficiency import IDEAL, Efficiency, expected
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.inference import Prediction, as_counted, predict
-from workshop.roofline.models import find_model
+from workshop.roofline.models import find_model, model_of
 from workshop.roofline.precision import Precision
 from workshop.roofline.shape import Shape
 from workshop.roofline.speculative import Speculation, acceptance_of
 from workshop.roofline.workload import Plan, Workload
-from workshop.tiny.copies import model_of
 
 AS_EXPECTED = 0.15  # what the fit promises
 MORE_THAN_HALF = 0.5  # of a gap, that a cause has to explain

@@ -5,16 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from workshop.roofline import tables
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.shape import Shape
-from workshop.stages import UsageError
-from workshop.tiny.copies import TINY, copies_of, is_tiny
+from workshop.roofline.widths import COPIES, MOST_COPIES, TINY, copies_of, is_tiny, name_of, widened
 
 SHIPPED = tables.DATA / "models.toml"
 CONFIG = "config.json"
@@ -54,20 +52,36 @@ def find_model(name: str) -> Shape:
 
 
 def tiny_shape(name: str) -> Shape:
-    """The embedded model's shape, as wide as its name says: ``tiny``, ``tiny:8``.
+    """The embedded model's shape, as wide as its name says; raises RooflineError."""
+    return widened(known_models()[SMALL], copies_of(name))
 
-    Raises:
-        RooflineError: it does not come so wide.
+
+class Record(Protocol):
+    """The part of a run's record that says which model was run."""
+
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def model_parameters(self) -> int | None: ...
+
+
+def model_of(record: Record) -> str | None:
+    """The model of a record, by one name for each: the one that it has today.
+
+    Records from before the embedded model was widened call ``tiny`` what is ``tiny:1`` now; their
+    parameters tell.
     """
-    try:
-        copies = copies_of(name)
-    except UsageError as error:
-        raise RooflineError(str(error)) from None
+    name = record.model
+    if name == TINY:
+        return by_parameters().get(record.model_parameters or 0, TINY)
+    return TINY if name == f"{TINY}:{COPIES}" else name
+
+
+@cache
+def by_parameters() -> dict[int, str]:
+    """The embedded model's names, by how many parameters each has."""
     small = known_models()[SMALL]
-    if copies == 1:
-        return small
-    wider = {one: getattr(small, one) * copies for one in ("dim", "heads", "kv_heads", "hidden")}
-    return replace(small, name=name, tied=False, **wider)
+    return {widened(small, n).parameters: name_of(n) for n in range(1, MOST_COPIES + 1)}
 
 
 @cache

@@ -6,9 +6,9 @@ from workshop.results import Result
 from workshop.roofline.against import plan_of
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.memory import weight_bytes
-from workshop.roofline.models import RANDOM, known_models, tiny_shape
+from workshop.roofline.models import RANDOM, known_models, model_of, tiny_shape
 from workshop.roofline.shape import Shape
-from workshop.tiny.copies import is_tiny, model_of
+from workshop.roofline.widths import is_tiny
 
 
 def shape_of(result: Result) -> Shape | None:

@@ -16,8 +16,8 @@ from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Log, Run
 from workshop.grading.evidence.sane import usable
 from workshop.grading.records import Finding
+from workshop.roofline.models import model_of
 from workshop.stages import BASELINE
-from workshop.tiny.copies import model_of
 
 FEWEST = 5  # people with such a run, besides whom it is about
 SLOW = 0.6  # of the others' median

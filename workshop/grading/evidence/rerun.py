@@ -26,8 +26,8 @@ from workshop.grading.evidence.sane import usable
 from workshop.grading.records import Finding, Severity
 from workshop.readers.text import one_line
 from workshop.results import Result
+from workshop.roofline.models import model_of
 from workshop.stages import BASELINE, Settings
-from workshop.tiny.copies import model_of
 from workshop.tiny.corpus import prompts
 
 ROUNDS = 3  # of baseline and run, in turns

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop import runs
+from workshop.roofline.widths import is_tiny
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.job.refusal import SubmitError, explain
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import render
 from workshop.stages import Settings, UsageError, settings_of
-from workshop.tiny.copies import copies_of, is_tiny
+from workshop.tiny.copies import copies_of
 
 if TYPE_CHECKING:
     from workshop.slurm.job.executor import WorkshopExecutor
