@@ -343,7 +343,6 @@ def test_where_one_rank_cannot_share_none_does() -> None:
         }
 
 
-TP = replace(settings_of("tp"), model="tiny:1")
 EAGER = replace(TP, quantize="none", samples=1, new_tokens=8)
 
 
