@@ -134,6 +134,7 @@ def test_a_source_with_a_mean_and_a_deviation_alone_is_tested_by_them() -> None:
         ({"batch_size": 8}, r"different batch sizes \(1, 8\)"),
         ({"prompt_tokens": 512}, "different lengths of the prompt"),
         ({"model": "llama"}, "different models"),
+        ({"model_parameters": 6_967_360}, r"different models \(tiny, tiny:1\)"),  # from before
     ],
 )
 def test_numbers_that_mean_different_things_are_refused(fields: dict, sentence: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from builders import failed, result
 
-from workshop.explain import why
+from workshop.explain import why, wider_than
 from workshop.results import Result
 
 BYTES = {"baseline": 20, "compile": 20, "quantize": 10, "speculative": 10, "tp": 11}
@@ -82,3 +85,45 @@ def test_every_sentence_ends() -> None:
     before = stage("compile", 100, mbu=0.2)
     for name in BYTES:
         assert why(stage(name, 120, mbu=0.3, mean_accepted=1.0), before).endswith(".")
+
+
+CACHE = {"model_bytes": 14_000_000, "cache_bytes": 33_554_432}
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_weights_that_stay_in_a_cache_are_told_with_a_model_that_does_not(name: str) -> None:
+    """After why the stage runs as it does, which stays as it is."""
+    plain = stage(name, 80, mbu=0.3, mean_accepted=1.0)
+    said = why(replace(plain, **CACHE), stage("compile", 100))
+    assert said == (
+        f"{why(plain, stage('compile', 100))} Its 14 MB of weights fit in the last-level cache of "
+        "these cores (33.6 MB), where fewer bytes save little time: to read weights from memory, "
+        "use --model tiny or a larger model."
+    )
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {**CACHE, "model_bytes": 33_554_433},
+        {**CACHE, "cache_bytes": None},  # a GPU, or a system that does not tell
+        {**CACHE, "model_bytes": None},
+        {},  # an older record
+    ],
+)
+def test_of_weights_that_no_cache_holds_nothing_is_said_of_caches(known: dict[str, Any]) -> None:
+    assert "cache of these cores" not in why(replace(stage("compile", 100), **known), None)
+
+
+@pytest.mark.parametrize(
+    ("cache", "model"),
+    [
+        (16e6, "--model tiny:2 or a larger model"),
+        (33.6e6, "--model tiny or a larger model"),
+        (256e6, "--model tiny:8 or a larger model"),
+        (1152e6, "--model tiny:16 or a larger model"),
+        (4e9, "a larger model"),
+    ],
+)
+def test_the_model_that_is_named_leaves_the_cache_even_in_int8(cache: float, model: str) -> None:
+    assert wider_than(int(cache)) == model

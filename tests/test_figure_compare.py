@@ -55,6 +55,7 @@ def stars(figure: Figure) -> list[str]:
     [
         ("device", ("A100", "MI250X"), "device"),
         ("model", ("tiny", "random:110m"), "model"),
+        ("model_parameters", (108_806_400, 6_967_360), "model"),  # one is from before it was wide
         ("user", ("ada", "grace"), "user"),
         ("host", ("n1", "n2"), "host"),
         ("batch_size", (1, 8), "batch size"),

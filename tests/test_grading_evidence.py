@@ -66,6 +66,7 @@ OWN: dict[str, dict[str, Any]] = {
     "different prompts": {"stage": "baseline", "prompts": ("One day,",), "temperature": 1.0},
     "int8, five steps at once": {"stage": "quantize", "compile": False, "decode_steps": 5},
     "int4": {"stage": "quantize", "compile": False, "quantize": "int4"},
+    "the widened model": {"stage": "compile", "compile": False, "model": "tiny"},
     "adaptive": {"stage": "speculative", "compile": False, "adaptive": True, "draft_tokens": 5},
     "self-draft": {"stage": "speculative", "compile": False, "speculate": "self"},
     "prompt lookup": {"stage": "speculative", "compile": False, "speculate": "prompt-lookup"},

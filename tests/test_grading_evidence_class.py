@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -316,15 +316,34 @@ def test_prompts_and_seeds_of_a_second_run_are_the_seeds_alone(tmp_path: Path) -
     assert {one.stage for one in drawn[0]} == {"baseline", "compile"}
 
 
-def drawn_by(folder: Path, seed: int) -> list[Settings]:
+def test_a_log_from_before_the_model_was_widened_is_run_again_as_it_was(tmp_path: Path) -> None:
+    """The logs of ``solutions/`` call ``tiny`` what is ``tiny:1`` now."""
+    assert record_of("compile").model == "tiny"
+    assert record_of("compile").model_parameters == 6_967_360
+    assert {one.model for one in drawn_by(tmp_path, 1)} == {"tiny:1"}
+
+
+def test_a_log_of_the_widened_model_is_run_again_as_it_is(tmp_path: Path) -> None:
+    """Its own and its bytes are known as well; only the name is the same."""
+    wide = {
+        stage: replace(record_of(stage), model_parameters=108_806_400, model_bytes=217_612_800)
+        for stage in ("baseline", "compile")
+    }
+    assert {one.model for one in drawn_by(tmp_path, 1, wide)} == {"tiny"}
+
+
+def drawn_by(
+    folder: Path, seed: int, records: Mapping[str, Result] | None = None
+) -> list[Settings]:
     """What is run again of a pair of logs."""
     ran: list[Settings] = []
+    records = records or {stage: record_of(stage) for stage in ("baseline", "compile")}
 
     def remember(settings: Settings) -> Result:
         ran.append(settings)
         return record_of(settings.stage)
 
-    texts = {stage: rewritten(record_of(stage)) for stage in ("baseline", "compile")}
+    texts = {stage: rewritten(record) for stage, record in records.items()}
     rerun({"ann": logs_of(folder, **texts)}, 1.0, seed, remember)
     return ran
 

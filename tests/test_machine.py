@@ -94,3 +94,61 @@ def test_a_cpu_has_no_gpu_memory_and_nothing_to_wait_for() -> None:
 def test_the_processor_has_a_name() -> None:
     assert machine.device_name(CPU).strip()
     assert 1 <= machine.cores() <= (os.cpu_count() or 1)
+
+
+def described(system: Path, core: int, *caches: tuple[int, str, str, str]) -> None:
+    """A core as Linux tells of it: level, type, size and sharing cores of each of its caches."""
+    for number, told in enumerate(caches):
+        folder = system / f"cpu{core}" / "cache" / f"index{number}"
+        folder.mkdir(parents=True)
+        for name, value in zip(("level", "type", "size", "shared_cpu_list"), told, strict=True):
+            (folder / name).write_text(f"{value}\n")
+
+
+OWN = [(1, "Data", "32K", "own"), (1, "Instruction", "64K", "own"), (2, "Unified", "1024K", "own")]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux binds processes so")
+@pytest.mark.parametrize(
+    ("last", "bytes_of_all"),
+    [
+        # Four cores; of the last, this process may use all but core 3.
+        (dict.fromkeys(range(4), (3, "Unified", "32768K", "0-3")), 32 << 20),
+        ({core: (3, "Unified", "16384K", f"{core & 2}-3") for core in range(4)}, 32 << 20),
+        ({3: (3, "Unified", "32768K", "0-3")}, None),  # not told of the others
+        ({}, None),
+    ],
+    ids=["one cache", "two caches", "told of one core", "not told"],
+)
+def test_a_cache_that_cores_share_counts_once(
+    last: dict[int, tuple[int, str, str, str]],
+    bytes_of_all: int | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for core, cache in last.items():
+        described(tmp_path, core, *OWN, cache)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
+    assert machine.cache_bytes(CPU, tmp_path) == bytes_of_all
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux binds processes so")
+def test_without_a_third_level_the_second_is_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for core in range(2):
+        described(tmp_path, core, *[(*cache[:3], str(core)) for cache in OWN])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    assert machine.cache_bytes(CPU, tmp_path) == 2 << 20
+
+
+def test_a_size_that_is_no_number_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described(tmp_path, 0, (3, "Unified", "much", "0"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0}, raising=False)
+    assert machine.cache_bytes(CPU, tmp_path) is None
+
+
+def test_a_gpus_cache_is_not_told() -> None:
+    assert machine.cache_bytes(torch.device("cuda")) is None

@@ -167,3 +167,22 @@ def test_the_demos_runs_are_within_a_factor_of_two_of_what_is_expected() -> None
         found = compared(reading.result)
         assert 0.5 < found.against_expected < 2, reading.path.name
         assert found.cause
+
+
+@pytest.mark.parametrize(
+    ("parameters", "model"),
+    [(6_967_360, "tiny:1"), (108_806_400, "tiny"), (None, "tiny"), (5, "tiny")],
+)
+def test_a_record_s_own_parameters_tell_which_width_it_was_run_with(
+    parameters: int | None, model: str
+) -> None:
+    """``tiny`` was what is ``tiny:1`` now; whoever names a model is believed."""
+    record = run("compile", 100.0, model="tiny", model_parameters=parameters)
+    assert case_of(record).shape == find_model(model)
+    assert case_of(record, "tiny:8").shape == find_model("tiny:8")
+
+
+def test_the_demo_s_logs_from_before_are_held_against_the_small_model() -> None:
+    for one in read_logs(sorted(LOGS.glob("job-baseline-*.out"))):
+        if one.result.model_parameters == 6_967_360:
+            assert case_of(one.result).shape.parameters == 6_967_360

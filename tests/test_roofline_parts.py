@@ -172,6 +172,8 @@ def test_what_is_no_precision_is_refused(text: str) -> None:
         ("tiny:1", "w16a16", 1, 13_934_720),
         ("tiny:1", "w8a16", 1, 7_663_488),
         ("tiny", "w16a16", 1, 217_612_800),
+        ("tiny", "w8a16", 1, 110_274_048),
+        ("tiny", "w8a16", 2, 114_272_256),
         ("tiny-draft", "w8a16", 1, 1_387_136),
         ("tiny:1", "w8a16", 2, 8_664_576),
     ],

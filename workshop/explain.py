@@ -9,7 +9,7 @@ from workshop.roofline.widths import MOST_COPIES, name_of
 MS = 1e3
 MB = 1e6
 WIDER = tuple(copies for copies in (2, 4, 8, 16) if copies <= MOST_COPIES)
-CLEARLY = 1.5  # times the cache: of what is hardly larger, most still stays there
+CLEARLY = 1.4  # times the cache: of what is hardly larger, most still stays there
 
 
 def why(result: Result, against: Result | None) -> str:
