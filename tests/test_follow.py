@@ -154,8 +154,8 @@ def test_the_time_limit_is_told_with_what_was_measured(
     sandbox: Sandbox, workshop: Workshop
 ) -> None:
     """Slurm warns a minute before; submitit's handler ends the run, and the record is written."""
-    long = ["baseline", "--dtype", "float32", "--samples", "999", "--time", "2", "--restarts", "1"]
-    job = submitted(workshop("submit", *long, "--json"))
+    long = ["baseline", "--dtype", "float32", "--samples", "9999", "--new-tokens", "20"]
+    job = submitted(workshop("submit", *long, "--time", "2", "--restarts", "1", "--json"))
     log = Path(job["logs"][0])
     for run in (1, 2):  # it may start again once
         wait_for(lambda run=run: log.exists() and started(log, run))  # type: ignore[misc]
@@ -207,8 +207,8 @@ def test_a_job_that_is_killed_by_the_time_limit_is_told_so(
 
 
 def test_python_killed_with_9_is_told_and_its_samples_are_kept(workshop: Workshop) -> None:
-    job = submitted(workshop("submit", "baseline", *SMALL, "--dtype", "float32", "--samples", "999",
-                             "--json"))  # fmt: skip
+    long = ["baseline", *SMALL, "--dtype", "float32", "--samples", "9999", "--new-tokens", "20"]
+    job = submitted(workshop("submit", *long, "--json"))
     log = Path(job["logs"][0])
     wait_for(lambda: log.exists() and "Time for inference 1:" in log.read_text())
     for pid in processes_with(f"SLURM_JOB_ID={job['job']}", "submitit.core._submit"):
