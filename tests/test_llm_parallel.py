@@ -1,4 +1,7 @@
-"""Tensor parallelism: real processes, joined by gloo, say together what one says alone."""
+"""Tensor parallelism: real processes say together what one says alone.
+
+They exchange through shared memory, as they would by themselves, and by gloo.
+"""
 
 from __future__ import annotations
 
@@ -123,6 +126,11 @@ def work(rank: int, ranks: int) -> dict[str, Any]:
     uneven = random_llama(UNEVEN)
     shard(uneven, rank, ranks)
     results["uneven"] = read(uneven, PROMPT)
+    assert parallel.Memory.shared is not None, "until here through shared memory"
+    parallel.Memory.shared = None
+    model = made("plain")
+    shard(model, rank, ranks)
+    results["by gloo"] = spoken(model, ranks)
     return results
 
 
@@ -153,12 +161,20 @@ def compiled_work(rank: int, ranks: int) -> dict[str, Any]:
     _, code = run_and_get_code(compiled, *step)
     graphs = graphs_compiled()
     greedy = generated(model, cache, PROMPT, NEW_TOKENS, Steps(prefill, compiled))
+    text = "\n".join(code)
     return {
-        "all-reduces": "\n".join(code).count("workshop.shared_memory_all_reduce.default("),
-        "agreements": "\n".join(code).count("workshop.shared_memory_broadcast.default("),
+        "all-reduces": text.count("workshop.shared_memory_all_reduce.default("),
+        "agreements": text.count("workshop.shared_memory_broadcast.default("),
+        "all-reduces by gloo": text.count("_c10d_functional.all_reduce_"),
+        "agreements by gloo": text.count("_c10d_functional.broadcast_"),
         "greedy": greedy,
         "graphs": (graphs, graphs_compiled()),
     }
+
+
+def compiled_work_by_gloo(rank: int, ranks: int) -> dict[str, Any]:
+    parallel.Memory.shared = None
+    return compiled_work(rank, ranks)
 
 
 @pytest.fixture(scope="module", params=[2, 4])
@@ -211,7 +227,7 @@ def test_the_kinds_are_not_the_same(alone: dict[str, Any]) -> None:
 def test_all_ranks_have_the_same_logits_to_the_last_bit(
     together: list[dict[str, Any]], kind: str, cache: str
 ) -> None:
-    """Which gloo does not promise: what follows from it is told in the next test."""
+    """Which shared memory promises, and gloo does not: see the next test."""
     for rank in together[1:]:
         assert torch.equal(rank[kind][cache], together[0][kind][cache])
 
@@ -233,6 +249,15 @@ def test_ranks_choose_the_tokens_of_one_process(
 ) -> None:
     for rank in together:
         assert rank[kind][way] == alone[kind][way]
+
+
+@pytest.mark.parametrize("way", ["greedy", "drawn", "speculated", "speculated, drawn"])
+def test_ranks_that_cannot_share_memory_choose_them_too(
+    together: list[dict[str, Any]], alone: dict[str, Any], way: str
+) -> None:
+    for rank in together:
+        assert rank["by gloo"][way] == alone["plain"][way]
+        assert rank["by gloo"]["all-reduces"] == 2 * CONFIG.layers
 
 
 def test_a_step_has_two_all_reduces_a_layer(
@@ -290,11 +315,13 @@ def test_a_total_is_over_all_ranks(together: list[dict[str, Any]], ranks: int) -
     assert parallel.total(2.5, torch.device("cpu")) == 2.5, "the number itself, without a group"
 
 
-def test_a_compiled_step_is_one_graph_with_its_all_reduces(alone: dict[str, Any]) -> None:
+@pytest.mark.parametrize("how", ["", " by gloo"])
+def test_a_compiled_step_is_one_graph_with_its_all_reduces(alone: dict[str, Any], how: str) -> None:
     """And says what the eager one says."""
-    for rank in run_ranks(compiled_work, 2, seconds=180):
-        assert rank["all-reduces"] == 2 * CONFIG.layers
-        assert rank["agreements"] == 1
+    work = compiled_work_by_gloo if how else compiled_work
+    for rank in run_ranks(work, 2, seconds=180):
+        assert rank[f"all-reduces{how}"] == 2 * CONFIG.layers
+        assert rank[f"agreements{how}"] == 1
         assert rank["graphs"] == (1, 1)
         assert rank["greedy"] == alone["plain"]["greedy"]
 
