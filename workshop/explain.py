@@ -121,8 +121,8 @@ def split_over_ranks(result: Result, against: Result) -> str:
     where = ""
     if result.threads is not None:
         where = (
-            f" On a CPU the ranks share the cores ({result.threads} thread each) and the memory, "
-            "so there is nothing to win but the lesson."
+            f" On a CPU the ranks share the cores ({result.threads} thread each) and, unless each "
+            "has a NUMA node of its own, the memory: together they then read no faster than one."
         )
     return (
         f"{told}, but waits for the other in two all-reduces a layer, which take longer than "
