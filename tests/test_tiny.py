@@ -14,6 +14,7 @@ from workshop.llm.model import Llama
 from workshop.llm.text.tokenizer import Tokenizer
 from workshop.llm.weights import checkpoint
 from workshop.models import EMBEDDED
+from workshop.roofline.widths import COPIES
 from workshop.tiny import card, recipe
 from workshop.tiny.corpus import prompts
 
@@ -44,6 +45,18 @@ def test_what_is_shipped_is_small_and_is_what_the_recipe_describes(
     described = (EMBEDDED / "MODEL_CARD.md").read_text()
     for config in (recipe.VERIFIER, recipe.DRAFT):
         assert f"{config.parameters:,}" in described
+
+
+def test_the_card_says_what_every_width_is() -> None:
+    described = (EMBEDDED / "MODEL_CARD.md").read_text()
+    for row in card.widths(recipe.VERIFIER):
+        cells = (row.name, row.parameters, row.width, row.heads, row.hidden, row.megabytes)
+        assert f"| {' | '.join(cells)} |" in described
+    assert f"`--model tiny` is the verifier with {COPIES} copies of every channel" in described
+    guide = (EMBEDDED.parents[2] / "docs" / "models.md").read_text()
+    for copies in (1, 2, 8, 16):
+        assert f"| `tiny:{copies}` |" in guide
+    assert f"the same as `tiny:{COPIES}`" in guide
 
 
 def test_the_card_holds_the_losses_that_are_measured_again_here(

@@ -29,7 +29,7 @@ CALIBRATION_SEED = 22  # a stream of documents that is neither trained on nor he
 CALIBRATION_TOKENS = 8192
 EMBEDDED = "embedded"  # what the text is called that comes with the package
 
-# After a run, a short look: a second for the embedded model, and for none much longer.
+# After a run, a short look: seconds for the embedded model, and for none much longer.
 RUN_TOKENS = 1024
 RUN_PARAMETERS = 200e6
 

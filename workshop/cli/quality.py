@@ -72,7 +72,8 @@ def quality(
     """What quantising MODEL costs: perplexity and agreement, against the model in bf16.
 
     Both models read the same text and their predictions are compared, token by token.
-    MODEL is 'tiny', 'tiny:1' or a checkpoint directory.
+    MODEL is 'tiny:1' by default, the embedded model as it is stored; 'tiny', which stages run by
+    default and which takes minutes; or a checkpoint directory.
     """
     if group_size is not None and method != "int4":
         raise UsageError("--group-size is for int4: add --quantize int4")

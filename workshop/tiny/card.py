@@ -16,10 +16,12 @@ from workshop.llm.generate import Steps, generate
 from workshop.llm.model import Llama
 from workshop.llm.sampling import Sampler
 from workshop.llm.text.tokenizer import Tokenizer
+from workshop.roofline.widths import COPIES, MOST_COPIES, TINY, name_of
 from workshop.tiny import recipe
 
 PROMPT = "Hello, my name is"
 NEW_TOKENS = 200
+SHOWN = (1, 2, COPIES, 8, MOST_COPIES)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,35 @@ def shapes(verifier: Config, draft: Config) -> list[Row]:
     ]
 
 
+@dataclass(frozen=True)
+class Width:
+    """One line of the table of widths."""
+
+    name: str
+    parameters: str
+    width: str
+    heads: str
+    hidden: str
+    megabytes: str
+
+
+def widths(verifier: Config) -> list[Width]:
+    """The verifier as it is stored, and with more copies of each channel."""
+
+    def row(copies: int) -> Width:
+        wide = verifier.widened(copies)
+        return Width(
+            name_of(copies),
+            f"{wide.parameters:,}",
+            f"{wide.dim:,}",
+            f"{wide.heads} and {wide.kv_heads}",
+            f"{wide.hidden:,}",
+            f"{wide.parameters * 2 / 1e6:,.1f} MB",
+        )
+
+    return [row(copies) for copies in sorted(set(SHOWN))]
+
+
 @torch.inference_mode()
 def say(model: Llama, tokenizer: Tokenizer) -> str:
     """What the model goes on with, greedily, up to the end of the text or 200 tokens."""
@@ -73,6 +104,9 @@ def render(report: recipe.Report, said: str) -> str:
     return environment.get_template("model_card.md.j2").render(
         report=report,
         shapes=shapes(recipe.VERIFIER, recipe.DRAFT),
+        tiny=TINY,
+        copies=COPIES,
+        widths=widths(recipe.VERIFIER),
         seed=recipe.SEED,
         held_out_seed=recipe.HELD_OUT_SEED,
         held_out_rows=recipe.HELD_OUT_ROWS,
