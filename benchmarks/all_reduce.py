@@ -4,7 +4,7 @@
 
 Microseconds of one all-reduce (sum, bf16) by size, and of the broadcast of a token, as rank 0 sees
 them: the median of the rounds, least to most. The ways take turns within a round. They are called
-one by one from Python (eager), and in a compiled graph of 16 (graph), in which each is followed by a
+one by one from Python (eager), and in a compiled graph of 16 (graph), where each is followed by a
 product with a number and its call, about a microsecond. One thread a rank.
 """
 
