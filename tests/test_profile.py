@@ -33,6 +33,7 @@ from workshop.stages import UsageError, settings_of
 # The smaller of the embedded pair.
 DRAFT = ("--model", Path(__file__).parent.parent / "workshop" / "tiny" / "weights" / "draft")
 LAYERS = 2
+ALL_REDUCE = "workshop::shared_memory_all_reduce"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,8 @@ LAYERS = 2
         ("ncclDevKernel_AllReduce_Sum_bf16_RING_LL", "all-reduce"),
         ("_c10d_functional::all_reduce", "all-reduce"),
         ("_c10d_functional::wait_tensor", "all-reduce"),
+        ("workshop::shared_memory_all_reduce", "all-reduce"),
+        ("workshop::shared_memory_broadcast", "all-reduce"),
         ("aten::argmax", "other"),
         ("graph_1_cpp_fused__unsafe_view_argmax_select_12", "other"),
         ("aten::view", "other"),
@@ -278,7 +281,7 @@ def test_of_two_ranks_the_first_is_profiled_with_its_all_reduces(
     reduced = {row["kind"]: row for row in found["classes"]}["all-reduce"]
     assert reduced["seconds"] > 0
     assert reduced["expected_seconds"] > reduced["ideal_seconds"] > 0
-    calls = [one for one in found["kernels"] if one["name"] == "_c10d_functional::all_reduce"]
+    calls = [one for one in found["kernels"] if one["name"] == ALL_REDUCE]
     assert [one["calls"] for one in calls] == [2 * LAYERS]
     assert "workshop: step" in trace.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["trace.json"]

@@ -36,7 +36,9 @@ OF_COMPONENT: dict[str, Class] = {
 STEP = "workshop: step"  # around a decode step
 NORM = "workshop: norm"  # around a norm, where operators are called one by one
 
-_REDUCE = re.compile(r"all_?reduce|nccl|c10d|gloo|symm_mem|wait_tensor|broadcast_|multimem", re.I)
+_REDUCE = re.compile(
+    r"all_?reduce|nccl|c10d|gloo|symm_mem|shared_memory_|wait_tensor|broadcast_|multimem", re.I
+)
 _ATTENTION = re.compile(r"scaled_dot|flash|fmha|sdpa|softmax|attention|attend|flex", re.I)
 _NORM = re.compile(r"rms_?norm|layer_?norm|rsqrt|MeanOps|\bnorm\b", re.I)
 _PRODUCT = re.compile(
