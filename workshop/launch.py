@@ -156,7 +156,8 @@ def measure_joined(settings: Settings, place: Rank, out: Any, others: Lifeline |
                 joined = parallel.join(
                     place.rank, settings.ranks, place.address, others.port, device
                 )
-                for line in parallel.settle(place.rank, joined):
+                torch.set_num_threads(joined.threads or torch.get_num_threads())
+                for line in joined.said:
                     log.say(line)
         except Exception as error:
             return no_run(settings, error, log, others)

@@ -124,7 +124,7 @@ def _joined(
         device = machine.pick_device(settings.device, place.local_rank)
         if port:
             joined = parallel.join(place.rank, settings.ranks, place.address, port, device)
-            parallel.settle(place.rank, joined)
+            torch.set_num_threads(joined.threads or torch.get_num_threads())
         return profile(settings, Place(device, place.rank, settings.ranks), steps, trace)
     except TraceError as error:
         return Failure(str(error), None, True)

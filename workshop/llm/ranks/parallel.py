@@ -39,15 +39,15 @@ PATIENCE = datetime.timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Joined:
-    """What ranks have learnt of each other when they joined.
+    """What comes of joining, for a rank on a CPU; nothing on a GPU.
 
     Attributes:
-        seats: of all ranks that run on CPUs; none of those on GPUs.
-        exchange: a sentence for the log on how CPU ranks exchange; empty for GPUs.
+        threads: its share of the cores that it may use.
+        said: lines for its log: what it is bound to, how the ranks exchange.
     """
 
-    seats: tuple[Seat, ...] = ()
-    exchange: str = ""
+    threads: int | None = None
+    said: tuple[str, ...] = ()
 
 
 class Memory:
@@ -59,7 +59,8 @@ class Memory:
 def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> Joined:
     """Meet the other ranks; every rank calls it once.
 
-    CPU ranks of one host then exchange through shared memory, if all of them can.
+    CPU ranks of one host divide its NUMA nodes, and exchange through shared memory if all of them
+    can. Threads that this process starts from then on keep to the rank's nodes.
 
     Raises:
         torch.distributed.DistError: they did not all come in time.
@@ -78,28 +79,24 @@ def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -
         return Joined()
     seats: list[Seat] = [numa.this_seat()] * ranks
     dist.all_gather_object(seats, numa.this_seat())
-    hosts = {seat.host for seat in seats}
-    try:
-        Memory.shared = shared_memory.share(
-            group(), len(hosts) == 1 and hosts != {""}, PATIENCE.total_seconds()
-        )
-    except CannotShareError as error:
-        return Joined(tuple(seats), f"The ranks exchange by gloo, over TCP ({error})")
-    return Joined(tuple(seats), "The ranks exchange through shared memory")
-
-
-def settle(rank: int, joined: Joined) -> list[str]:
-    """Take this CPU rank's cores: as many threads, near to its memory; lines for the log.
-
-    Before torch computes anything: the threads that it starts keep the cores which they start on.
-    """
-    if not joined.seats:
-        return []
     nodes = numa.numa_nodes()
-    share = numa.share_of(rank, joined.seats, nodes)
-    torch.set_num_threads(numa.threads_of(rank, joined.seats, nodes))
-    bound = [f"rank {rank} on {share}"] if share is not None and numa.bind(share) else []
-    return bound if rank else [*bound, joined.exchange]
+    part = numa.share_of(rank, seats, nodes)
+    said = [f"rank {rank} on {part}"] if part is not None and numa.bind(part) else []
+    exchange = share_memory({seat.host for seat in seats})
+    return Joined(numa.threads_of(rank, seats, nodes), tuple(said if rank else [*said, exchange]))
+
+
+def share_memory(hosts: set[str]) -> str:
+    """Exchange through shared memory from now on, where that can be; a line for the log on it.
+
+    After the ranks are bound: each allocates what it writes, near to itself.
+    """
+    one_host = len(hosts) == 1 and hosts != {""}
+    try:
+        Memory.shared = shared_memory.share(group(), one_host, PATIENCE.total_seconds())
+    except CannotShareError as error:
+        return f"The ranks exchange by gloo, over TCP ({error})"
+    return "The ranks exchange through shared memory"
 
 
 def leave() -> None:
