@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workshop import compile_cache
+from workshop import compile_cache, huge_pages
 
 compile_cache.keep()  # before torch is imported
+huge_pages.ask()
 
 import torch  # noqa: E402
 from contender import Generate, timed  # noqa: E402

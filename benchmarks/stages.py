@@ -20,9 +20,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from workshop import compile_cache
+from workshop import compile_cache, huge_pages
 
 compile_cache.keep()  # before torch is imported
+huge_pages.ask()
 
 import torch  # noqa: E402
 

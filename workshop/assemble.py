@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from workshop import compose
-from workshop.llm import attention
+from workshop.llm import attention, native
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.compile import (
     compiled_decode,
@@ -186,7 +186,9 @@ def check_draft(draft: Source, model: Source) -> None:
 def assemble(settings: Settings, place: Place) -> Engine:
     """Load, quantise, split and compile as the settings say; raises what ``plan`` raises."""
     planned = plan(settings, place.device.type)
-    if settings.compile and place.device.type == "cpu":
+    if place.device.type == "cpu" and (
+        settings.compile or multiplies_in_cpp(settings, place.device)
+    ):
         find_compiler()
     model = prepare(planned.source, settings, place)
     draft = None
@@ -195,7 +197,7 @@ def assemble(settings: Settings, place: Place) -> Engine:
     elif settings.speculate == "self":
         draft = self_draft(model, fewer_bits(settings))
     for each in [model, draft] if draft else [model]:
-        finish(each, settings)
+        finish(each, settings, place.device)
     run, rarely, cache_bytes = runner(settings, place, model, draft, planned)
     stop = stop_tokens(planned.source, planned.tokenizer)
     weights = place.ranks * (stored(model, draft) if draft else stored(model))
@@ -228,7 +230,7 @@ def prepare(source: Source, settings: Settings, place: Place) -> Llama:
     return model
 
 
-def finish(model: Llama, settings: Settings) -> None:
+def finish(model: Llama, settings: Settings, device: torch.device) -> None:
     """What comes when nobody goes by the single layers any more, in place."""
     model.attend_by(attention.KINDS[settings.attention])
     if settings.fuse:
@@ -237,8 +239,24 @@ def finish(model: Llama, settings: Settings) -> None:
         from workshop.llm import kernels  # needs Triton, which only torch for a GPU brings along
 
         kernels.use(model)
-    else:
-        pack(model)
+        return
+    if multiplies_in_cpp(settings, device):
+        from workshop.llm.native import products
+
+        products.use(model, settings.kernels == "cpp", settings.activations == "int8")
+    pack(model)
+
+
+def multiplies_in_cpp(settings: Settings, device: torch.device) -> bool:
+    """Whether our C++ kernels multiply: where they are asked for, and in a compiled step on a CPU
+
+    that reads several tokens, in a dtype that they know.
+    """
+    if settings.kernels == "cpp" or settings.activations == "int8":
+        return True
+    several = settings.speculate != "none" or 1 < compose.sequences(settings) <= native.MOST_TOKENS
+    known = DTYPES[settings.dtype] in native.DTYPES
+    return several and settings.compile and device.type == "cpu" and known
 
 
 def fewer_bits(settings: Settings) -> Quantization:

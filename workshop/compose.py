@@ -72,6 +72,40 @@ RULES = (
         "the Triton kernels need a GPU, and this run has device {device}: use --kernels torch",
     ),
     Rule(
+        lambda s, device: s.kernels == "cpp" and device not in (None, "cpu"),
+        "the C++ kernels are for a CPU, and this run has device {device}: use --kernels triton on "
+        "a GPU, or --kernels torch",
+    ),
+    Rule(
+        lambda s, device: s.activations == "int8" and device not in (None, "cpu"),
+        "the products of integers are for a CPU, and this run has device {device}: leave out "
+        "--activations int8",
+    ),
+    Rule(
+        lambda s, device: s.activations == "int8" and s.kernels == "triton",
+        "the Triton kernels multiply by activations in {dtype}: leave out --activations int8, or "
+        "use --kernels cpp",
+    ),
+    Rule(
+        lambda s, device: s.activations == "int8" and s.quantize == "none",
+        "--activations int8 multiplies integers by integers, and the weights are in {dtype}: add "
+        "--quantize int8",
+    ),
+    Rule(
+        lambda s, device: in_cpp(s) and s.dtype == "float16",
+        "the C++ kernels compute in bfloat16 or float32, not {dtype}: use --dtype bfloat16, or "
+        "leave out --kernels cpp and --activations int8",
+    ),
+    Rule(
+        lambda s, device: s.kernels == "cpp" and s.quantize == "int4" and s.activations == "dtype",
+        "the C++ kernels multiply int4 by int8: add --activations int8, or use --kernels torch",
+    ),
+    Rule(
+        lambda s, device: s.kernels == "cpp" and int4_draft(s) and s.activations == "dtype",
+        "an int8 model drafts for itself in int4, which the C++ kernels multiply by int8: add "
+        "--activations int8, or use --kernels torch",
+    ),
+    Rule(
         lambda s, device: int4_by_torch(s) and device not in (None, "cpu", "cuda"),
         "torch has no int4 kernel for device {device}: use --quantize int8",
     ),
@@ -117,7 +151,15 @@ def flash_on_gpu(settings: Settings, device: str | None) -> bool:
 
 
 def int4_by_torch(settings: Settings) -> bool:
-    return settings.quantize == "int4" and settings.kernels == "torch"
+    return (
+        settings.quantize == "int4"
+        and settings.kernels == "torch"
+        and settings.activations == "dtype"
+    )
+
+
+def in_cpp(settings: Settings) -> bool:
+    return settings.kernels == "cpp" or settings.activations == "int8"
 
 
 def int4_draft(settings: Settings) -> bool:
@@ -157,6 +199,7 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "fuse": {"fuse": True},
     "int8": {"quantize": "int8"},
     "int4": {"quantize": "int4"},
+    "int8 activations": {"activations": "int8"},
     "draft": {"speculate": "draft"},
     "self-draft": {"speculate": "self"},
     "lookup": {"speculate": "prompt-lookup"},
@@ -168,13 +211,17 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "flash": {"attention": "flash"},
     "efficient": {"attention": "efficient"},
     "flex": {"attention": "flex"},
+    "cpp": {"kernels": "cpp"},
     "triton": {"kernels": "triton"},
 }
 
 DEVICES = ("cpu", "cuda", "mps")
 
 # What a technique is nothing without; another technique may bring another value of it.
-NEEDS: dict[str, dict[str, Any]] = {"adaptive": {"speculate": "draft"}}
+NEEDS: dict[str, dict[str, Any]] = {
+    "adaptive": {"speculate": "draft"},
+    "int8 activations": {"quantize": "int8"},
+}
 
 
 def together(one: str, other: str) -> Settings | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workshop import compile_cache
+from workshop import compile_cache, huge_pages
 from workshop.lifeline import Lifeline, RankLostError
 from workshop.meeting import meet
 from workshop.rank import Rank, rank_of_job
@@ -122,6 +122,7 @@ def output_to(path: Path) -> Iterator[None]:
 def measure_rank(settings: Settings, place: Rank, out: Any) -> Result:
     """Measure as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
     compile_cache.keep()  # before torch is imported
+    huge_pages.ask()
     if settings.ranks == 1:
         return measure_joined(settings, place, out, None)
     try:

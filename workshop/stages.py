@@ -11,7 +11,8 @@ CompileMode = Literal["auto", "default", "reduce-overhead", "max-autotune"]
 Quantize = Literal["none", "int8", "int4"]
 Speculate = Literal["none", "draft", "self", "prompt-lookup"]
 Attention = Literal["sdpa", "math", "flash", "efficient", "flex"]
-Kernels = Literal["torch", "triton"]
+Kernels = Literal["torch", "cpp", "triton"]
+Activations = Literal["dtype", "int8"]
 
 
 class UsageError(ValueError):
@@ -31,10 +32,13 @@ class Settings:
             default elsewhere.
         decode_steps: decode steps in one graph, so that Python is entered once for all of them.
         fuse: q, k and v in one product, gate and up in another.
-        kernels: who multiplies by one vector: what torch has, or our own in Triton.
+        kernels: GEMV implementation: torch's and its compiler's; ours in C++ for a CPU; ours in
+            Triton for a GPU. A compiled step of 2 to 8 tokens on a CPU takes the C++ one anyway.
         attention: which implementation; ``sdpa`` leaves the choice to torch.
         quantize: precision of the linear layers' weights.
         group_size: weights that share a scale in int4.
+        activations: what quantised weights are multiplied by: numbers in ``dtype``, or int8, which
+            makes the products integer ones.
         speculate: who proposes tokens for the model to verify; ``self`` is its own copy
             in fewer bits: int8, or int4 of an int8 model.
         draft: draft model; None takes the one that belongs to ``tiny``.
@@ -66,6 +70,7 @@ class Settings:
     attention: Attention = "sdpa"
     quantize: Quantize = "none"
     group_size: int = 32
+    activations: Activations = "dtype"
     speculate: Speculate = "none"
     draft: str | None = None
     draft_tokens: int = 3
@@ -186,6 +191,7 @@ TECHNIQUES = (
     "attention",
     "quantize",
     "group_size",
+    "activations",
     "speculate",
     "draft_tokens",
     "adaptive",

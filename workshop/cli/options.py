@@ -81,7 +81,11 @@ TECHNIQUE_OPTIONS = [
     ),
     click.option("--decode-steps", type=click.IntRange(1, 64), help="Steps in one graph.  [1]"),
     click.option("--fuse/--no-fuse", default=None, help="q, k, v in one product; gate, up too."),
-    click.option("--kernels", type=click.Choice(["torch", "triton"]), help="[torch]"),
+    click.option(
+        "--kernels",
+        type=click.Choice(["torch", "cpp", "triton"]),
+        help="GEMV: torch's, ours in C++ for a CPU, ours in Triton for a GPU.  [torch]",
+    ),
     click.option(
         "--attention",
         type=click.Choice(["sdpa", "math", "flash", "efficient", "flex"]),
@@ -95,6 +99,11 @@ TECHNIQUE_OPTIONS = [
         type=click.Choice(["32", "64", "128"]),
         callback=lambda context, parameter, value: value and int(value),
         help="Weights that share a scale in int4.  [32]",
+    ),
+    click.option(
+        "--activations",
+        type=click.Choice(["dtype", "int8"]),
+        help="int8: multiply quantised weights in integers, on a CPU.  [dtype]",
     ),
     click.option(
         "--speculate",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop import compile_cache, failure
+from workshop import compile_cache, failure, huge_pages
 from workshop.failure import Failure
 from workshop.launch import LONGEST_MINUTES, POLL_SECONDS, end
 from workshop.lifeline import RankLostError
@@ -92,6 +92,7 @@ def profile_rank(
 ) -> Profile | Failure | None:
     """Profile as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
     compile_cache.keep()  # before torch is imported
+    huge_pages.ask()
     if settings.ranks == 1:
         return _joined(settings, place, steps, trace)
     try:

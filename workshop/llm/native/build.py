@@ -1,10 +1,10 @@
 """Compile a C++ source beside this file, once, and register its operators with torch.
 
-The compiler that ``torch.compile`` uses on a CPU is there anyway, so ours is the same: found, and
-given its flags, by torch (``torch._inductor.cpp_builder``), with all that this processor can do. The
-library is kept in torch's own cache directory, under a name that follows from everything it was
-made of; so a changed source, another torch or another processor is another file, and several
-processes that build the same one at once each put a whole file in place.
+``torch.compile`` needs a C++ compiler on a CPU anyway, so this takes the same one: torch finds it
+and gives it its flags (``torch._inductor.cpp_builder``), with every instruction that this processor
+has. The library goes into torch's own cache directory, under a name made of everything that went
+into it: a changed source, another torch or another processor is another file. Processes that build
+the same library at the same time each put a whole file in place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 import torch
 
 HERE = Path(__file__).parent
-# a * b + c in one instruction, and loops of the source as vector instructions.
-FLAGS = ["ffp-contract=fast", "ftree-loop-vectorize"]
+# a * b + c in one instruction; loops of the source, and roundings, as vector instructions.
+FLAGS = ["-ffp-contract=fast", "-ftree-loop-vectorize", "-fno-math-errno"]
 
 
 class BuildError(RuntimeError):
-    """A source that does not compile here; the message says why and what runs without it."""
+    """A source that does not compile on this machine; the message has the compiler's reason."""
 
 
 @functools.cache
@@ -64,8 +64,7 @@ def library(name: str) -> Path:
             builder.build()
         except CppCompileError as error:
             raise BuildError(
-                f"{source.name} does not compile here, so --kernels torch is what runs: "
-                f"{first_error(str(error))}"
+                f"{source.name} does not compile on this machine: {first_error(str(error))}"
             ) from error
         os.replace(builder.get_target_file_path(), target)
     finally:
@@ -84,5 +83,6 @@ def processor() -> str:
 
 def first_error(said: str) -> str:
     """The compiler's first error, without the lines around it."""
-    lines = [line.strip() for line in said.splitlines() if "error" in line.lower()]
-    return (lines or ["no reason given"])[0][:300]
+    lines = [line.strip() for line in said.splitlines()]
+    errors = [line for line in lines if "error:" in line or "/ld:" in line]
+    return (errors or ["the compiler gives no reason"])[0][:300]

@@ -71,7 +71,7 @@ def pack(module: nn.Module) -> None:
     devices than CPU and GPU have no kernel.
     """
     for name, child in module.named_children():
-        if isinstance(child, Int4Linear):
+        if type(child) is Int4Linear:  # and none that multiplies the canonical form itself
             setattr(module, name, PackedInt4Linear(child))
         else:
             pack(child)

@@ -1,0 +1,124 @@
+"""Products of a weight and a few tokens on a CPU, by ``products.cpp``: each weight is read once.
+
+Three things use them:
+
+* a compiled step of 2 to 8 tokens (a verifier's pass, a batch): torch's library takes 2.6 times as
+  long for four tokens as for one, and the loops that the compiler writes are no better;
+* ``--kernels cpp``: a single token as well, in place of those loops;
+* ``--activations int8``: products of integers, which torch does not have for so few tokens.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+from workshop.llm.linear import Linear
+from workshop.llm.model import Llama
+from workshop.llm.native import MOST_TOKENS, build
+from workshop.llm.quantization.activations import rounded
+from workshop.llm.quantization.int4 import Int4Linear
+from workshop.llm.quantization.int8 import Int8Linear
+
+
+def load() -> None:
+    """Make the operators known to torch, once; raises what ``build.load`` raises."""
+    if not hasattr(torch.ops.workshop, "product"):
+        build.load("products")
+        for name in ("product", "product_int8", "product_int4"):
+            torch.library.register_fake(f"workshop::{name}", outputs_of)
+
+
+def outputs_of(x: Tensor, weight: Tensor, *rest: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
+
+
+def has_tokens(x: Tensor, least: int) -> bool:
+    """Whether x [..., inputs] has ``least`` to MOST_TOKENS tokens, and a graph knows it."""
+    tokens = x.shape[:-1].numel()
+    return any(statically_known_true(tokens == count) for count in range(least, MOST_TOKENS + 1))
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """x [..., inputs] times weight [outputs, inputs], int8 or of x's dtype: [..., outputs]."""
+    return torch.ops.workshop.product(x.flatten(0, -2), weight).unflatten(0, x.shape[:-1])
+
+
+class CppLinear(Linear):
+    """A layer in bf16 or fp32; ``least`` is the smallest number of tokens that goes to C++."""
+
+    least = 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        if has_tokens(x, self.least):
+            return product(x, self.weight)
+        return super().forward(x)
+
+
+class CppGemvLinear(CppLinear):
+    least = 1
+
+
+class CppInt8Linear(Int8Linear):
+    """int8 weights, activations as they are."""
+
+    least = 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        if has_tokens(x, self.least):
+            return product(x, self.weight) * self.scale
+        return super().forward(x)
+
+
+class CppGemvInt8Linear(CppInt8Linear):
+    least = 1
+
+
+class IntegerInt8Linear(Int8Linear):
+    """int8 weights and activations; scales are in fp32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not has_tokens(x, 1):
+            scale = self.scale.to(x.dtype)
+            return F.linear(rounded(x).to(x.dtype), self.weight.to(x.dtype)) * scale
+        out = torch.ops.workshop.product_int8(x.flatten(0, -2), self.weight, self.scale)
+        return out.unflatten(0, x.shape[:-1])
+
+
+class IntegerInt4Linear(Int4Linear):
+    """int4 weights, in the canonical form with scales in bf16, and int8 activations."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not has_tokens(x, 1):
+            return F.linear(rounded(x).to(x.dtype), self.dequantized().to(x.dtype))
+        rows = x.flatten(0, -2)
+        out = torch.ops.workshop.product_int4(rows, self.weight, self.scale, self.zero)
+        return out.unflatten(0, x.shape[:-1])
+
+
+def use(model: Llama, one_token: bool, integers: bool) -> None:
+    """Have a model on a CPU multiplied by these, in place; last, and before int4 is packed.
+
+    Args:
+        one_token: a single token as well; else 2 to 8.
+        integers: round activations to int8 wherever weights are quantised.
+
+    Raises:
+        torch._inductor.exc.InvalidCxxCompiler, BuildError: see ``build.load``.
+    """
+    load()
+    for module in model.modules():
+        # The same layer with the same weights, and another ``forward``.
+        if isinstance(module, Int4Linear) and integers:
+            module.__class__ = IntegerInt4Linear
+            # bf16 holds int4's scales and zeros without loss (int4.py).
+            module.scale, module.zero = module.scale.bfloat16(), module.zero.bfloat16()
+        elif isinstance(module, Int8Linear) and integers:
+            module.__class__ = IntegerInt8Linear
+            module.scale = module.scale.float()
+        elif isinstance(module, Int8Linear):
+            module.__class__ = CppGemvInt8Linear if one_token else CppInt8Linear
+        elif isinstance(module, Linear):
+            module.__class__ = CppGemvLinear if one_token else CppLinear

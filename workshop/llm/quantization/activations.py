@@ -1,0 +1,40 @@
+"""Activations in int8, so that a product with quantised weights is one of integers.
+
+Weights in fewer bits save reading; each of them is still converted to a float before it is
+multiplied. If the activations are int8 too, nothing is converted: a processor multiplies integers
+of 8 bits, and adds up four products, in one instruction (VNNI, dot product instructions of ARM).
+llama.cpp computes so by default, and the W8A8 of servers is the same idea.
+
+What an activation is worth is known only when it is there, so the scale is dynamic: of each token,
+each block of 32 neighbours has a scale of its own,
+
+    scale = max|x| / 127        value = round(x / scale)
+
+which a single large activation (they have outliers, https://arxiv.org/abs/2208.07339) spoils for 31
+others, not for the whole token.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+BLOCK = 32  # activations that share a scale; also BLOCK of native/products.cpp
+LARGEST = 127
+
+
+def round_activations(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Activations [..., I] as values [..., blocks, 32] and scales [..., blocks, 1], both in fp32.
+
+    The values are whole numbers from -127 to 127. A last block that is not full is filled up with
+    zeros. A block of zeros has scale 0.
+    """
+    blocks = F.pad(x.float(), (0, -x.shape[-1] % BLOCK)).unflatten(-1, (-1, BLOCK))
+    scale = blocks.abs().amax(-1, keepdim=True) / LARGEST
+    return (blocks / scale.masked_fill(scale == 0, 1)).round(), scale
+
+
+def rounded(x: Tensor) -> Tensor:
+    """Activations [..., I] as int8 holds them, in fp32: off by at most half their block's scale."""
+    values, scale = round_activations(x)
+    return (values * scale).flatten(-2)[..., : x.shape[-1]]
