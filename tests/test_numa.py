@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop import numa
+from workshop.meeting import free_port
+from workshop.models import EMBEDDED
 from workshop.numa import Seat, Share, numa_nodes, numbers, ranges, share_of, threads_of
 
 HERE = "3e2c9f5a"
@@ -152,3 +156,38 @@ def test_this_machine_has_the_cores_that_this_process_may_use() -> None:
     nodes = numa_nodes()
     if nodes:  # a container may hide them
         assert seat.cores <= frozenset().union(*nodes.values())
+
+
+ONE_RANK = """
+import os, sys
+from dataclasses import replace
+from workshop import numa
+from workshop.launch import measure_rank
+from workshop.rank import Rank
+from workshop.stages import settings_of
+rank, port, model, first, second = int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]
+numa.numa_nodes = lambda: {0: frozenset([int(first)]), 1: frozenset([int(second)])}
+settings = replace(settings_of("tp"), model=model, compile=False, samples=1, new_tokens=4)
+result = measure_rank(settings, Rank(rank, 2, rank, port=port), sys.stdout)
+print("threads", result.threads, "cores", *os.sched_getaffinity(0))
+"""
+
+
+def test_ranks_of_a_run_take_a_node_each_and_say_so() -> None:
+    """Two cores of this machine stand for two nodes; the system's own policy is left to it."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+    words = [str(free_port()), str(EMBEDDED / "draft"), *map(str, cores)]
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", ONE_RANK, str(rank), *words], stdout=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    for rank, process in enumerate(ranks):
+        said = process.communicate(timeout=120)[0].splitlines()
+        assert process.returncode == 0
+        prefix = "[rank 1] " if rank else ""
+        assert said[0] == f"{prefix}rank {rank} on NUMA node {rank}: cores {cores[rank]}"
+        assert said[-1] == f"threads 1 cores {cores[rank]}"
