@@ -15,7 +15,7 @@ from sentencepiece import SentencePieceProcessor
 
 from workshop.cli import main
 from workshop.llm.weights import checkpoint
-from workshop.models import EMBEDDED, find_model
+from workshop.models import EMBEDDED, config_of, find_model
 from workshop.results import from_json
 from workshop.stages import UsageError
 
@@ -74,6 +74,21 @@ def test_what_was_converted_runs_as_a_chat_and_stops_where_it_says(
     *before, last = record.samples[0].tokens
     assert not {2, 30} & set(before)
     assert last in (2, 30) or len(before) == 59
+
+
+def test_the_embedded_model_is_written_as_wide_as_it_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For other programs: a checkpoint like any other, of the same model."""
+    new = tmp_path / "new"
+    code, out, err = ended(capsys, "tiny:2", "-o", str(new))
+    assert (code, err) == (0, "")
+    assert out == f"{new}: 0.06 GB in 1 file, from our safetensors, widened 2 times\n"
+    assert ended(capsys, "--verify", str(new))[0] == 0
+    assert config_of(find_model(str(new))) == config_of(find_model("tiny:2"))
+    code, _, err = ended(capsys, "tiny", "-o", str(new))
+    assert code == 2
+    assert "holds a conversion of another checkpoint" in err
 
 
 def test_a_file_that_changed_is_named_and_the_exit_code_is_1(
