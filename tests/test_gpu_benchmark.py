@@ -16,7 +16,6 @@ import gpu
 import gpu_contenders
 import gpu_targets
 from contender import timed
-from peers_transformers import transformers, with_weights_of
 
 
 def verdicts(speed: dict[str, float], ttft: dict[str, object]) -> dict[str, str]:
@@ -66,6 +65,8 @@ def test_a_copy_with_the_same_weights_has_no_weights_of_its_own() -> None:
 
 def test_transformers_runs_on_our_tensors_and_says_the_same() -> None:
     """Its streamer tells of each token: the first is the end of its TTFT."""
+    from peers_transformers import transformers, with_weights_of
+
     model = random_llama()
     theirs = with_weights_of(model)
     tokens = random_tokens(7)

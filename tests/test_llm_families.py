@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from llm_builders import fill, furthest, random_llama, random_tokens, read, tiny
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from workshop.assemble import plan
 from workshop.llm.config import Config, ConfigError, RopeScaling
@@ -17,6 +17,9 @@ from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
 from workshop.llm.weights import checkpoint
 from workshop.stages import Settings, UsageError
+
+if TYPE_CHECKING:  # it takes long to import, which not every process of the tests need do
+    from transformers import PreTrainedModel
 
 LENGTH = 200
 # At these sizes some pairs of dimensions turn often over the trained positions, some hardly.
@@ -40,6 +43,21 @@ def config(request: pytest.FixtureRequest) -> Config:
     return FAMILIES[request.param]
 
 
+def loaded_by_them(directory: Path) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+
+
+def made_by_them(fields: dict[str, Any]) -> PreTrainedModel:
+    """With random weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**fields)).float().eval()
+    fill(model, seed=1)
+    return model
+
+
 def same_logits(ours: Llama, theirs: PreTrainedModel, length: int = LENGTH) -> bool:
     tokens = random_tokens(length)
     with torch.inference_mode():
@@ -53,7 +71,7 @@ def test_transformers_reads_our_checkpoint_and_gives_our_logits(
 ) -> None:
     ours = random_llama(config)
     checkpoint.save(ours, tmp_path)
-    theirs = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    theirs = loaded_by_them(tmp_path)
     assert same_logits(ours, theirs)
 
 
@@ -61,8 +79,7 @@ def test_we_read_the_checkpoint_of_transformers_and_give_its_logits(
     config: Config, tmp_path: Path
 ) -> None:
     fields = config.to_hugging_face()
-    theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(**fields)).float().eval()
-    fill(theirs, seed=1)
+    theirs = made_by_them(fields)
     theirs.save_pretrained(tmp_path)
     ours = checkpoint.load(tmp_path, torch.float32)
     assert ours.config == config
@@ -73,8 +90,7 @@ def test_dynamic_scaling_changes_nothing_within_the_context(tmp_path: Path) -> N
     """It scales beyond, where this engine does not go."""
     fields = tiny(context=LENGTH).to_hugging_face()
     fields["rope_scaling"] = {"rope_type": "dynamic", "factor": 4.0}
-    theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(**fields)).float().eval()
-    fill(theirs, seed=1)
+    theirs = made_by_them(fields)
     theirs.save_pretrained(tmp_path)
     assert same_logits(checkpoint.load(tmp_path, torch.float32), theirs)
 
@@ -104,6 +120,8 @@ def test_a_window_is_what_transformers_takes_it_to_be(
     family: str, said: int | dict[str, int] | None, window: int | None
 ) -> None:
     """Unsaid, 4096 for a Mistral; null, none; and a Llama has none whatever is said."""
+    from transformers import AutoConfig
+
     fields = tiny().to_hugging_face() | {"model_type": family, "sliding_window": said}
     if said == {}:
         del fields["sliding_window"]

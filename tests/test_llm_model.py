@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import llm_reference
 import pytest
 import torch
 from llm_builders import TINY, fill, furthest, random_llama, random_tokens, read, tiny
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.config import Config, ConfigError
@@ -17,16 +17,21 @@ from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
 from workshop.llm.weights import checkpoint
 
+if TYPE_CHECKING:  # it takes long to import, which not every process of the tests need do
+    from transformers import LlamaForCausalLM
+
 LENGTHS = [1, 2, 17, 300]
 SHAPES_OF_ATTENTION = {
     "every head its own keys": {"kv_heads": 4},
     "two heads share keys": {"kv_heads": 2},
     "all heads share keys": {"kv_heads": 1},
 }
-Pair = tuple[Llama, LlamaForCausalLM]
+Pair = tuple[Llama, "LlamaForCausalLM"]
 
 
 def theirs(directory: Path) -> LlamaForCausalLM:
+    from transformers import LlamaForCausalLM
+
     return LlamaForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
 
 
@@ -52,6 +57,8 @@ def ours_loaded_by_them(config: Config, tmp_path_factory: pytest.TempPathFactory
 def theirs_loaded_by_us(
     config: Config, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Pair:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     directory = tmp_path_factory.mktemp("theirs")
     made = LlamaForCausalLM(LlamaConfig(**config.to_hugging_face())).eval()
     fill(made, seed=1)
