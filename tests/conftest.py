@@ -10,7 +10,6 @@ os.environ["TRITON_INTERPRET"] = "1"
 # round takes the processor from others who have some.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -23,16 +22,6 @@ hypothesis.settings.register_profile(
     "workshop", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("workshop")
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's cache directory, in which nothing was compiled before this run of the tests.
-
-    One for all processes: the demo fills it, and what runs the same stages later finds it so.
-    """
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
 
 
 # Files that take minutes start first: begun last, one process would work through them alone.

@@ -1,4 +1,4 @@
-"""The main job, as a newcomer has it: from a built wheel, in an empty directory."""
+"""The main job, as a newcomer has it: from a built wheel, in an empty directory; and on Slurm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from patience import HANG
+from test_submit import command_in, only_result, status, submitted
 
 from workshop.figures.theme import made_here
 from workshop.readers.ours import read_log
 from workshop.results import PREFIX, Result
+from workshop.slurm.sandbox import Sandbox
 from workshop.stages import STAGES
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -63,6 +65,12 @@ def run(installed: Path, directory: Path, *arguments: str, **env: str) -> Demo:
         check=False,
     )
     return Demo(done.returncode, done.stdout, done.stderr, directory)
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's cache directory, in which nothing is compiled yet: the demo fills it."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")
@@ -198,3 +206,42 @@ def test_a_figure_of_the_users_own_is_not_written_over(installed: Path, tmp_path
     assert "progression.png is there" in done.err
     assert mine.read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["progression.png"]
+
+
+def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
+    demo: Demo, sandbox: Sandbox, tmp_path: Path, compiled: Path
+) -> None:
+    """On Slurm; what the demo has compiled need not be compiled again."""
+    workshop = command_in(sandbox, tmp_path)
+    described = Path(sandbox.environment()["WORKSHOP_CLUSTER"]).read_text()
+    paths = f'[paths]\ncache = "{compiled}/workshop/inductor"'
+    (tmp_path / "cached.toml").write_text(described.replace("[paths]", paths))
+    asked = ["--account", "edu20", "--reservation", "edu20", "--exclusive", "--exclude", "sim04"]
+    asked += ["--cluster", "cached.toml", *SMALL, *SHORT]
+    done = workshop("submit", "all", *asked, "--json")
+    jobs = submitted(done)
+    assert [job["stage"] for job in jobs] == list(STAGES)
+    assert [job["after"] for job in jobs] == [None, *(job["job"] for job in jobs[:-1])]
+    assert workshop("wait").returncode == 0
+    for job in jobs:
+        (log,) = job["logs"]
+        assert Path(log) == tmp_path / f"job-{job['stage']}-{job['job']}.out"
+        text = Path(log).read_text()
+        assert f"Example:= {job['stage']}" in text
+        assert "Nodelist:= sim0" in text
+        assert "sim04" not in text
+        assert text.splitlines()[-1].startswith("WORKSHOP-RESULT")
+        result = only_result(log)
+        assert (result.status, result.stage) == ("ok", job["stage"])
+        assert result.slurm is not None
+        assert result.slurm.job_id == job["job"]
+    assert only_result(jobs[-1]["logs"][0]).world_size == 2
+    for job in jobs[1:]:  # what compiles is told where to keep it
+        (script,) = tmp_path.glob(f"runs/*/{job['job']}_submission.sh")
+        assert f"TORCHINDUCTOR_CACHE_DIR={compiled}/workshop/inductor" in script.read_text()
+    drawn = workshop("plot", *sorted(path.name for path in tmp_path.glob("job*.out")))
+    assert drawn.stderr == ""
+    assert (tmp_path / "progression.png").exists()
+    views = status(workshop)
+    assert [view["state"] for view in views] == ["COMPLETED"] * 5
+    assert all(view["ok"] and view["tokens_per_second"] > 0 for view in views)

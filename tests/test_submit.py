@@ -22,7 +22,6 @@ from workshop.learn.exercise import exercises
 from workshop.readers.ours import read_log
 from workshop.results import Result
 from workshop.slurm.sandbox import Sandbox
-from workshop.stages import STAGES
 
 # Eager, in float32 and short: what a job computes is for other tests.
 SMALL = ["--model", "tiny:1"]
@@ -64,43 +63,6 @@ def status(workshop: Workshop, *arguments: str) -> list[dict[str, Any]]:
 def only_result(log: str | Path) -> Result:
     (result,) = read_log(Path(log))
     return result
-
-
-def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
-    sandbox: Sandbox, workshop: Workshop, tmp_path: Path, compiled: Path
-) -> None:
-    described = Path(sandbox.environment()["WORKSHOP_CLUSTER"]).read_text()
-    paths = f'[paths]\ncache = "{compiled}/workshop/inductor"'
-    (tmp_path / "cached.toml").write_text(described.replace("[paths]", paths))
-    asked = ["--account", "edu20", "--reservation", "edu20", "--exclusive", "--exclude", "sim04"]
-    asked += ["--cluster", "cached.toml", *SMALL, "--samples", "2", "--new-tokens", "40"]
-    done = workshop("submit", "all", *asked, "--json")
-    jobs = submitted(done)
-    assert [job["stage"] for job in jobs] == list(STAGES)
-    assert [job["after"] for job in jobs] == [None, *(job["job"] for job in jobs[:-1])]
-    assert workshop("wait").returncode == 0
-    for job in jobs:
-        (log,) = job["logs"]
-        assert Path(log) == tmp_path / f"job-{job['stage']}-{job['job']}.out"
-        text = Path(log).read_text()
-        assert f"Example:= {job['stage']}" in text
-        assert "Nodelist:= sim0" in text
-        assert "sim04" not in text
-        assert text.splitlines()[-1].startswith("WORKSHOP-RESULT")
-        result = only_result(log)
-        assert (result.status, result.stage) == ("ok", job["stage"])
-        assert result.slurm is not None
-        assert result.slurm.job_id == job["job"]
-    assert only_result(jobs[-1]["logs"][0]).world_size == 2
-    for job in jobs[1:]:  # what compiles is told where to keep it
-        (script,) = tmp_path.glob(f"runs/*/{job['job']}_submission.sh")
-        assert f"TORCHINDUCTOR_CACHE_DIR={compiled}/workshop/inductor" in script.read_text()
-    drawn = workshop("plot", *sorted(path.name for path in tmp_path.glob("job*.out")))
-    assert drawn.stderr == ""
-    assert (tmp_path / "progression.png").exists()
-    views = status(workshop)
-    assert [view["state"] for view in views] == ["COMPLETED"] * 5
-    assert all(view["ok"] and view["tokens_per_second"] > 0 for view in views)
 
 
 def test_a_job_asks_slurm_for_what_the_options_say(
