@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from patience import HANG
@@ -160,7 +161,7 @@ def test_stages_says_what_each_changes_and_against_what() -> None:
 def test_a_usage_mistake_is_one_sentence_and_exit_code_2(
     arguments: list[str], said: str, tmp_path: Path
 ) -> None:
-    done = workshop(*arguments, cwd=tmp_path)
+    done = forked.workshop(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert is_one_sentence(done.stderr), done.stderr
     assert said in " ".join(done.stderr.split())
@@ -169,7 +170,7 @@ def test_a_usage_mistake_is_one_sentence_and_exit_code_2(
 
 def test_a_broken_checkpoint_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
-    done = workshop("run", "baseline", "--model", str(tmp_path))
+    done = forked.workshop("run", "baseline", "--model", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 1
     assert is_one_sentence(done.stderr)
     assert str(tmp_path / "config.json") in done.stderr
@@ -185,7 +186,8 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     small = checkpoint.random_model(Config(32, 1, 2, 2, 32, 100, 64), torch.bfloat16)
     checkpoint.save(small, tmp_path)
     shutil.copy(EMBEDDED / "verifier" / "tokenizer.model", tmp_path)
-    done = workshop("run", "baseline", "--model", str(tmp_path), "--new-tokens", "4")
+    asked = ["run", "baseline", "--model", str(tmp_path), "--new-tokens", "4"]
+    done = forked.workshop(*asked, cwd=tmp_path)
     assert done.returncode == 2
     assert "has 1024 pieces and the model 100" in done.stderr
 
