@@ -68,23 +68,25 @@ def tick_labels(axes: Axes) -> list[Text]:
 
 def touching(figure: Figure) -> list[tuple[str, str]]:
     """Pairs of texts in a panel, or under it, that lie over one another."""
-    figure.canvas.draw()
-    pairs = []
+    figure.draw_without_rendering()  # which puts everything where it will be
+    found = []
     for axes in figure.axes:
         legend = axes.get_legend()
         own = [*axes.texts, *tick_labels(axes), *(legend.get_texts() if legend else [])]
         own = [text for text in own if text.get_text().strip()]
-        pairs += list(itertools.combinations([*own, *(t for t in figure.texts if t.get_text())], 2))
-    return [
-        (one.get_text(), other.get_text())
-        for one, other in pairs
-        if one.get_window_extent().overlaps(other.get_window_extent())
-    ]
+        own += [text for text in figure.texts if text.get_text()]
+        boxes = [(text.get_text(), text.get_window_extent()) for text in own]
+        found += [
+            (one, other)
+            for (one, box), (other, another) in itertools.combinations(boxes, 2)
+            if box.overlaps(another)
+        ]
+    return found
 
 
 def outside(figure: Figure) -> list[str]:
     """Texts that leave the sheet."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     edge = 1.0  # pixel
     found = []
     for text in every_text(figure):
