@@ -37,6 +37,10 @@ RIVALS = {
     "ours compile, 8 steps": BF16,
     "ours int8": INT8,
     "ours int8, 8 steps": INT8,
+    "ours compile, C++": BF16,
+    "ours int8, integers": INT8,
+    "ours int4, integers": INT4,
+    "ours int4, g128, integers": INT4,
     "ours int4": INT4,
     "ours int4, 8 steps": INT4,
 }

@@ -43,6 +43,15 @@ STAGES: dict[str, dict[str, Any]] = {
     "ours compile, 8 steps": {"stage": "compile", "fuse": True, "decode_steps": 8},
     "ours int8": {"stage": "quantize"},
     "ours int8, 8 steps": {"stage": "quantize", "fuse": True, "decode_steps": 8},
+    "ours compile, C++": {"stage": "compile", "fuse": True, "kernels": "cpp"},
+    "ours int8, integers": {"stage": "quantize", "fuse": True, "activations": "int8"},
+    "ours int4, integers": {
+        "stage": "quantize", "quantize": "int4", "fuse": True, "activations": "int8"
+    },
+    "ours int4, g128, integers": {
+        "stage": "quantize", "quantize": "int4", "group_size": 128, "fuse": True,
+        "activations": "int8",
+    },
     "ours int4": {"stage": "quantize", "quantize": "int4"},
     "ours int4, 8 steps": {
         "stage": "quantize", "quantize": "int4", "fuse": True, "decode_steps": 8

@@ -101,11 +101,6 @@ RULES = (
         "the C++ kernels multiply int4 by int8: add --activations int8, or use --kernels torch",
     ),
     Rule(
-        lambda s, device: s.kernels == "cpp" and int4_draft(s) and s.activations == "dtype",
-        "an int8 model drafts for itself in int4, which the C++ kernels multiply by int8: add "
-        "--activations int8, or use --kernels torch",
-    ),
-    Rule(
         lambda s, device: int4_by_torch(s) and device not in (None, "cpu", "cuda"),
         "torch has no int4 kernel for device {device}: use --quantize int8",
     ),

@@ -34,6 +34,8 @@ from workshop.runlog import RunLog
 from workshop.stages import BASELINE, Settings, find_stage, variant
 
 WARM_UP_TOKENS = 16
+REFERENCE_SAMPLES = 3
+REFERENCE_TOKENS = 64
 # Between the seeds of two sequences of a batch: more than there are samples. A power of two would
 # not do: torch's generator on a CPU takes the lower 32 bits of a seed.
 SEEDS_APART = 1_000_003
@@ -325,8 +327,14 @@ def float32_reference(settings: Settings, place: Place) -> Reference:
     """The same in fp32, on a CPU: without it, bf16 can flatter every later ratio.
 
     A CPU may emulate bf16, and at a few million parameters eager fp32 can be the faster of the two.
+    It is a look beside the run, so a few short samples do.
     """
-    settings = replace(settings, dtype="float32")
+    settings = replace(
+        settings,
+        dtype="float32",
+        samples=min(settings.samples, REFERENCE_SAMPLES),
+        new_tokens=min(settings.new_tokens, REFERENCE_TOKENS),
+    )
     engine = assemble(settings, place)
     warm_up(settings, place, engine)
     samples = [

@@ -30,7 +30,7 @@ CALIBRATION_TOKENS = 8192
 EMBEDDED = "embedded"  # what the text is called that comes with the package
 
 # After a run, a short look: seconds for the embedded model, and for none much longer.
-RUN_TOKENS = 1024
+RUN_TOKENS = 512
 RUN_PARAMETERS = 200e6
 
 

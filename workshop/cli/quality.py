@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.results import Quality, to_json
-from workshop.stages import UsageError
+from workshop.stages import Activations, UsageError
 
 if TYPE_CHECKING:
+    from workshop.llm.model import Llama
     from workshop.llm.quantization.quantize import Quantization
 
 
@@ -23,6 +24,7 @@ class Measured:
     group_size: int | None
     text: str
     quality: Quality
+    activations: Activations = "dtype"
 
 
 @click.command()
@@ -37,6 +39,12 @@ class Measured:
     "--group-size",
     type=click.Choice(["32", "64", "128"]),
     help="Weights that share a scale in int4.  [32]",
+)
+@click.option(
+    "--activations",
+    type=click.Choice(["dtype", "int8"]),
+    default="dtype",
+    help="int8: round what quantised weights are multiplied by, too; on a CPU.  [dtype]",
 )
 @click.option(
     "--against",
@@ -63,6 +71,7 @@ def quality(
     model: str,
     method: str | None,
     group_size: str | None,
+    activations: Activations,
     against: str | None,
     text: str,
     tokens: int,
@@ -96,7 +105,7 @@ def quality(
                 "--against, and leave out --quantize"
             )
         ways = [stored] if stored is not None else chosen(method, group_size)
-        measured = measure(model, against or model, ways, text, tokens, device)
+        measured = measure(model, against or model, ways, activations, text, tokens, device)
     except (CheckpointError, TokenizerError, GroupError) as error:
         raise UsageError(str(error)) from None
     except ArithmeticError as error:
@@ -117,7 +126,13 @@ def chosen(method: str | None, group_size: str | None) -> list[Quantization]:
 
 
 def measure(
-    model: str, against: str, ways: list[Quantization], text: str, tokens: int, device: str
+    model: str,
+    against: str,
+    ways: list[Quantization],
+    activations: Activations,
+    text: str,
+    tokens: int,
+    device: str,
 ) -> list[Measured]:
     """Each way held against the unquantised model; raises what loading raises."""
     import torch
@@ -130,6 +145,8 @@ def measure(
 
     source, original = find_model(model), find_model(against)
     place, dtype = pick_device(device), torch.bfloat16
+    if activations == "int8" and place.type != "cpu":
+        raise UsageError("--activations int8 is for a CPU: add --device cpu")
     if config_of(original) != config_of(source):
         raise UsageError(f"{against} and {model} are not of one shape")
     rows = windows(
@@ -138,13 +155,23 @@ def measure(
     reference = load_model(original, dtype, place)
     if is_quantized(reference):
         raise UsageError(f"{against} is quantised itself: name the model that it was made from")
+
+    def quantized(how: Quantization) -> Llama:
+        made = load_model(source, dtype, place, how=how)
+        if activations == "int8":
+            from workshop.llm.native import products
+
+            products.use(made, one_token=False, integers=True)
+        return made
+
     return [
         Measured(
             model,
             how.method,
             how.group_size if how.method == "int4" else None,
             text,
-            compare(load_model(source, dtype, place, how=how), reference, rows),
+            compare(quantized(how), reference, rows),
+            activations,
         )
         for how in ways
     ]
@@ -168,7 +195,8 @@ def lines(measured: list[Measured]) -> list[str]:
 
 
 def called(measured: Measured) -> str:
-    return measured.quantize + (f" g{measured.group_size}" if measured.group_size else "")
+    groups = f" g{measured.group_size}" if measured.group_size else ""
+    return f"{measured.quantize}{groups}{' a8' if measured.activations == 'int8' else ''}"
 
 
 def increase(quality: Quality) -> str:

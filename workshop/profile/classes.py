@@ -42,7 +42,9 @@ _REDUCE = re.compile(
 _ATTENTION = re.compile(r"scaled_dot|flash|fmha|sdpa|softmax|attention|attend|flex", re.I)
 _NORM = re.compile(r"rms_?norm|layer_?norm|rsqrt|MeanOps|\bnorm\b", re.I)
 _PRODUCT = re.compile(
-    r"gemm|gemv|gemvx|cutlass|cublas|splitk|int[48]pack|_linear|::linear|matvec|wvsplitk", re.I
+    r"gemm|gemv|gemvx|cutlass|cublas|splitk|int[48]pack|_linear|::linear|matvec|wvsplitk|"
+    r"workshop::product",
+    re.I,
 )
 _COPY = re.compile(
     r"memcpy|memset|copy_kernel|direct_copy|CatArray|index_put|index_copy|::(_to_copy|to|copy_|"
