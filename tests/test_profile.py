@@ -65,6 +65,8 @@ ALL_REDUCE = "workshop::shared_memory_all_reduce"
         ("_c10d_functional::all_reduce", "all-reduce"),
         ("_c10d_functional::wait_tensor", "all-reduce"),
         ("workshop::shared_memory_all_reduce", "all-reduce"),
+        ("workshop::product", "matmul"),
+        ("workshop::product_int8", "matmul"),
         ("workshop::shared_memory_broadcast", "all-reduce"),
         ("aten::argmax", "other"),
         ("graph_1_cpp_fused__unsafe_view_argmax_select_12", "other"),

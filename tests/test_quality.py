@@ -185,6 +185,16 @@ def test_the_table_has_a_line_for_each_way_to_quantise() -> None:
     assert "tiny:1, 63 tokens of text (embedded)" in shown.output
 
 
+def test_activations_in_int8_cost_little_and_something() -> None:
+    def divergence(*options: str) -> float:
+        shown = workshop("quality", "--quantize", "int8", "--tokens", "1024", "--json", *options)
+        assert shown.exit_code == 0, shown.output
+        (measured,) = json.loads(shown.output)
+        return measured["quality"]["divergence"]
+
+    assert divergence() < divergence("--activations", "int8") < 0.002
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -186,9 +186,7 @@ def check_draft(draft: Source, model: Source) -> None:
 def assemble(settings: Settings, place: Place) -> Engine:
     """Load, quantise, split and compile as the settings say; raises what ``plan`` raises."""
     planned = plan(settings, place.device.type)
-    if place.device.type == "cpu" and (
-        settings.compile or multiplies_in_cpp(settings, place.device)
-    ):
+    if place.device.type == "cpu" and (settings.compile or wants_cpp(settings)):
         find_compiler()
     model = prepare(planned.source, settings, place)
     draft = None
@@ -240,23 +238,26 @@ def finish(model: Llama, settings: Settings, device: torch.device) -> None:
 
         kernels.use(model)
         return
-    if multiplies_in_cpp(settings, device):
+    if wants_cpp(settings) or gains_from_cpp(settings, device):
         from workshop.llm.native import products
 
         products.use(model, settings.kernels == "cpp", settings.activations == "int8")
     pack(model)
 
 
-def multiplies_in_cpp(settings: Settings, device: torch.device) -> bool:
-    """Whether our C++ kernels multiply: where they are asked for, and in a compiled step on a CPU
+def wants_cpp(settings: Settings) -> bool:
+    """Whether our C++ kernels were asked for."""
+    return settings.kernels == "cpp" or settings.activations == "int8"
 
-    that reads several tokens, in a dtype that they know.
+
+def gains_from_cpp(settings: Settings, device: torch.device) -> bool:
+    """Whether our C++ kernels multiply unasked: in a compiled step on a CPU that reads several
+
+    tokens, in a dtype that they know, where they compile.
     """
-    if settings.kernels == "cpp" or settings.activations == "int8":
-        return True
     several = settings.speculate != "none" or 1 < compose.sequences(settings) <= native.MOST_TOKENS
     known = DTYPES[settings.dtype] in native.DTYPES
-    return several and settings.compile and device.type == "cpu" and known
+    return several and settings.compile and device.type == "cpu" and known and native.compiles()
 
 
 def fewer_bits(settings: Settings) -> Quantization:

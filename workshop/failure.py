@@ -66,6 +66,13 @@ def known(error: BaseException) -> Failure | None:
             f"try another compiler: {COMPILER_ADVICE}",
             expected=False,
         )
+    if name == "BuildError":
+        return Failure(
+            text,
+            f"use --kernels torch and --activations dtype, or try another compiler: "
+            f"{COMPILER_ADVICE}",
+            expected=True,
+        )
     if name in (
         "UsageError",
         "CheckpointError",

@@ -30,7 +30,8 @@ CALIBRATION_TOKENS = 8192
 EMBEDDED = "embedded"  # what the text is called that comes with the package
 
 # After a run, a short look: seconds for the embedded model, and for none much longer.
-RUN_TOKENS = 512
+RUN_TOKENS = 1024
+LARGE = 50e6  # parameters from which half as many tokens do
 RUN_PARAMETERS = 200e6
 
 
@@ -139,7 +140,8 @@ def of_run(settings: Settings, place: Place, engine: Engine) -> Quality | None:
         return None
     reference = load_model(source, DTYPES[settings.dtype], place.device)
     context = engine.model.config.context
-    rows = windows(engine.tokenizer, embedded_text(), RUN_TOKENS, context)
+    tokens = RUN_TOKENS // 2 if engine.parameters > LARGE else RUN_TOKENS
+    rows = windows(engine.tokenizer, embedded_text(), tokens, context)
     try:
         return compare(engine.model, reference, rows)
     except ArithmeticError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workshop import compile_cache, failure
 from workshop.results import Quality, to_json
 from workshop.stages import Activations, UsageError
 
@@ -87,6 +88,8 @@ def quality(
     if group_size is not None and method != "int4":
         raise UsageError("--group-size is for int4: add --quantize int4")
 
+    compile_cache.keep()  # before torch is imported
+
     from workshop.llm.quantization.int4 import GroupError
     from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights.checkpoint import CheckpointError
@@ -110,6 +113,11 @@ def quality(
         raise UsageError(str(error)) from None
     except ArithmeticError as error:
         raise click.ClickException(str(error)) from None
+    except Exception as error:  # no compiler, or one that refuses our kernels
+        why = failure.explain(error)
+        if not why.expected:
+            raise
+        raise click.ClickException(f"{why.reason}: {why.advice}") from None
     click.echo(to_json(measured) if as_json else "\n".join(lines(measured)))
 
 
@@ -137,6 +145,7 @@ def measure(
     """Each way held against the unquantised model; raises what loading raises."""
     import torch
 
+    from workshop.llm.compile import find_compiler
     from workshop.llm.quantization.quantize import is_quantized
     from workshop.llm.text.tokenizer import Tokenizer
     from workshop.machine import pick_device
@@ -147,6 +156,8 @@ def measure(
     place, dtype = pick_device(device), torch.bfloat16
     if activations == "int8" and place.type != "cpu":
         raise UsageError("--activations int8 is for a CPU: add --device cpu")
+    if activations == "int8":
+        find_compiler()
     if config_of(original) != config_of(source):
         raise UsageError(f"{against} and {model} are not of one shape")
     rows = windows(

@@ -5,3 +5,14 @@ import torch
 # What products.cpp takes; here, since importing products.py takes half a second.
 MOST_TOKENS = 8
 DTYPES = (torch.bfloat16, torch.float32)  # of activations
+
+
+def compiles() -> bool:
+    """Whether this machine's compiler makes products.cpp; the first call finds out by doing it."""
+    from workshop.llm.native.build import BuildError, load
+
+    try:
+        load("products")
+    except BuildError:
+        return False
+    return True

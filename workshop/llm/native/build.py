@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 FLAGS = ["-ffp-contract=fast", "-ftree-loop-vectorize", "-fno-math-errno"]
 
 
-class BuildError(RuntimeError):
+class BuildError(Exception):
     """A source that does not compile on this machine; the message has the compiler's reason."""
 
 

@@ -10,6 +10,8 @@ Three things use them:
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,10 +27,15 @@ from workshop.llm.quantization.int8 import Int8Linear
 
 def load() -> None:
     """Make the operators known to torch, once; raises what ``build.load`` raises."""
-    if not hasattr(torch.ops.workshop, "product"):
-        build.load("products")
-        for name in ("product", "product_int8", "product_int4"):
-            torch.library.register_fake(f"workshop::{name}", outputs_of)
+    build.load("products")
+    describe()
+
+
+@functools.cache
+def describe() -> None:
+    """Say what the operators make of tensors without data, which is what a compiler has."""
+    for name in ("product", "product_int8", "product_int4"):
+        torch.library.register_fake(f"workshop::{name}", outputs_of)
 
 
 def outputs_of(x: Tensor, weight: Tensor, *rest: Tensor) -> Tensor:
