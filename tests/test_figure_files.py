@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import resource
 from collections.abc import Iterator
@@ -231,3 +232,8 @@ def test_a_figure_of_ours_is_known_again(figure: Figure, tmp_path: Path, suffix:
     assert made_here(ours)
     assert not made_here(foreign)
     assert not made_here(tmp_path / f"missing{suffix}")
+
+
+def test_nothing_is_said_of_fonts_that_take_long_to_look_at() -> None:
+    """A command that draws says on standard error what went wrong, and nothing else."""
+    assert not logging.getLogger("matplotlib.font_manager").isEnabledFor(logging.WARNING)

@@ -3,6 +3,11 @@
 The names are here, where the command line finds them without importing matplotlib.
 """
 
+import logging
+
+# On its first import, matplotlib looks at every font; where that takes long, it would say so.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
 # Kind -> what it shows. Each is the function of that name in the module of that name.
 KINDS = {
     "progression": "memory, bandwidth and tokens/s of each stage",
