@@ -17,13 +17,14 @@ from llm_builders import PRELOADED
 from patience import HANG
 
 
-def workshop(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def workshop(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """What ``workshop ARGUMENTS`` does in ``cwd``, as ``subprocess.run`` would tell it."""
+    environment = {**os.environ, **env}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         said = [Path(folder, name) for name in ("out", "err")]
-        process = context.Process(target=command, args=(arguments, cwd, dict(os.environ), said))
+        process = context.Process(target=command, args=(arguments, cwd, environment, said))
         process.start()
         process.join(HANG)
         assert process.exitcode is not None, f"workshop {arguments} has not ended"

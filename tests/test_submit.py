@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from patience import HANG, wait_for
 from slurm import slurm
@@ -347,20 +348,20 @@ def test_gpus_that_do_not_go_round_are_explained(workshop: Workshop, gpus: str) 
     assert "cannot be spread evenly over 2 nodes" in done.stderr
 
 
-def test_values_reach_slurm_as_they_were_written(
-    sandbox: Sandbox, workshop: Workshop, tmp_path: Path
-) -> None:
+def test_values_reach_slurm_as_they_were_written(sandbox: Sandbox, tmp_path: Path) -> None:
     """By sbatch's own parser, not by our idea of it."""
-    for hostile in NASTY:
-        if not hostile:
-            continue
-        workshop("render", "baseline", "-o", "x.slurm", "--set", f"job_name={hostile}")
+    names: dict[str, str] = {}
+    for hostile in filter(None, NASTY):
+        asked = ["baseline", "-o", "x.slurm", "--set", f"job_name={hostile}"]
+        rendered = forked.workshop("render", *asked, cwd=tmp_path, **sandbox.environment())
+        assert rendered.returncode == 0, rendered.stderr
         held = ["sbatch", "--parsable", "--hold", "x.slurm"]
-        number = slurm(sandbox, *held, cwd=tmp_path).stdout.strip()
-        name = slurm(sandbox, "squeue", "--noheader", "--format=%j", f"--jobs={number}").stdout
-        slurm(sandbox, "scancel", number)
-        assert name.removesuffix("\n") == hostile
+        names[slurm(sandbox, *held, cwd=tmp_path).stdout.strip()] = hostile
         (tmp_path / "x.slurm").unlink()
+    asked = ["squeue", "--noheader", "--format=%i:%j", f"--jobs={','.join(names)}"]
+    shown = slurm(sandbox, *asked).stdout.removesuffix("\n").split("\n")
+    slurm(sandbox, "scancel", *names)
+    assert dict(line.split(":", 1) for line in shown) == names
     assert list(tmp_path.iterdir()) == []
 
 
