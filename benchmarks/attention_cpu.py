@@ -1,6 +1,6 @@
 """Attention of a single token on a CPU: torch's kernel, and the formula, eager and compiled.
 
-    python benchmarks/attention_cpu.py [--threads 2] [--rounds 7]
+    python benchmarks/attention_cpu.py [--threads 2] [--rounds 7] [-o FILE]
 
 Microseconds for one layer, the median of the rounds and its least and most; the ways take turns
 within a round. Keys and values are bf16, three quarters of the cache are filled.
@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from turns_cpu import Ways, print_turns, threads_and_rounds
+from turns_cpu import Ways, options_of, turns, write
 
 from workshop.llm.attention import Attend, fused, written_out
 
@@ -46,12 +46,17 @@ def ways(heads: int, kv_heads: int, size: int, room: int) -> Ways:
 
 
 def main() -> None:
-    rounds = threads_and_rounds(__doc__ or "")
+    options = options_of(__doc__ or "")
+    found: list[dict[str, object]] = []
     with torch.inference_mode():
         for shape in SHAPES:
             torch._dynamo.reset()
-            title = "{} heads, {} KV heads of {}, {} slots".format(*shape)
-            print_turns(title, ways(*shape), CALLS, rounds, LAYERS)
+            heads, kv_heads, size, room = shape
+            title = f"{heads} heads, {kv_heads} KV heads of {size}, {room} slots"
+            taken = turns(title, ways(*shape), CALLS, options.rounds, LAYERS)
+            names = {"heads": heads, "kv_heads": kv_heads, "size": size, "slots": room}
+            found.append({**names, "ways": taken})
+    write(options.output, options, found)
 
 
 if __name__ == "__main__":

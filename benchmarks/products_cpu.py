@@ -1,6 +1,6 @@
 """A weight times one token on a CPU: a library's product, and the compiler's loops.
 
-    python benchmarks/products_cpu.py [--threads 2] [--rounds 7]
+    python benchmarks/products_cpu.py [--threads 2] [--rounds 7] [-o FILE]
 
 Microseconds for one product, the median of the rounds and its least and most; the ways take turns
 within a round. Both are compiled, and several weights take turns, as the layers of a model do.
@@ -14,7 +14,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from turns_cpu import Ways, print_turns, threads_and_rounds
+from turns_cpu import Ways, options_of, turns, write
 
 from workshop.llm.compile import PLAIN
 from workshop.llm.linear import written_out
@@ -64,14 +64,18 @@ def compiled(
 
 
 def main() -> None:
-    rounds = threads_and_rounds(__doc__ or "")
+    options = options_of(__doc__ or "")
+    found: list[dict[str, object]] = []
     with torch.inference_mode():
         for outputs, inputs in SHAPES:
             torch._dynamo.reset()
-            found = ways(outputs, inputs)
-            for run in found.values():
+            here = ways(outputs, inputs)
+            for run in here.values():
                 run()
-            print_turns(f"{outputs} outputs, {inputs} inputs", found, CALLS, rounds, LAYERS)
+            title = f"{outputs} outputs, {inputs} inputs"
+            taken = turns(title, here, CALLS, options.rounds, LAYERS)
+            found.append({"outputs": outputs, "inputs": inputs, "ways": taken})
+    write(options.output, options, found)
 
 
 if __name__ == "__main__":
