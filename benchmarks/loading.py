@@ -1,6 +1,6 @@
 """How fast a checkpoint loads, against the file being read and thrown away.
 
-    python benchmarks/loading.py --shape 350m
+    python benchmarks/loading.py [--shape 350m] [--rounds 5] [-o FILE]
 
 In turns, with the file forgotten by the page cache (cold: the disk's speed) and in it (warm):
 ``cat file > /dev/null``, the engine's loader, and what would be obvious: mapping the file into
@@ -10,6 +10,8 @@ memory and copying every tensor.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import os
 import statistics
 import subprocess
@@ -21,6 +23,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from workshop import provenance
 from workshop.llm.shapes import SHAPES
 from workshop.llm.weights import checkpoint
 
@@ -44,6 +47,7 @@ def main() -> None:
     parser.add_argument("--shape", default="350m", choices=SHAPES)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="on the disk to be measured  [TMPDIR]")
+    parser.add_argument("-o", "--output", type=Path, help="result file (JSON)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
@@ -63,10 +67,24 @@ def main() -> None:
                 times.setdefault((way, "warm"), []).append(seconds(work))
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{gb:.2f} GB, {options.rounds} rounds, load average {load}; GB/s: median, least to most")
-    for (way, how), found in times.items():
-        speeds = sorted(gb / value for value in found)
-        middle = statistics.median(speeds)
-        print(f"{way:14}{how:6}{middle:6.2f}  {speeds[0]:.2f} to {speeds[-1]:.2f}")
+    speeds = {
+        f"{way}, {how}": spread([gb / value for value in found])
+        for (way, how), found in times.items()
+    }
+    for name, one in speeds.items():
+        print(f"{name:20}{one['median']:6.2f}  {one['min']:.2f} to {one['max']:.2f}")
+    if options.output:
+        report = {
+            "gb": gb,
+            "rounds": options.rounds,
+            "versions": dataclasses.asdict(provenance.versions()),
+            "gb_per_second": speeds,
+        }
+        options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 if __name__ == "__main__":

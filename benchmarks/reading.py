@@ -1,6 +1,6 @@
 """How fast logs are read: MB/s of large ones, logs/s of small ones, and the memory that it takes.
 
-    python benchmarks/reading.py
+    python benchmarks/reading.py [-o FILE]
 
 Large logs are mostly a model's text, as those of long generations are; the dense ones are ordinary
 runs of five samples, one after the other, with other numbers in each. Everything is read from the
@@ -14,6 +14,8 @@ also reads them with the readers of another checkout, in turns, which a noisy ma
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import random
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 
+from workshop import provenance
 from workshop.results import (
     PREFIX,
     SAMPLE_PREFIX,
@@ -116,26 +119,40 @@ def in_turns(place: Path, checkouts: list[Path]) -> list[float]:
     return [min(column) for column in zip(*times, strict=True)]
 
 
-def large(place: Path, name: str, runs: Iterator[Iterator[str]], size: int, of: list[Path]) -> None:
+def large(
+    place: Path, name: str, runs: Iterator[Iterator[str]], size: int, of: list[Path]
+) -> dict[str, object]:
+    """One large log: printed, and as an entry of the result file."""
     with place.open("w") as file:
         for run in runs:
             file.writelines(run)
             if file.tell() >= size * 1e6:
                 break
     megabytes = place.stat().st_size / 1e6
-    speeds = ", against ".join(f"{megabytes / one:5.0f} MB/s" for one in in_turns(place, of))
+    seconds = in_turns(place, of)
+    speeds = ", against ".join(f"{megabytes / one:5.0f} MB/s" for one in seconds)
     _, found, peak = read(place, of[0], "memory")
     print(f"{name:24} {megabytes:4.0f} MB, {speeds}, {found} runs, peak {peak / 1e6:.1f} MB")
     place.unlink()
+    return {
+        "log": name,
+        "megabytes": megabytes,
+        "seconds": seconds[0],
+        "results": found,
+        "peak_bytes": peak,
+    }
 
 
-def small(folder: Path, name: str, run: Run, count: int, of: list[Path]) -> None:
+def small(folder: Path, name: str, run: Run, count: int, of: list[Path]) -> dict[str, object]:
+    """Many small logs: printed, and as an entry of the result file."""
     folder.mkdir()
     drawn, said = random.Random(0), text(2000)
     for number in range(count):
         (folder / f"job-{number}.out").write_text("".join(run(said, drawn)))
-    times = ", against ".join(f"{one:.2f} s" for one in in_turns(folder, of))
+    seconds = in_turns(folder, of)
+    times = ", against ".join(f"{one:.2f} s" for one in seconds)
     print(f"{name:24} {count} logs in {times}")
+    return {"log": name, "logs": count, "seconds": seconds[0]}
 
 
 def main() -> None:
@@ -145,6 +162,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--logs", type=int, default=10_000)
     parser.add_argument("--against", type=Path, metavar="DIR")
+    parser.add_argument("-o", "--output", type=Path, help="result file (JSON)")
     arguments = parser.parse_args()
     of = [Path(__file__).parents[1], *([arguments.against] if arguments.against else [])]
     size = arguments.megabytes
@@ -152,15 +170,22 @@ def main() -> None:
     drawn = random.Random(0)
     with tempfile.TemporaryDirectory() as made:
         log = Path(made, "log")
-        large(log, "ours, long text", iter([our_run(said, drawn)]), size, of)
-        large(log, "gpt-fast, long text", iter([gpt_fast_run(said, drawn)]), size, of)
-        large(log, "of no format, long text", iter([killed_run(said * SAMPLES, drawn)]), size, of)
+        long = [
+            ("ours, long text", iter([our_run(said, drawn)])),
+            ("gpt-fast, long text", iter([gpt_fast_run(said, drawn)])),
+            ("of no format, long text", iter([killed_run(said * SAMPLES, drawn)])),
+        ]
+        found = [large(log, name, runs, size, of) for name, runs in long]
         for name, run in (("ours", our_run), ("gpt-fast", gpt_fast_run)):
             runs = (run(short, drawn) for _ in repeat(None))
-            large(log, f"{name}, ordinary runs", runs, size // 4, of)
-        small(Path(made, "ours"), "ours, small", our_run, arguments.logs, of)
-        small(Path(made, "gpt-fast"), "gpt-fast, small", gpt_fast_run, arguments.logs, of)
-        small(Path(made, "killed"), "without a result, small", killed_run, arguments.logs, of)
+            found.append(large(log, f"{name}, ordinary runs", runs, size // 4, of))
+        many = (("ours", our_run), ("gpt-fast", gpt_fast_run), ("without a result", killed_run))
+        found += [
+            small(Path(made, name), f"{name}, small", run, arguments.logs, of) for name, run in many
+        ]
+    if arguments.output:
+        report = {"versions": dataclasses.asdict(provenance.versions()), "logs": found}
+        arguments.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
