@@ -187,6 +187,22 @@ def test_a_model_says_what_the_reference_says(case: str) -> None:
     assert compiled_text(model, prompt, 30) == generated(model, eager, prompt, 30)
 
 
+def test_a_prompt_compiles_in_bf16_with_scales_in_fp32() -> None:
+    """torch 2.13.0's compiler takes a product with int8 weights times a converted scale for its own
+
+    int8 kernel, and fails on the scale where the input has a batch dimension
+    (findings/inductor-int8-scale.sh): ours converts the sum instead.
+    """
+    model = random_llama(tiny(), dtype=torch.bfloat16)
+    quantize(model)
+    products.use(model, one_token=True, integers=True)
+    run = torch.compile(model, fullgraph=True)
+    text = torch.tensor([random_tokens(20)])
+    with torch.inference_mode():
+        got, right = run(text, torch.arange(20)), model(text, torch.arange(20))
+    assert error(got, right) < 0.05
+
+
 def test_a_compiled_step_of_several_tokens_takes_the_kernel_and_prefill_the_library() -> None:
     layer = random_llama(tiny()).layers[0].mlp.gate_proj
     layer.__class__ = products.CppLinear

@@ -88,8 +88,10 @@ class IntegerInt8Linear(Int8Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         if not has_tokens(x, 1):
-            scale = self.scale.to(x.dtype)
-            return F.linear(rounded(x).to(x.dtype), self.weight.to(x.dtype)) * scale
+            out = F.linear(rounded(x).to(x.dtype), self.weight.to(x.dtype))
+            # Not in x's dtype: torch 2.13's compiler takes a product with int8 weights and a
+            # converted scale for its own int8 kernel, and fails on the scale.
+            return (out.float() * self.scale).to(x.dtype)
         out = torch.ops.workshop.product_int8(x.flatten(0, -2), self.weight, self.scale)
         return out.unflatten(0, x.shape[:-1])
 
