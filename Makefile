@@ -1,13 +1,15 @@
 # make demo: everything set up, then the whole progression on the embedded model.
 # make test: the same set-up with the test extras, then every check, in two processes: much of it
 # waits for Slurm.
+# make figures: the benchmarks that the docs quote, as far as something has changed since they were
+# last run, and the figures, tables and constants that are made of them (docs/figures.md).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint figures clean
 
 demo: $(VENV)/.installed
 	$(BIN)/workshop demo
@@ -20,6 +22,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+figures: $(VENV)/.installed-peers
+	$(BIN)/python benchmarks/figures.py
+
 # The environment that pip makes is checked for a Python that is new enough before anything else.
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "workshop needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -31,6 +36,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-peers: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[peers]'
 	touch $@ $(VENV)/.installed
 
 clean:

@@ -1,0 +1,114 @@
+"""What is measured: each part a command of its own, with what its figures depend on."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+# What decides how fast the engine is on a CPU. What only a GPU runs is left out, and so are
+# tokenizers and converters, which run before the stopwatch.
+ENGINE = (
+    "workshop/llm/**/*.py",
+    "!workshop/llm/kernels/*.py",
+    "!workshop/llm/text/*.py",
+    "!workshop/llm/weights/convert*.py",
+    "!workshop/llm/weights/checksums.py",
+    "workshop/llm/native/*.cpp",
+    "workshop/tiny/weights/*/*",
+    "workshop/roofline/widths.py",
+    "workshop/stages.py",
+    "workshop/assemble.py",
+    "workshop/models.py",
+    "workshop/measure.py",
+    "workshop/huge_pages.py",
+    "workshop/numa.py",
+    "workshop/compile_cache.py:keep",
+    "workshop/launch.py:measure_joined",
+    "workshop/machine.py:read_bandwidth",
+    "workshop/machine.py:fastest",
+    "constraints.txt:/^torch==/",
+)
+READERS = (
+    "workshop/readers/*.py",
+    "workshop/results.py",
+    "workshop/runlog.py",
+    "constraints.txt:/^msgspec==/",
+)
+QUALITY = ("workshop/llm/quantization/*.py", "workshop/quality.py", "workshop/tiny/corpus/*.py",
+           "workshop/tiny/weights/*/*", "workshop/llm/model.py")  # fmt: skip
+
+GPT_FAST = "GPT_FAST"  # a variable of the environment: a checkout of gpt-fast
+# Engine of benchmarks/peers.py -> the package that it comes with.
+PEERS = {"transformers": "transformers", "llama.cpp": "llama_cpp", "CTranslate2": "ctranslate2"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is measured by one command.
+
+    Attributes:
+        name: also that of its result file.
+        words: the command as people would type it.
+        sources: what its figures depend on, as ``code.digest`` takes it.
+        script: below benchmarks/, with its arguments; empty for the demo, which is no benchmark.
+        left_out: what is not measured, and why, a sentence each.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    script: str = ""
+    arguments: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The command as people would type it."""
+        if not self.script:
+            return "workshop demo"
+        return " ".join(["python", f"benchmarks/{self.script}", *self.arguments])
+
+
+def script(
+    name: str, sources: tuple[str, ...], file: str, *arguments: str, also: tuple[str, ...] = ()
+) -> Part:
+    """A benchmark; its own files count as well."""
+    files = tuple(f"benchmarks/{one}" for one in (file, *also))
+    return Part(name, (*sources, *files), file, arguments)
+
+
+PARTS: dict[str, Part] = {
+    part.name: part
+    for part in (
+        Part("demo", ENGINE),
+        script("stages", ENGINE, "stages.py", "--rounds", "9", also=("stages_ranks.py",)),
+        script("passes", ENGINE, "passes_cpu.py", "--rounds", "9"),
+        script("products", ENGINE, "products_cpu.py", also=("turns_cpu.py",)),
+        script("attention", ENGINE, "attention_cpu.py", also=("turns_cpu.py",)),
+        script("exchanges", ENGINE, "all_reduce.py"),
+        script("peers", ENGINE, "peers.py", "--model", "110m", also=("peers_*.py",)),
+        script("quality", QUALITY, "quality.py"),
+        script("loading", ENGINE, "loading.py"),
+        script("reading", READERS, "reading.py"),
+    )
+}
+
+
+def parts_here(environ: Mapping[str, str] = os.environ) -> dict[str, Part]:
+    """The parts as they can be measured here: peers are told which engines there are."""
+    return {**PARTS, "peers": peers_here(PARTS["peers"], environ)}
+
+
+def peers_here(part: Part, environ: Mapping[str, str]) -> Part:
+    missing = [name for name, package in PEERS.items() if not importlib.util.find_spec(package)]
+    left_out = [f"{name} is not installed" for name in missing]
+    checkout = environ.get(GPT_FAST, "")
+    if checkout and Path(checkout).is_dir():
+        return replace(
+            part,
+            arguments=(*part.arguments, "--gpt-fast", checkout),
+            left_out=tuple(left_out),
+        )
+    return replace(part, left_out=(*left_out, f"gpt-fast: {GPT_FAST} names no checkout of it"))
