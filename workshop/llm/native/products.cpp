@@ -321,19 +321,23 @@ struct Int8 {
   static floats add(floats sum, const bytes& w, const InRegisters& x) {
     return sum + __builtin_convertvector(dot(x.correction, w, x.values), floats) * x.scale;
   }
-  float scaled(float sum, int64_t row) const { return sum * scales[row]; }
+  void add_up(const Chunk* x, int64_t tokens, int64_t chunks) {}
+  float finished(floats added, int64_t row, int64_t token) const {
+    return sum(added) * scales[row];
+  }
 };
 
 // Weights in int4 (int4.py): two a byte, the first in the high half, (value - 8) * scale + zero. A
-// lane has 8 neighbours of a group, the even ones in one vector, the odd ones in another.
+// lane has 8 neighbours of a group, the even ones in one vector, the odd ones in another. What is
+// added to every value of a group, zero - 8 * scale, is multiplied by the sum of the group's
+// activations: once for a group, when the row is done.
 struct Int4 {
   static constexpr int64_t INPUTS = 128, ROW_BYTES = 64;
-  static constexpr int rows(int tokens) { return tokens <= 1 ? 4 : 2; }
+  static constexpr int rows(int tokens) { return tokens <= 2 ? 4 : 2; }
 
   struct Chunk {
     int8_t even[64], odd[64];
     float scale[LANES];  // of the lane's block
-    float sum[LANES];    // of the lane's activations
 
     void set(const float* x) {
       int8_t values[INPUTS];
@@ -342,30 +346,46 @@ struct Int4 {
         for (int lane = block / 8; lane < (block + BLOCK) / 8; lane++) scale[lane] = s;
       }
       for (int i = 0; i < 64; i++) even[i] = values[2 * i], odd[i] = values[2 * i + 1];
-      const bytes ones = bytes{} + 1;
-      const ints evens = dot(ints{}, ones, load<signed_bytes>(even));
-      const ints sums = dot(evens, ones, load<signed_bytes>(odd));
-      const floats scaled = __builtin_convertvector(sums, floats) * load<floats>(scale);
-      std::memcpy(sum, &scaled, sizeof(scaled));
     }
   };
 
   const at::BFloat16 *scales, *zeros;  // [rows, groups]
   int64_t groups, lanes_a_group;
+  const float* sums = nullptr;  // of a group's activations: [tokens, padded()]
+
+  int64_t padded() const { return (groups + LANES - 1) / LANES * LANES; }
+
+  void add_up(const Chunk* x, int64_t tokens, int64_t chunks) {
+    float* to = scratch<float>(tokens * padded());
+    std::memset(to, 0, tokens * padded() * sizeof(float));
+    const bytes ones = bytes{} + 1;
+    for (int64_t t = 0; t < tokens; t++)
+      for (int64_t c = 0; c < chunks; c++) {
+        const Chunk& chunk = x[t * chunks + c];
+        const ints evens = dot(ints{}, ones, load<signed_bytes>(chunk.even));
+        const ints both = dot(evens, ones, load<signed_bytes>(chunk.odd));
+        const floats scaled = __builtin_convertvector(both, floats) * load<floats>(chunk.scale);
+        for (int lane = 0; lane < LANES; lane++) {
+          const int64_t group = (c * LANES + lane) / lanes_a_group;
+          if (group < groups) to[t * padded() + group] += scaled[lane];
+        }
+      }
+    sums = to;
+  }
 
   struct Weights {
     bytes even, odd;
-    floats scale, offset;  // value * scale + offset
+    floats scale;
   };
 
-  // 16 lanes of a row's scales or zeros.
+  // The scales of 16 lanes of a row.
   floats spread(const at::BFloat16* row, int64_t chunk) const {
     const int64_t first = chunk * LANES / lanes_a_group;
     const at::BFloat16* from = row + first;
     floats v = {};
     if (lanes_a_group == 16) return v + static_cast<float>(from[0]);
 #ifdef __AVX512F__
-    if (first + 4 <= groups) {  // a load of four, which may lie beyond a last group else
+    if (first + 4 <= groups) {  // else a load of four may go past the last scale
       const __m128i four = _mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadu_si64(from)), 16);
       const __m512i lane = _mm512_srli_epi32(
           _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
@@ -379,23 +399,39 @@ struct Int4 {
   }
 
   Weights weights(bytes stored, int64_t row, int64_t chunk) const {
-    const floats scale = spread(scales + row * groups, chunk);
-    const floats zero = spread(zeros + row * groups, chunk);
-    return {stored >> 4, stored & 15, scale, zero - 8 * scale};
+    return {stored >> 4, stored & 15, spread(scales + row * groups, chunk)};
   }
+
   struct InRegisters {
     signed_bytes even, odd;
-    floats scale, sum;
+    floats scale;
   };
   static InRegisters activations(const Chunk& x) {
-    return {load<signed_bytes>(x.even), load<signed_bytes>(x.odd), load<floats>(x.scale),
-            load<floats>(x.sum)};
+    return {load<signed_bytes>(x.even), load<signed_bytes>(x.odd), load<floats>(x.scale)};
   }
   static floats add(floats sum, const Weights& w, const InRegisters& x) {
     const ints products = dot(dot(ints{}, w.even, x.even), w.odd, x.odd);
-    return sum + __builtin_convertvector(products, floats) * x.scale * w.scale + w.offset * x.sum;
+    return sum + __builtin_convertvector(products, floats) * x.scale * w.scale;
   }
-  float scaled(float sum, int64_t row) const { return sum; }
+
+  static floats up_to_16(const at::BFloat16* from, int64_t count) {
+    if (count >= LANES) return widened(from);
+#ifdef __AVX512F__
+    const __m256i some = _mm256_maskz_loadu_epi16((1u << count) - 1, from);
+    return (floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(some), 16);
+#endif
+    at::BFloat16 part[LANES] = {};
+    std::memcpy(part, from, count * sizeof(part[0]));
+    return widened(part);
+  }
+  float finished(floats added, int64_t row, int64_t token) const {
+    for (int64_t g = 0; g < groups; g += LANES) {
+      const floats scale = up_to_16(scales + row * groups + g, groups - g);
+      const floats zero = up_to_16(zeros + row * groups + g, groups - g);
+      added += (zero - 8 * scale) * load<floats>(sums + token * padded() + g);
+    }
+    return sum(added);
+  }
 };
 
 template <int ROWS, int TOKENS, class Kind, class Out>
@@ -422,12 +458,12 @@ inline void integer_rows(
   if (rest) add(whole, [&](int r) { return load_part(place(r, whole), rest); });
   for (int r = 0; r < ROWS; r++)
     for (int t = 0; t < TOKENS; t++)
-      out[t * outputs + row + r * apart] = kind.scaled(sum(sums[r][t]), row + r * apart);
+      out[t * outputs + row + r * apart] = kind.finished(sums[r][t], row + r * apart, t);
 }
 
 template <class Kind, class Value>
 void integer_product(
-    const Value* x, const uint8_t* w, const Kind& kind, Value* out, int64_t tokens, int64_t inputs,
+    const Value* x, const uint8_t* w, Kind kind, Value* out, int64_t tokens, int64_t inputs,
     int64_t outputs, int64_t row_bytes) {
   using Chunk = typename Kind::Chunk;
   const int64_t chunks = (inputs + Kind::INPUTS - 1) / Kind::INPUTS;
@@ -440,6 +476,7 @@ void integer_product(
       for (int64_t i = 0; i < count; i++) wide[i] = from[i];
       rounded[t * chunks + c].set(wide);
     }
+  kind.add_up(rounded, tokens, chunks);
   with_tokens(tokens, [&](auto count) {
     constexpr int TOKENS = count.value, ROWS = Kind::rows(TOKENS);
     over_threads(outputs, ROWS, [&](int64_t first, int64_t last) {
