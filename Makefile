@@ -1,12 +1,13 @@
 # make demo: everything set up, then the whole progression on the embedded model.
-# make test: the same set-up with the test extras, then every check, in two processes: much of it
-# waits for Slurm.
+# make test: the same set-up with the test extras, then every check, in TEST_PROCESSES processes:
+# more than there are cores, since much of it waits for Slurm.
 # make figures: the benchmarks that the docs quote, as far as something has changed since they were
 # last run, and the figures, tables and constants that are made of them (docs/figures.md).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 4
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: demo test lint figures clean
@@ -15,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/workshop demo
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations 20
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

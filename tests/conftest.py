@@ -24,17 +24,22 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("workshop")
 
 
-# Files that take minutes start first: begun last, one process would work through them alone.
+# Files that take long start first: begun last, one process would work through them alone.
 LONGEST = (
     "test_demo.py",
     "test_follow.py",
-    "test_exercises.py",
-    "test_compose.py",
-    "test_llm_parallel.py",
+    "test_submit.py",
     "test_llm_compile.py",
-    "test_sandbox.py",
+    "test_exercises.py",
     "test_launch.py",
-    "test_submit.py",  # after the demo, which compiles what it runs
+    "test_llm_parallel.py",
+    "test_queue_real.py",
+    "test_cli.py",
+    "test_grading_class.py",
+    "test_sandbox.py",
+    "test_llm_linear.py",
+    "test_profile.py",
+    "test_doctor.py",
 )
 
 
