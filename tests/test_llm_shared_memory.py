@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import random
 import re
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 import torch
 from llm_builders import run_ranks
+from patience import HANG, wait_for
 from test_launch import TP, rank_processes
 from torch import Tensor
 
@@ -74,7 +76,7 @@ def hammered(rank: int, ranks: int) -> int:
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 def test_every_exchange_is_right_to_the_last_bit_whoever_is_late(ranks: int) -> None:
     """Also with more ranks than cores, which must yield to each other."""
-    assert run_ranks(hammered, ranks, seconds=300) == [EXCHANGES] * ranks
+    assert run_ranks(hammered, ranks) == [EXCHANGES] * ranks
 
 
 def shapes_and_values(rank: int, ranks: int) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def compiled(rank: int, ranks: int) -> dict[str, Any]:
 
 def test_a_graph_has_every_exchange_in_the_order_of_the_program() -> None:
     """Equal input or not, whether or not anybody looks at the result; on one counter, no copy."""
-    for rank in run_ranks(compiled, 2, seconds=180):
+    for rank in run_ranks(compiled, 2):
         assert rank["calls"] == ["all_reduce"] * 4 + ["broadcast", "all_reduce"]
         assert rank["turns"] == 2 * 6  # of the graph and of eager mode
         assert len(rank["counters"]) == 1
@@ -170,34 +172,32 @@ def test_the_length_of_a_prompt_stays_open() -> None:
     assert run_ranks(other_length, 2) == [([5, 7, 9000], 1)] * 2
 
 
-def waiting(rank: int, ranks: int) -> list[int]:
-    """How often another Python thread had its turn while this one waited."""
-    beats = []
-    for step in (all_reduce, torch.compile(all_reduce, fullgraph=True)):
+def waiting(rank: int, ranks: int, directory: str) -> None:
+    """Rank 0 comes once another Python thread of rank 1, which waits, has had ten turns."""
+    steps = {"eager": all_reduce, "compiled": torch.compile(all_reduce, fullgraph=True)}
+    for name, step in steps.items():
         step(torch.ones(4))
-        over = threading.Event()
-        counted: list[None] = []
+        had = Path(directory, name)
 
-        def beat(over: threading.Event = over, counted: list[None] = counted) -> None:
-            while not over.wait(0.01):
-                counted.append(None)
+        def turns(had: Path = had) -> None:
+            for _ in range(10):
+                time.sleep(0.01)
+            had.touch()
 
-        thread = threading.Thread(target=beat)
-        thread.start()
         if rank == 0:
-            time.sleep(1)
-        before = len(counted)
-        step(torch.ones(4))
-        beats.append(len(counted) - before)
-        over.set()
-        thread.join()
-    return beats
+            wait_for(had.exists)
+            step(torch.ones(4))
+        else:
+            thread = threading.Thread(target=turns)
+            thread.start()
+            step(torch.ones(4))
+            thread.join()
 
 
-def test_other_threads_run_while_a_rank_waits() -> None:
+def test_other_threads_run_while_a_rank_waits(tmp_path: Path) -> None:
     """The one that hears of a lost rank, above all."""
-    _, waited = run_ranks(waiting, 2, seconds=180)
-    assert all(beats >= 10 for beats in waited)
+    run_ranks(functools.partial(waiting, directory=str(tmp_path)), 2)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def left_behind(rank: int, ranks: int) -> tuple[str, float]:
@@ -218,7 +218,7 @@ def test_a_rank_that_waits_for_one_that_has_left_hears_so_at_once() -> None:
         "Connection closed by peer: rank 1 has ended, and rank 0 was waiting for it in shared "
         "memory"
     )
-    assert seconds < 15
+    assert seconds < HANG, "it would wait for ten minutes"
 
 
 @contextlib.contextmanager
@@ -392,11 +392,13 @@ def test_a_killed_rank_is_told_of_as_with_gloo(tmp_path: Path, victim: int) -> N
                 killed.append(time.monotonic())
 
         result = run(replace(EAGER, samples=9999), log, compiler, each_line)
-        assert time.monotonic() - killed[0] < 20
+        assert time.monotonic() - killed[0] < HANG  # it would wait for ten minutes
         assert f"exchange {'through shared memory' if compiler else 'by gloo'}" in log.read_text()
         assert result.status == "incomplete"
         assert "Traceback" not in log.read_text()
-        said.append((re.sub(r"process \d+", "process N", result.reason or ""), result.advice))
+        # The process, and how many samples there were time for, are others each time.
+        words = re.sub(r"(process|after) \d+", r"\1 N", result.reason or "")
+        said.append((words, result.advice))
     assert said[0] == said[1]
     assert f"rank {victim} (" in said[0][0]
     assert "ended without a word" in said[0][0]
