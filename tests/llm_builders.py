@@ -148,7 +148,7 @@ def run_ranks(work: Callable[[int, int], Any], ranks: int, seconds: float = HANG
         for process in processes:
             process.start()
         try:
-            wait_for(lambda: over(processes), seconds)
+            wait_for(lambda: over(processes), max(seconds, HANG))
         finally:
             for process in processes:
                 if process.is_alive():
