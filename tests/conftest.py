@@ -13,9 +13,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import hypothesis
 import pytest
+from patience import HANG
 from slurm import accounting_sandbox, sandbox
 
+from workshop.judge import isolation
+from workshop.slurm.sandbox import cgroups, daemons, place, processes
+
 __all__ = ["accounting_sandbox", "sandbox"]  # fixtures
+
+# Limits of ours that a busy machine may come to where nothing hangs.
+isolation.LONGEST_TRIAL = HANG
+daemons.LONGEST_START_SECONDS = daemons.LONGEST_COMMAND_SECONDS = HANG
+processes.LONGEST_STOP_SECONDS = HANG
+place.LONGEST_REMOVAL_SECONDS = cgroups.LONGEST_REMOVAL_SECONDS = HANG
 
 # On a busy machine a slow example is no fault of the code: time is for benchmarks/ to judge.
 hypothesis.settings.register_profile(
