@@ -13,7 +13,6 @@ from workshop.rank import LOOPBACK, Rank
 from workshop.stages import UsageError
 
 LONGEST_START = 120  # seconds until all ranks are there; some read Python from a slow disk
-LONGEST_START_HERE = 30  # on one node
 
 
 def meet(place: Rank) -> Lifeline:
@@ -24,8 +23,7 @@ def meet(place: Rank) -> Lifeline:
         UsageError: another program has the port.
     """
     line = Lifeline(place)
-    here = place.address == LOOPBACK
-    deadline = time.monotonic() + (LONGEST_START_HERE if here else LONGEST_START)
+    deadline = time.monotonic() + LONGEST_START
     if place.rank == 0:
         receive(line, deadline)
         line.port = free_port()
