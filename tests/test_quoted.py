@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 from quoted import code, stamp, words
 from quoted.blocks import BlockError, blocks_in, rendered
-from quoted.host import Host
+from quoted.host import Host, architecture
 from quoted.measuring import MeasuringError, commit_of
 from quoted.parts import GPT_FAST, PARTS, parts_here
 from quoted.stored import RenderingError, Stored
@@ -53,8 +53,8 @@ def test_words_for_people_are_not_part_of_the_digest(tmp_path: Path, old: str, n
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("2 * x", "x + x"), ("LIMIT = 3", "LIMIT = 4"), ("x > L", "x >= L"), ("ValueError", "TypeError"),
-     ("return 2 * x", "return '2 * x'")],
+    [("2 * x", "x + x"), ("LIMIT = 3", "LIMIT = 4"), ("x > L", "x >= L"),
+     ("ValueError", "TypeError"), ("return 2 * x", "return '2 * x'")],
 )  # fmt: skip
 def test_everything_else_is(tmp_path: Path, old: str, new: str) -> None:
     assert digest_of(tmp_path, PROGRAM) != digest_of(tmp_path, PROGRAM.replace(old, new))
@@ -150,6 +150,20 @@ def test_a_footer_names_commit_machine_day_and_command() -> None:
         "Measured at commit 0123456789 on two cores of an AMD EPYC (Zen 4), 2026-11-30, "
         "torch 2.13.0: `python benchmarks/stages.py --rounds 9`."
     )
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "name"),
+    [(25, 17, "Zen 4"), (25, 1, "Zen 3"), (26, 2, "Zen 5"), (23, 49, "Zen"), (99, 1, "")],
+)
+def test_an_architecture_is_told_by_family_and_model(
+    tmp_path: Path, family: int, model: int, name: str
+) -> None:
+    told = f"vendor_id\t: AuthenticAMD\ncpu family\t: {family}\nmodel\t\t: {model}\n"
+    (tmp_path / "cpuinfo").write_text(told)
+    assert architecture(tmp_path / "cpuinfo") == name
+    (tmp_path / "cpuinfo").write_text(told.replace("AuthenticAMD", "GenuineIntel"))
+    assert architecture(tmp_path / "cpuinfo") == ""
 
 
 def test_stamps_are_kept(tmp_path: Path) -> None:

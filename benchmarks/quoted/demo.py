@@ -41,6 +41,7 @@ def comparison(stored: Stored) -> str:
     console = Console(width=WIDTH, record=True, quiet=True, force_terminal=False)
     console.print(compared(found))
     lines = [line.rstrip() for line in console.export_text().splitlines()]
+    lines += [f"{label}: in B, {why}" for label, why in found.missing.items()]
     command = "$ workshop compare plots/logs plots/logs/job-quantize.out"
     return "\n".join(f"    {line}".rstrip() for line in (command, *lines))
 

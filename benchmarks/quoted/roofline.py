@@ -11,7 +11,8 @@ from workshop.learn.exercise import checks_of, exercises, package_of
 
 # Cause, as the exercise names it -> what it is, in the stage that has it.
 CAUSES = {
-    "calls": "calling kernels one by one from Python, which compiling saves",
+    "calls": "calling kernels one by one from Python, which compiling saves, with a library's "
+    "products",
     "kernels": "the kernels themselves, which do not read at full speed",
     "guessing": "the draft's steps, and a pass over several tokens",
     "all-reduces": "ranks that wait for each other",
