@@ -238,6 +238,28 @@ def test_what_does_not_compile_is_said_in_a_sentence(
     assert not list((tmp_path / "cache" / "workshop").iterdir())
 
 
+def test_a_library_that_was_cut_short_or_does_not_load_is_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "small.cpp").write_text('extern "C" int one() { return 1; }\n')
+    monkeypatch.setattr(build, "HERE", tmp_path)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    made = build.library("small")
+    size = made.stat().st_size
+    made.write_bytes(made.read_bytes()[:100])  # a bus error for whoever loads it
+    assert build.library("small").stat().st_size == size
+    made.write_bytes(b"x" * size)  # as long as it was, and no library
+    build.load("small")
+    build.load.cache_clear()
+    assert made.read_bytes()[:4] == b"\x7fELF"
+
+
+def test_a_compiler_that_gives_no_error_is_quoted_all_the_same() -> None:
+    assert (
+        build.first_error("C++ compile error\n\nOutput:\ng++: out of luck\n") == "g++: out of luck"
+    )
+
+
 def test_a_library_is_built_once_and_anew_when_its_source_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from dataclasses import dataclass
 
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 COMPILER_ADVICE = (
     "install g++ (Debian: apt-get install g++; on a cluster: module load GCC or gcc), "
     "or name one in the variable CXX"
@@ -56,7 +58,7 @@ def known(error: BaseException) -> Failure | None:
     name, text = type(error).__name__, str(error)
     if name == "InvalidCxxCompiler" or "No working C++ compiler found" in text:
         return Failure(
-            "torch.compile found no C++ compiler, which it needs on a CPU",
+            "torch.compile found no C++ compiler, which it and the C++ kernels need on a CPU",
             COMPILER_ADVICE,
             expected=True,
         )
@@ -92,6 +94,13 @@ def known(error: BaseException) -> Failure | None:
         return Failure(
             "this machine's memory is full",
             "take a smaller model or --quantize int8, or ask Slurm for more (--mem)",
+            expected=True,
+        )
+    cache = os.environ.get(CACHE_VARIABLE)
+    if isinstance(error, OSError) and cache and str(error.filename or "").startswith(cache):
+        return Failure(
+            f"{CACHE_VARIABLE} names {cache}, which cannot be written: {error.strerror}",
+            "name a directory of yours in it, or unset it",
             expected=True,
         )
     if isinstance(error, OSError) and error.errno == 28:

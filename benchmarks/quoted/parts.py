@@ -13,6 +13,8 @@ from pathlib import Path
 ENGINE = (
     "workshop/llm/**/*.py",
     "!workshop/llm/kernels/*.py",
+    "!workshop/llm/native/build.py",
+    "workshop/llm/native/build.py:/^FLAGS/",
     "!workshop/llm/text/*.py",
     "!workshop/llm/weights/convert*.py",
     "!workshop/llm/weights/checksums.py",

@@ -13,6 +13,6 @@ def compiles() -> bool:
 
     try:
         load("products")
-    except BuildError:
+    except (BuildError, OSError):
         return False
     return True

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -31,13 +32,22 @@ class BuildError(Exception):
 def load(name: str) -> None:
     """Make the operators of ``NAME.cpp`` known to torch, as ``torch.ops.workshop``.
 
-    The first call on a machine compiles: about 10 seconds.
+    The first call on a machine compiles, which takes some 10 to 20 seconds. A library that does not
+    load, because it was made with another compiler's runtime, is made anew.
 
     Raises:
         torch._inductor.exc.InvalidCxxCompiler: there is no C++ compiler.
-        BuildError: the compiler refuses the source.
+        BuildError: the compiler refuses the source, or what it made does not load.
     """
-    torch.ops.load_library(library(name))
+    try:
+        torch.ops.load_library(library(name))
+    except OSError:
+        target = library(name)
+        target.unlink()
+        try:
+            torch.ops.load_library(library(name))
+        except OSError as error:
+            raise BuildError(f"{target} does not load on this machine: {error}") from error
 
 
 def library(name: str) -> Path:
@@ -48,13 +58,13 @@ def library(name: str) -> Path:
     from torch._inductor.runtime.cache_dir_utils import cache_dir
 
     source = HERE / f"{name}.cpp"
-    options = CppTorchOptions(vec_isa=pick_vec_isa(), warning_all=False, extra_flags=FLAGS)
+    options = CppTorchOptions(vec_isa=pick_vec_isa(), warning_all=False, extra_flags=flags())
     command = CppBuilder("x", str(source), options, output_dir="/").get_command_line()
     made_of = [source.read_text(encoding="utf-8"), command, torch.__version__, processor()]
     digest = hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:16]
     folder = Path(cache_dir()) / "workshop"
     target = folder / f"{name}-{digest}.so"
-    if target.exists():
+    if is_whole(target):
         return target
     folder.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
@@ -66,10 +76,38 @@ def library(name: str) -> Path:
             raise BuildError(
                 f"{source.name} does not compile on this machine: {first_error(str(error))}"
             ) from error
-        os.replace(builder.get_target_file_path(), target)
+        made = Path(builder.get_target_file_path())
+        size_file(target).write_text(str(made.stat().st_size), encoding="utf-8")
+        os.replace(made, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def size_file(target: Path) -> Path:
+    """Where the size of a library is kept."""
+    return target.with_suffix(".size")
+
+
+def is_whole(target: Path) -> bool:
+    """Whether a library is there and as long as it was made.
+
+    A file that was cut short, by a full disk or a node that went down, would end the process that
+    loads it with a bus error.
+    """
+    try:
+        return target.stat().st_size == int(size_file(target).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def flags() -> list[str]:
+    """FLAGS, as far as the compiler knows them: Clang turns loops into vectors unasked."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    said = subprocess.run([get_cpp_compiler(), "--version"], capture_output=True, text=True)
+    clang = "clang" in said.stdout.lower()
+    return [flag for flag in FLAGS if not (clang and "loop-vectorize" in flag)]
 
 
 def processor() -> str:
@@ -83,6 +121,6 @@ def processor() -> str:
 
 def first_error(said: str) -> str:
     """The compiler's first error, without the lines around it."""
-    lines = [line.strip() for line in said.splitlines()]
+    lines = [line.strip() for line in said.partition("Output:")[2].splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line or "/ld:" in line]
-    return (errors or ["the compiler gives no reason"])[0][:300]
+    return (errors or lines or ["the compiler gives no reason"])[0][:300]

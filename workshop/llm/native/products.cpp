@@ -12,7 +12,7 @@
 // activations to int8 first, in blocks of 32 with a scale each, and multiplies integers: four
 // products and their sum in one instruction on 16 lanes (VNNI), where fp32 has one product.
 //
-// Vectors are those of GCC and Clang (vector_size), which any processor's registers can make up;
+// Vectors are GCC's (vector_size), which any processor's registers can make up;
 // the one instruction that has no portable name is in `dot`.
 
 #include <ATen/core/Tensor.h>
