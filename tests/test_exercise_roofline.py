@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn.exercise import checks_of, exercises
 from workshop.learn.run import Outcome, run_checks
 from workshop.learn.verify import solved
+from workshop.readers.ours import read_log
+from workshop.results import PREFIX, to_json
 
 EXERCISE = exercises()["roofline"]
 
@@ -35,14 +39,19 @@ def outcomes(folder: Path, server: ForkServer) -> dict[str, Outcome]:
     return {outcome.check: outcome for outcome in found}
 
 
+def a_year_later(log: str) -> str:
+    """The log with a later beginning in its record."""
+    return re.sub(r'("started":")(\d{4})', lambda one: f"{one[1]}{int(one[2]) + 1}", log)
+
+
 def test_a_missing_log_is_asked_for(folder: Path, server: ForkServer) -> None:
-    next(folder.glob("job-tp-*.out")).unlink()
+    (folder / "job-tp.out").unlink()
     told = outcomes(folder, server)["a log of every stage"]
     assert "no log of tp beside exercise.py: run 'workshop submit tp'" in told.message
 
 
 def test_a_run_that_failed_is_no_measurement(folder: Path, server: ForkServer) -> None:
-    log = next(folder.glob("job-compile-*.out"))
+    log = folder / "job-compile.out"
     log.write_text(log.read_text().replace('"status":"ok"', '"status":"failed"'))
     told = outcomes(folder, server)["a log of every stage"]
     assert f"{log.name} has no complete result" in told.message
@@ -55,20 +64,22 @@ def test_logs_that_cannot_be_read_are_no_obstacle(folder: Path, server: ForkServ
 
 
 def test_a_run_with_an_option_changed_does_not_count(folder: Path, server: ForkServer) -> None:
-    log = next(folder.glob("job-compile-*.out"))
+    log = folder / "job-compile.out"
     text = log.read_text().replace('"draft_tokens":3', '"draft_tokens":7')
-    (folder / "job-compile-99.out").write_text(text.replace("2026-11-21T", "2027-11-21T"))
+    (folder / "job-compile-99.out").write_text(a_year_later(text))
     assert {one.status for one in outcomes(folder, server).values()} == {"passed"}
 
 
 def test_the_newest_run_counts(folder: Path, server: ForkServer) -> None:
-    log = next(folder.glob("job-compile-*.out"))
-    newer = log.read_text().replace("2026-11-21T", "2027-11-21T")
-    head, _, record = newer.partition("WORKSHOP-RESULT ")
-    record = record.replace('"tokens_per_second":507.7', '"tokens_per_second":807.7')
-    (folder / "job-compile-99.out").write_text(f"{head}WORKSHOP-RESULT {record}")
+    log = folder / "job-compile.out"
+    (result,) = read_log(log)
+    assert result.tokens_per_second is not None
+    faster = replace(result, tokens_per_second=2 * result.tokens_per_second)
+    head = log.read_text().partition(PREFIX)[0]
+    newer = a_year_later(f"{head}{PREFIX}{to_json(faster)}\n")
+    (folder / "job-compile-99.out").write_text(newer)
     told = outcomes(folder, server)["measured is what the logs say"]
-    assert (told.expected, told.status) == ("807.712", "failed")
+    assert (told.expected, told.status) == (f"{faster.tokens_per_second:.6g}", "failed")
     assert told.cause == f"that is of {log.name}; the newest plain run is job-compile-99.out"
 
 

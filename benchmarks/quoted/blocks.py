@@ -4,7 +4,7 @@
     ...                                 ...
     <!-- end -->                        # end
 
-The first form is Markdown's, the second one TOML's.
+The first form is Markdown's, the second one TOML's and Python's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _BLOCK = re.compile(
 _MARKER = re.compile(r"^ *(?:<!-- (?:figures: [\w-]+|end) -->|# (?:figures: [\w-]+|end))$", re.M)
 # Where blocks may be.
 FILES = ("README.md", "docs/*.md", "benchmarks/README.md", "exercises/*/README.md",
-         "solutions/*/README.md", "solutions/*/answers.toml")  # fmt: skip
+         "exercises/*/checks/wrong/*.py", "solutions/*/README.md",
+         "solutions/*/answers.toml")  # fmt: skip
 
 
 class BlockError(ValueError):

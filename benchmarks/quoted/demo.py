@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from quoted.stored import Stored
 from quoted.words import digits, table, times
 from workshop.cli.compare import table as compared
@@ -10,7 +12,7 @@ from workshop.results import Result
 from workshop.stages import BASELINE
 from workshop.summary import speed
 
-WIDTH = 112  # of the comparison's table, as a terminal would have it
+WIDTH = 126  # of the comparison's table: no row wraps
 
 
 def stages(stored: Stored) -> str:
@@ -38,9 +40,9 @@ def comparison(stored: Stored) -> str:
     from rich.console import Console
 
     found = compare(list(stored.demo.values()), [stored.demo["quantize"]])
-    console = Console(width=WIDTH, record=True, quiet=True, force_terminal=False)
-    console.print(compared(found))
-    lines = [line.rstrip() for line in console.export_text().splitlines()]
+    out = io.StringIO()
+    Console(file=out, width=WIDTH, force_terminal=False).print(compared(found))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
     lines += [f"{label}: in B, {why}" for label, why in found.missing.items()]
     command = "$ workshop compare plots/logs plots/logs/job-quantize.out"
     return "\n".join(f"    {line}".rstrip() for line in (command, *lines))

@@ -37,6 +37,7 @@ RENDERERS: dict[str, Callable[[Stored], str]] = {
     "fit-rows": predictions.rows,
     "roofline-solution": roofline.solution,
     "roofline-answers": roofline.answers,
+    **{f"wrong-{name}": roofline.wrong(name) for name in roofline.WRONG},
 }
 
 

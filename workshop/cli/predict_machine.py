@@ -53,6 +53,8 @@ def this_machine(size: int) -> Device:
         fp16_tflops=fp16,
         fp32_tflops=fp32,
         kind="cpu" if place.type == "cpu" else "gpu",
+        cores=torch.get_num_threads(),
+        measured=True,
         cuda=torch.version.cuda is not None,
         metal=place.type == "mps",
     )

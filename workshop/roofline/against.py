@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from workshop.roofline.device import Device, find_device
+from workshop.roofline.device import Device, find_device, measured_cpu
 from workshop.roofline.efficiency import IDEAL, Efficiency, expected
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.inference import Prediction, as_counted, predict
@@ -20,7 +20,6 @@ from workshop.roofline.workload import Plan, Workload
 AS_EXPECTED = 0.15  # what the fit promises
 MORE_THAN_HALF = 0.5  # of a gap, that a cause has to explain
 MUCH = 0.2  # of a token's time
-UNKNOWN_MEMORY_GB = 1e6  # a CPU's, which no record tells: no limit
 BITS = {"bfloat16": 16, "float16": 16, "float32": 32}
 WEIGHT_BITS = {"int8": 8, "int4": 4}
 
@@ -223,18 +222,10 @@ def plan_of(settings: Settings) -> Plan:
 
 
 def device_of(record: Record) -> Device:
-    """The device of that name in the tables; of a CPU, what the run itself measured of it.
-
-    A CPU's FLOP/s are not in a record: they are taken as no limit, which they are not in decode.
-    """
+    """The device of that name in the tables; of a CPU, what the run itself measured of it."""
     if record.threads is not None and record.device_bandwidth_gb_per_second:
-        return Device(
-            name=record.device or "CPU",
-            kind="cpu",
-            memory_gb=UNKNOWN_MEMORY_GB,
-            bandwidth_gb_per_s=record.device_bandwidth_gb_per_second,
-            fp16_tflops=math.inf,
-            fp32_tflops=math.inf,
+        return measured_cpu(
+            record.device or "CPU", record.device_bandwidth_gb_per_second, record.threads
         )
     if record.device is None:
         raise RooflineError("it does not say which device it ran on: give --gpu")
@@ -269,7 +260,7 @@ def cause(record: Record, found: Comparison, reached: Efficiency) -> str:
             "starts them faster."
         )
     if found.against_expected >= 1 - AS_EXPECTED:
-        return _as_expected(found.expected_reading)
+        return _as_expected(found)
     if shared := [one for one in record.warnings if "process" in one]:
         return f"Others used the machine, which makes every number too small: {shared[0]}."
     if record.graph_breaks:
@@ -340,11 +331,14 @@ def _slower_links(reached: Efficiency) -> Efficiency:
     return replace(reached, **{name: 5 * (getattr(reached, name) or 0.0) for name in names})
 
 
-def _as_expected(likely: Prediction) -> str:
+def _as_expected(found: Comparison) -> str:
+    likely = found.expected_reading
     if likely.bound == "launch overhead":
         return "As expected: launch-bound, by the starting of kernels."
     if likely.bound == "link":
         return "As expected: link-bound, by two all-reduces a layer."
+    if likely.bound == "compute" and found.case.device.kind == "cpu":
+        return "As expected: bound by its cores, which multiply slower than memory is read."
     if likely.bound == "compute":
         return "As expected: bound by compute."
     return "As expected: bound by memory bandwidth."

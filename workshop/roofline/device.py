@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import sys
@@ -39,6 +40,8 @@ class Device:
         gpus_per_node: how many are linked so.
         hbm: its memory is stacked; else it is GDDR, LPDDR or DDR.
         cuda, metal: its kernels are started by CUDA, or by Metal; else by HIP or XLA.
+        cores: of a CPU.
+        measured: its bandwidth was measured by reading it; else it is the one on paper.
         linked: neighbours reach each other's memory (NVLink, Infinity Fabric), not over PCIe.
         aliases: other names that it goes by.
         sources: value -> where it is from.
@@ -61,6 +64,8 @@ class Device:
     cuda: bool = False
     metal: bool = False
     kind: Kind = "gpu"
+    cores: int = 1
+    measured: bool = False
     aliases: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -90,7 +95,25 @@ class Device:
 _NUMBERS = {
     one.name for one in fields(Device) if one.name.endswith(("_gb", "_per_s", "tflops", "_us"))
 }
-_KEYS = {one.name for one in fields(Device)} - {"name", "sources"}
+_KEYS = {one.name for one in fields(Device)} - {"name", "sources", "measured"}
+UNKNOWN_MEMORY_GB = 1e6  # a CPU's, which no record tells: no limit
+
+
+def measured_cpu(name: str, bandwidth_gb_per_s: float, cores: int) -> Device:
+    """A CPU of which nothing is known but what a run on it measured.
+
+    Its FLOP/s are in no record: they are taken as no limit, which they are not in decode.
+    """
+    return Device(
+        name=name,
+        kind="cpu",
+        memory_gb=UNKNOWN_MEMORY_GB,
+        bandwidth_gb_per_s=bandwidth_gb_per_s,
+        fp16_tflops=math.inf,
+        fp32_tflops=math.inf,
+        cores=cores,
+        measured=True,
+    )
 
 
 def find_device(
@@ -183,7 +206,7 @@ def _check(key: str, value: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if key in _NUMBERS and not (number and 0 < value < float("inf")):
         raise RooflineError(f"{key} is {value!r}, and must be a number above 0")
-    if key == "gpus_per_node" and not (type(value) is int and value > 0):
+    if key in ("gpus_per_node", "cores") and not (type(value) is int and value > 0):
         raise RooflineError(f"{key} is {value!r}, and must be a whole number above 0")
     if key in ("linked", "hbm", "cuda", "metal") and not isinstance(value, bool):
         raise RooflineError(f"{key} is {value!r}, and must be true or false")

@@ -35,6 +35,12 @@ class Efficiency:
         usable_memory: fraction of the memory that weights, cache and activations may take.
         training_flops: fraction of the FLOP/s on paper of a whole step of training.
         cpu_launch_seconds, cpu_kernel_seconds, cpu_all_reduce_seconds: the same of a CPU.
+        cpu_byte_seconds: of one core, for each byte of weights in a compiled step: loaded, made
+            wider, multiplied. What takes longer than memory does to bring it is what counts.
+        cpu_eager_byte_seconds: the same of an eager step, whose products are a library's.
+        cpu_unpack_seconds: of one core, for each weight that shares its byte with another.
+        cpu_token_seconds: of one core, for each weight and each token of a pass after the first,
+            while the tokens are few (passes.FEW_TOKENS).
     """
 
     memory: float = 1.0
@@ -55,6 +61,10 @@ class Efficiency:
     cpu_launch_seconds: float = 0.0
     cpu_kernel_seconds: float = 0.0
     cpu_all_reduce_seconds: float | None = None
+    cpu_byte_seconds: float = 0.0
+    cpu_eager_byte_seconds: float = 0.0
+    cpu_unpack_seconds: float = 0.0
+    cpu_token_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

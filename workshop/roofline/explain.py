@@ -13,7 +13,17 @@ from workshop.roofline.memory import (
     memory_of,
     weight_bytes,
 )
-from workshop.roofline.passes import Component, Pass, kernel_seconds, kernels
+from workshop.roofline.passes import (
+    Component,
+    Pass,
+    core_seconds,
+    further_tokens,
+    kernel_seconds,
+    kernels,
+    share_of_bandwidth,
+    token_seconds,
+    unpack_seconds,
+)
 from workshop.roofline.shape import Linear, Shape
 from workshop.roofline.speculative import Speculation, tokens_per_round
 from workshop.roofline.workload import Plan, Workload
@@ -157,7 +167,7 @@ def _roofline(
     past: float,
 ) -> Iterator[str]:
     """Bytes over bandwidth, FLOP over FLOP/s, and what the two make together."""
-    part = reached.memory if device.hbm else reached.plain_memory
+    part = share_of_bandwidth(device, reached)
     memory = one.bytes / device.bandwidth / part
     read, computed = _formulas(one.name, shape, plan, batch, tokens, past)
     yield f"  {one.name}"
@@ -166,13 +176,14 @@ def _roofline(
         f"    reading: {one.bytes / GB:.4g} GB / ({device.bandwidth_gb_per_s:g} GB/s x {part:.3g}) "
         f"= {_ms(memory)}"
     )
-    if one.unpacked and reached.unpack_flop:
-        unpack = one.unpacked * reached.unpack_flop / device.peak_flops(32)
-        memory += unpack
-        line += (
-            f"; + {one.unpacked / GB:.4g} G weights x {reached.unpack_flop:.3g} / "
-            f"{device.fp32_tflops:g} TFLOP/s to unpack = {_ms(memory)}"
-        )
+    cores = core_seconds(one.bytes, device, plan, reached)
+    if cores > memory:
+        memory = cores
+        line += f"; the cores take {_ms(cores)}"
+    rows = batch if one.name == "output_head" else batch * tokens
+    for seconds, said in _besides_reading(one, device, reached, rows):
+        memory += seconds
+        line += f"; + {said} = {_ms(memory)}"
     yield line
     if not one.flop:
         return
@@ -192,6 +203,30 @@ def _roofline(
         )
     else:
         yield f"    the longer: {_ms(one.seconds)}"
+
+
+def _besides_reading(
+    one: Component, device: Device, reached: Efficiency, rows: int
+) -> Iterator[tuple[float, str]]:
+    """What weights cost between their reading and their product: seconds, and how they come about.
+
+    Made wider if they are quantised; and on a CPU, multiplied by each of a few tokens.
+    """
+    each, share = unpack_seconds(device, reached), f"ps / {device.cores} cores"
+    if one.unpacked and each:
+        weights = f"{one.unpacked / GB:.4g} G weights"
+        if device.kind == "cpu":
+            of = f"{reached.cpu_unpack_seconds * 1e12:.3g} {share}"
+        else:
+            of = f"{reached.unpack_flop:.3g} / {device.fp32_tflops:g} TFLOP/s"
+        yield one.unpacked * each, f"{weights} x {of} to unpack"
+    further, each = further_tokens(rows), token_seconds(device, reached)
+    if one.weights and further and each:
+        of = f"{further} x {reached.cpu_token_seconds * 1e12:.3g} {share}"
+        yield (
+            one.weights * further * each,
+            f"{one.weights / GB:.4g} G weights x {of} for further tokens",
+        )
 
 
 def _formulas(
@@ -246,7 +281,9 @@ def _launch(
 ) -> str:
     count = kernels(shape, plan)
     if device.kind == "cpu":
-        return f"  launch_overhead: {count} kernels = {_ms(launch.seconds)}"
+        each = reached.cpu_kernel_seconds if plan.compiled else reached.cpu_launch_seconds
+        called = "kernels" if plan.compiled else "calls from Python"
+        return f"  launch_overhead: {count} {called} x {each * 1e6:.3g} us = {_ms(launch.seconds)}"
     each = kernel_seconds(device, reached)
     if plan.compiled:
         return (

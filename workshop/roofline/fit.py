@@ -37,7 +37,15 @@ INFERENCE = {
     "unlinked_seconds": 30e-6,
 }
 TRAINING = {"training_flops": 0.5}
-CPU = {"cpu_launch_seconds": 8e-6, "cpu_kernel_seconds": 20e-6, "cpu_all_reduce_seconds": 1e-3}
+CPU = {
+    "cpu_launch_seconds": 10e-6,
+    "cpu_kernel_seconds": 8e-6,
+    "cpu_all_reduce_seconds": 10e-6,
+    "cpu_byte_seconds": 50e-12,
+    "cpu_eager_byte_seconds": 150e-12,
+    "cpu_unpack_seconds": 40e-12,
+    "cpu_token_seconds": 15e-12,
+}
 GROUPS = (INFERENCE, TRAINING, CPU)
 
 # What no row tells, and where it is from.
@@ -65,6 +73,10 @@ SAID = {
     "cpu_launch_seconds": "of each operation that Python calls, on a CPU",
     "cpu_kernel_seconds": "of each kernel besides its bytes, on a CPU",
     "cpu_all_reduce_seconds": "between processes of a CPU",
+    "cpu_byte_seconds": "of a core, for a byte of weights, compiled steps",
+    "cpu_eager_byte_seconds": "the same, eager steps, whose products are a library's",
+    "cpu_unpack_seconds": "of a core, to unpack a weight of 4 bits",
+    "cpu_token_seconds": "of a core, for a weight and each further token of up to 8",
 }
 
 # Below what is on paper (the link's latency of the tables) no message can be.
@@ -90,15 +102,18 @@ def cost(rows: Sequence[Measurement], reached: Efficiency) -> float:
 
 def fit() -> Efficiency:
     """The constants that predict the rows for fitting best."""
-    rows = with_use("fit")
-    found = replace(
-        Efficiency(**{name: value for group in GROUPS for name, value in group.items()}),
-        **{name: value for name, (value, _) in GIVEN.items()},
-    )
+    found = Efficiency(**{name: value for name, (value, _) in GIVEN.items()})
     for group in GROUPS:
-        mine = [one for one in rows if group_of(one) is group]
-        found = descend(found, list(group), partial(cost, mine))
+        found = fit_group(found, group, with_use("fit"))
     return found
+
+
+def fit_group(
+    others: Efficiency, group: dict[str, float], rows: Sequence[Measurement]
+) -> Efficiency:
+    """The constants of one group anew, from where its search starts; the others as they are."""
+    mine = [one for one in rows if group_of(one) is group]
+    return descend(replace(others, **group), list(group), partial(cost, mine))
 
 
 def group_of(one: Measurement) -> dict[str, float]:

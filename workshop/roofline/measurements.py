@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from workshop.roofline import tables
-from workshop.roofline.device import Device, find_device
+from workshop.roofline.device import Device, find_device, measured_cpu
 from workshop.roofline.efficiency import Efficiency
 from workshop.roofline.inference import Prediction, as_counted, predict
 from workshop.roofline.models import find_model
@@ -17,6 +18,7 @@ from workshop.roofline.training import Cluster, Recipe, train
 from workshop.roofline.workload import Plan, Workload
 
 TABLE = tables.DATA / "measurements.toml"
+DEMO = tables.DATA / "demo.toml"  # this project's own runs on a CPU
 Use = Literal["fit", "test"]
 
 
@@ -31,6 +33,8 @@ class Measurement:
         quantity: a field of Prediction, ``request_seconds``, or one of Training.
         over: the time that tokens/s are divided by.
         within: how close the fit has to come, as a part; None where it only should.
+        bandwidth_gb_per_s, cores: of a CPU, as the run itself measured them; ``device`` is then
+            but its name.
     """
 
     source: str
@@ -59,10 +63,12 @@ class Measurement:
     acceptance: float = 0.0
     note: str = ""
     checked: str = ""
+    bandwidth_gb_per_s: float = 0.0
+    cores: int = 1
 
     @property
     def on_cpu(self) -> bool:
-        return _device(self.device).kind == "cpu"
+        return device_of(self).kind == "cpu"
 
     @property
     def is_training(self) -> bool:
@@ -88,10 +94,15 @@ class Measurement:
 
 @cache
 def measurements() -> tuple[Measurement, ...]:
-    """All rows of ``data/measurements.toml``."""
+    """All rows of ``data/measurements.toml`` and ``data/demo.toml``."""
+    return (*rows_of(TABLE), *rows_of(DEMO))
+
+
+def rows_of(table: Path) -> tuple[Measurement, ...]:
+    """The rows of a file of measurements, each with what its source says of all of them."""
     allowed = {field.name for field in fields(Measurement)}
     found: list[Measurement] = []
-    for source in tables.read(TABLE)["source"]:
+    for source in tables.read(table)["source"]:
         shared = {key: value for key, value in source.items() if key in allowed}
         found += [
             Measurement(**{"source": source["name"], **shared, **row}) for row in source["rows"]
@@ -101,7 +112,7 @@ def measurements() -> tuple[Measurement, ...]:
 
 def predicted(one: Measurement, reached: Efficiency) -> float:
     """What would have been predicted for a measurement, counted as it was counted."""
-    shape, device = find_model(one.model), _device(one.device)
+    shape, device = find_model(one.model), device_of(one)
     if one.is_training:
         recipe = Recipe(
             tp=one.tp, pp=one.pp, micro_batch=one.micro_batch, batch_tokens=one.batch_tokens
@@ -138,8 +149,15 @@ def speed_error(one: Measurement, reached: Efficiency) -> float:
     return (1 / ratio if is_time else ratio) - 1
 
 
+def device_of(one: Measurement) -> Device:
+    """What it was measured on: of a CPU what the run tells, as ``against`` takes it."""
+    if one.bandwidth_gb_per_s:
+        return measured_cpu(one.device, one.bandwidth_gb_per_s, one.cores)
+    return _known(one.device)
+
+
 @cache
-def _device(name: str) -> Device:
+def _known(name: str) -> Device:
     return find_device(name, environ={}, site=())
 
 

@@ -29,6 +29,10 @@ COMPILED_KERNELS = 9
 # Before and after the layers: embedding, table of rotations, last norm, head, the token's choice.
 OUTER_KERNELS = 6
 
+# Up to so many tokens a CPU multiplies a weight by each while it has it in a register; a library
+# multiplies more of them, at the processor's FLOP/s.
+FEW_TOKENS = 8
+
 BYTES = 8
 
 
@@ -38,7 +42,8 @@ class Component:
 
     Attributes:
         flop, bytes: of one rank.
-        unpacked: weights that are made wider before they are multiplied.
+        weights: that are multiplied, in products with the tokens of the pass.
+        unpacked: those of them that are made wider before.
         bound: what its seconds come from.
     """
 
@@ -47,6 +52,7 @@ class Component:
     bound: Bound
     flop: float = 0.0
     bytes: float = 0.0
+    weights: float = 0.0
     unpacked: float = 0.0
 
 
@@ -124,12 +130,13 @@ def _linears(
     stored = layers * sum(plan.precision.weight_bytes(one.inputs, one.outputs) for one in held)
     moved = layers * rows * sum(one.inputs + one.outputs for one in held)
     read = (stored + moved * plan.precision.activation_bits / BYTES) / plan.tp
-    return _product(name, weights, 2 * rows * weights, read, device, plan, reached)
+    return _product(name, weights, rows, 2 * rows * weights, read, device, plan, reached)
 
 
 def _product(
     name: str,
     weights: float,
+    rows: int,
     flop: float,
     read: float,
     device: Device,
@@ -137,10 +144,13 @@ def _product(
     reached: Efficiency,
 ) -> Component:
     compute = flop / device.peak_flops(plan.precision.compute_bits) / reached.flops
-    memory = read / device.bandwidth / _memory(device, reached)
     unpacked = weights if plan.precision.unpacks else 0.0
-    memory += unpacked * reached.unpack_flop / device.peak_flops(32)
-    return replace(_component(name, compute, memory, flop, read, reached), unpacked=unpacked)
+    if device.kind == "cpu":
+        unpacked = unpacked if plan.precision.weight_bits < BYTES else 0.0
+    besides = unpacked * unpack_seconds(device, reached)
+    besides += weights * further_tokens(rows) * token_seconds(device, reached)
+    found = _component(name, compute, read, device, plan, reached, flop, besides)
+    return replace(found, weights=weights, unpacked=unpacked)
 
 
 def _attention(
@@ -163,8 +173,7 @@ def _attention(
     flop = 4 * batch * tokens * seen * shape.q_dim * shape.layers / plan.tp
     read = batch * (shape.kept(past) + 2 * tokens) * kv_bytes_per_token(shape, plan)
     compute = flop / device.peak_flops(plan.precision.activation_bits) / reached.flops
-    memory = read / device.bandwidth / _memory(device, reached)
-    return _component("kv_read", compute, memory, flop, read, reached)
+    return _component("kv_read", compute, read, device, plan, reached, flop)
 
 
 def _norms(shape: Shape, device: Device, plan: Plan, reached: Efficiency, rows: int) -> Component:
@@ -174,7 +183,7 @@ def _norms(shape: Shape, device: Device, plan: Plan, reached: Efficiency, rows: 
     """
     count = 2 * shape.layers + 1
     read = count * shape.dim * (4 * rows + 1) * plan.precision.plain_bits / BYTES
-    return _memory_only("norms", read, device, reached)
+    return _component("norms", 0.0, read, device, plan, reached)
 
 
 def _embedding(
@@ -182,7 +191,7 @@ def _embedding(
 ) -> Component:
     """A row of the table for each token, read and written; the rest of it is not touched."""
     read = 2 * rows * shape.dim * plan.precision.plain_bits / BYTES
-    return _memory_only("embedding", read, device, reached)
+    return _component("embedding", 0.0, read, device, plan, reached)
 
 
 def _head(shape: Shape, device: Device, plan: Plan, reached: Efficiency, batch: int) -> Component:
@@ -191,7 +200,7 @@ def _head(shape: Shape, device: Device, plan: Plan, reached: Efficiency, batch: 
     read = plan.precision.weight_bytes(head.inputs, head.outputs)
     read += batch * (head.inputs + head.outputs) * plan.precision.plain_bits / BYTES
     return _product(
-        "output_head", head.weights, 2 * batch * head.weights, read, device, plan, reached
+        "output_head", head.weights, batch, 2 * batch * head.weights, read, device, plan, reached
     )
 
 
@@ -225,14 +234,12 @@ def _launch(
 
     A GPU works while the host calls the next kernel, so an eager step takes as long as the slower
     of the two: overhead is what the host takes longer. In a CUDA graph there is no host, but each
-    kernel still has its own beginning and end. A CPU does one after the other.
+    kernel still has its own beginning and end. A CPU calls a kernel when the last one has ended.
     """
     started = kernels(shape, plan)
     if device.kind == "cpu":
-        seconds = kernels(shape, replace(plan, compiled=True)) * reached.cpu_kernel_seconds
-        if not plan.compiled:
-            seconds += started * reached.cpu_launch_seconds
-        return Component("launch_overhead", seconds, "launch overhead")
+        each = reached.cpu_kernel_seconds if plan.compiled else reached.cpu_launch_seconds
+        return Component("launch_overhead", started * each, "launch overhead")
     each = kernel_seconds(device, reached)
     if plan.compiled:
         seconds = started * each
@@ -243,19 +250,56 @@ def _launch(
     return Component("launch_overhead", seconds, "launch overhead")
 
 
-def _memory_only(name: str, read: float, device: Device, reached: Efficiency) -> Component:
-    memory = read / device.bandwidth / _memory(device, reached)
-    return _component(name, 0.0, memory, 0.0, read, reached)
-
-
-def _memory(device: Device, reached: Efficiency) -> float:
+def share_of_bandwidth(device: Device, reached: Efficiency) -> float:
+    """The part of the device's bandwidth that is reached; of one that was measured, all."""
+    if device.measured and device.kind == "cpu":
+        return 1.0
     return reached.memory if device.hbm else reached.plain_memory
 
 
+def core_seconds(read: float, device: Device, plan: Plan, reached: Efficiency) -> float:
+    """What the cores of a CPU take for so many bytes of weights, however fast they come."""
+    each = reached.cpu_byte_seconds if plan.compiled else reached.cpu_eager_byte_seconds
+    return read * each / device.cores if device.kind == "cpu" else 0.0
+
+
+def unpack_seconds(device: Device, reached: Efficiency) -> float:
+    """What making a quantised weight wider takes, besides reading it.
+
+    On a CPU that of int8 is among what its cores take for a byte.
+    """
+    if device.kind == "cpu":
+        return reached.cpu_unpack_seconds / device.cores
+    return reached.unpack_flop / device.peak_flops(32)
+
+
+def token_seconds(device: Device, reached: Efficiency) -> float:
+    """What multiplying a weight by one more token takes, besides reading it once."""
+    return reached.cpu_token_seconds / device.cores if device.kind == "cpu" else 0.0
+
+
+def further_tokens(rows: int) -> int:
+    """Tokens of a pass besides the first, as far as they are few."""
+    return min(rows, FEW_TOKENS) - 1
+
+
 def _component(
-    name: str, compute: float, memory: float, flop: float, read: float, reached: Efficiency
+    name: str,
+    compute: float,
+    read: float,
+    device: Device,
+    plan: Plan,
+    reached: Efficiency,
+    flop: float = 0.0,
+    besides: float = 0.0,
 ) -> Component:
-    """The longer of computing and reading, and of the shorter what does not overlap with it."""
-    bound: Bound = "compute" if compute > memory else "memory bandwidth"
-    seconds = max(compute, memory) + (1 - reached.overlap) * min(compute, memory)
+    """The longer of computing and reading, and of the shorter what does not overlap with it.
+
+    ``besides``: seconds between the reading of weights and their product.
+    """
+    memory = read / device.bandwidth / share_of_bandwidth(device, reached)
+    cores = core_seconds(read, device, plan, reached)
+    longest = max(memory, cores) + besides
+    bound: Bound = "compute" if compute > longest or cores > memory else "memory bandwidth"
+    seconds = max(compute, longest) + (1 - reached.overlap) * min(compute, longest)
     return Component(name, seconds, bound, flop, read)

@@ -1,4 +1,6 @@
 """The measured number again."""
 
+# figures: wrong-achieved
 HINT = "that was measured"
-ANSWERS = {"predicted_baseline": 263.8}
+ANSWERS = {"predicted_baseline": 54.7326}
+# end

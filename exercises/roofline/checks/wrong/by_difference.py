@@ -1,4 +1,6 @@
-"""The largest difference of tokens/s."""
+"""A stage that is not the furthest from its roof."""
 
+# figures: wrong-by-difference
 HINT = "a gap is a ratio"
 ANSWERS = {"largest_gap": "speculative"}
+# end

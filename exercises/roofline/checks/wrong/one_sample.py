@@ -1,4 +1,6 @@
 """One sample in place of the mean."""
 
-HINT = "sample 1 alone"
-ANSWERS = {"measured_quantize": 1262.27}
+# figures: wrong-one-sample
+HINT = "sample 2 alone"
+ANSWERS = {"measured_quantize": 191.39}
+# end

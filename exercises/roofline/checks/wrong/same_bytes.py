@@ -1,4 +1,6 @@
 """The roof of bf16 for int8."""
 
-HINT = "quantize has 7.66 MB"
-ANSWERS = {"predicted_quantize": 12660}
+# figures: wrong-same-bytes
+HINT = "quantize has 110 MB"
+ANSWERS = {"predicted_quantize": 159.084}
+# end

@@ -1,4 +1,0 @@
-"""Python blamed where ranks wait."""
-
-HINT = "Python calls once"
-ANSWERS = {"cause": "calls"}
