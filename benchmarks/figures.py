@@ -38,6 +38,8 @@ def main() -> None:
         if options.what in ("measure", "both"):
             wanted = options.only or (list(parts) if options.all else stale)
             chosen = [parts[name] for name in PARTS if name in wanted]
+            if not chosen:
+                print("nothing is stale, so nothing is measured", file=sys.stderr)
             measuring.measure(chosen, options.busy, options.changed)
         if options.what in ("render", "both"):
             for path in rendering.render_all():

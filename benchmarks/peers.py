@@ -57,8 +57,8 @@ class Engine:
     tokens: list[int] = field(default_factory=list)
 
 
-def start(name: str, checkpoint: Path, options: argparse.Namespace) -> Engine | None:
-    """Start an engine and wait until it is warm; None, and a line, where it cannot be had."""
+def start(name: str, checkpoint: Path, options: argparse.Namespace) -> Engine | str:
+    """Start an engine and wait until it is warm; a reason, and a line, where it cannot be had."""
     command = [sys.executable, str(HERE / "peers_engine.py"), name, str(checkpoint)]
     command += ["--threads", str(options.threads)]
     if options.gpt_fast:
@@ -73,8 +73,9 @@ def start(name: str, checkpoint: Path, options: argparse.Namespace) -> Engine | 
     assert process.stdout is not None
     if process.stdout.readline().strip() != "ready":
         process.kill()
-        print(f"left out: {name}: {last_words(words)}", file=sys.stderr)
-        return None
+        why = last_words(words)
+        print(f"left out: {name}: {why}", file=sys.stderr)
+        return why
     print(f"ready: {name}", file=sys.stderr)
     return Engine(name, process)
 
@@ -132,8 +133,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="workshop-peers-") as folder:
         checkpoint = Path(folder) / "model"
         parameters = write_checkpoint(options.model, checkpoint)
-        started = [start(name, checkpoint, options) for name in names]
-        engines = {engine.name: engine for engine in started if engine}
+        started = {name: start(name, checkpoint, options) for name in names}
+        engines = {name: one for name, one in started.items() if isinstance(one, Engine)}
         try:
             for _ in range(options.rounds):
                 for engine in engines.values():
@@ -166,6 +167,7 @@ def main() -> None:
             "busy": warning,
             "tokens_per_second": {name: engine.speeds for name, engine in engines.items()},
             "ratios": compared,
+            "left_out": {name: why for name, why in started.items() if isinstance(why, str)},
         }
         write(options.output, (json.dumps(record, indent=1) + "\n").encode())
 

@@ -37,7 +37,7 @@ def measure(parts: Sequence[Part], busy: bool, changed: bool) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     commits = {part.name: commit_of(part, changed) for part in parts}
     for part in parts:
-        others = others_at_work(busy)
+        others = others_at_work(busy) if part.timed else None
         say(f"{part.name}: {part.words}")
         for one in part.left_out:
             say(f"  left out: {one}")

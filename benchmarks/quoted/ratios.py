@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from quoted.stored import Stored
-from quoted.words import spread, table, times_spread
+from quoted.words import listed, spread, table, times_spread
 
 
 def stages(stored: Stored) -> str:
@@ -39,6 +41,11 @@ def peers(stored: Stored) -> str:
     return (
         f"{table(('ours', 'against', 'ratio'), rows)}\n\n"
         f"{found['parameters'] / 1e6:.0f}M parameters, {found['threads']} threads, medians of the "
-        f"ratios within {found['rounds']} rounds, least and most in brackets.\n\n"
+        f"ratios within {found['rounds']} rounds, least and most in brackets.{missing(found)}\n\n"
         f"{stored.footer('peers')}"
     )
+
+
+def missing(found: dict[str, Any]) -> str:
+    """The engines that did not run; why not, the benchmark says on standard error."""
+    return f" Not run: {listed(list(found['left_out']))}." if found["left_out"] else ""
