@@ -29,7 +29,7 @@ from quoted.parts import PARTS, parts_here  # noqa: E402
 def main() -> None:
     options = options_of(sys.argv[1:])
     parts = parts_here()
-    stale = stamp.stale(parts.values(), stamp.read())
+    stale = stamp.stale(PARTS.values(), stamp.read())
     if options.what == "status":
         for name in PARTS:
             print(f"{name:<12}{'stale' if name in stale else 'as measured'}")
@@ -37,7 +37,7 @@ def main() -> None:
     try:
         if options.what in ("measure", "both"):
             wanted = options.only or (list(parts) if options.all else stale)
-            chosen = [parts[name] for name in PARTS if name in wanted]
+            chosen = [part for name, part in parts.items() if name in wanted]
             if not chosen:
                 print("nothing is stale, so nothing is measured", file=sys.stderr)
             measuring.measure(chosen, options.busy, options.changed)
@@ -56,7 +56,7 @@ def options_of(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "what", nargs="?", choices=("both", "measure", "render", "status"), default="both"
     )
-    parser.add_argument("--only", action="append", choices=PARTS, help="a part to measure")
+    parser.add_argument("--only", action="append", choices=parts_here(), help="a part to measure")
     parser.add_argument("--all", action="store_true", help="every part, stale or not")
     parser.add_argument("--busy", action="store_true", help="also while others use the processors")
     parser.add_argument("--changed", action="store_true", help="also what is not committed")

@@ -29,6 +29,8 @@ def stages(stored: Stored) -> str:
 
 def peers(stored: Stored) -> str:
     """Ours against what people would pick instead, with the same weights."""
+    if not stored.has("peers"):
+        return "`python benchmarks/figures.py measure --only peers` measures them."
     found = stored.part("peers")
     rows = [
         (

@@ -63,7 +63,8 @@ def read(path: Path = STAMP) -> dict[str, Stamp]:
 
 def write(stamps: Mapping[str, Stamp], path: Path = STAMP) -> None:
     """In the order of the parts."""
-    ordered = {name: asdict(stamps[name]) for name in PARTS if name in stamps}
+    order = [*PARTS, *sorted(stamps.keys() - PARTS.keys())]
+    ordered = {name: asdict(stamps[name]) for name in order if name in stamps}
     path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 

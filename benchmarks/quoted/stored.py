@@ -32,6 +32,10 @@ class Stored:
     logs: Path = LOGS
     _read: dict[str, Any] = field(default_factory=dict)
 
+    def has(self, name: str) -> bool:
+        """Whether a part was measured."""
+        return (self.results / f"{name}.json").exists()
+
     def part(self, name: str) -> Any:
         """What a part's file says; raises RenderingError where it was not measured."""
         if name not in self._read:

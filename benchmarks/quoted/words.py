@@ -19,8 +19,8 @@ def digits(value: float) -> str:
 
 
 def times_spread(one: Spread) -> str:
-    """'1.53 times (1.44 to 2.54)'."""
-    return f"{one['median']:.2f} times ({one['min']:.2f} to {one['max']:.2f})"
+    """'1.53x (1.44 to 2.54)'."""
+    return f"{one['median']:.2f}x ({one['min']:.2f} to {one['max']:.2f})"
 
 
 def spread(one: Spread) -> str:
