@@ -113,6 +113,8 @@ def quality(
         raise UsageError(str(error)) from None
     except ArithmeticError as error:
         raise click.ClickException(str(error)) from None
+    except UsageError:
+        raise
     except Exception as error:  # no compiler, or one that refuses our kernels
         why = failure.explain(error)
         if not why.expected:

@@ -111,6 +111,7 @@ def measured_cpu(name: str, bandwidth_gb_per_s: float, cores: int) -> Device:
         bandwidth_gb_per_s=bandwidth_gb_per_s,
         fp16_tflops=math.inf,
         fp32_tflops=math.inf,
+        link_latency_us=1.0,  # a cache line from one core to another, there and back, is less
         cores=cores,
         measured=True,
     )
