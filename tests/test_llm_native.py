@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ from workshop.llm.cache import StaticCache
 from workshop.llm.compile import compiled_steps
 from workshop.llm.model import Llama
 from workshop.llm.native import MOST_TOKENS, build, products
-from workshop.llm.quantization.activations import BLOCK, round_activations, rounded
+from workshop.llm.quantization.activations import (
+    BLOCK,
+    LARGEST,
+    SMALLEST,
+    round_activations,
+    rounded,
+)
 from workshop.llm.quantization.int4 import GROUP_SIZES, quantize_groups
 from workshop.llm.quantization.int8 import quantize_rows
 from workshop.llm.quantization.pack import pack
@@ -141,14 +148,63 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 def test_rounding_activations_is_off_by_half_a_step_at_most(values: list[float]) -> None:
     x = torch.tensor(values)
     whole, scale = round_activations(x)
+    zero = LARGEST * SMALLEST  # a block that has nothing larger counts as zero
     assert whole.abs().max() <= 127
     assert torch.equal(whole, whole.round())
     padded = F.pad(x, (0, -len(x) % BLOCK)).unflatten(0, (-1, BLOCK))
     off = (padded - whole * scale).abs()
-    assert bool((off <= scale * 0.5001).all())
+    assert bool((off <= (scale * 0.5001).clamp(min=zero)).all())
     # The largest of a block is met exactly, up to a rounding in fp32.
     largest = padded.abs().amax(-1)
-    torch.testing.assert_close((whole * scale).abs().amax(-1), largest)
+    torch.testing.assert_close((whole * scale).abs().amax(-1), largest, rtol=1.3e-6, atol=zero)
+
+
+@pytest.mark.parametrize("most", [1e-45, 1e-40, LARGEST * SMALLEST, 1e-30, 1e30])
+def test_integer_products_of_the_smallest_and_largest_activations(most: float) -> None:
+    x = numbers(2, 64, seed=1)
+    x = x / x.abs().amax() * most
+    weight, scale = quantize_rows(numbers(3, 64, seed=2))
+    got = torch.ops.workshop.product_int8(x, weight, scale)
+    right = rounded(x).double() @ (weight.double() * scale[:, None]).T
+    # A block that has nothing larger than LARGEST * SMALLEST counts as zero on both sides.
+    torch.testing.assert_close(got.double(), right, rtol=1e-4, atol=most * 1e-4)
+    if most < LARGEST * SMALLEST:
+        assert not got.any()
+
+
+@pytest.mark.parametrize("bad", [math.inf, math.nan])
+def test_activations_that_are_no_numbers_are_no_numbers_afterwards(bad: float) -> None:
+    x = torch.ones(2, 64)
+    x[1, 3] = bad
+    got = torch.ops.workshop.product_int8(x, torch.ones(3, 64, dtype=torch.int8), torch.ones(3))
+    assert got[0].isfinite().all()
+    assert got[1].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((torch.ones(1, 32), torch.ones(3, 32, dtype=torch.int8), torch.ones(2)), "scales must be"),
+        ((torch.ones(1, 32), torch.ones(3, 32), torch.ones(3)), "weight must be"),
+        (
+            (torch.ones(1, 32).half(), torch.ones(3, 32, dtype=torch.int8), torch.ones(3)),
+            "activations must be",
+        ),
+        (
+            (torch.ones(1, 32), torch.ones(3, 32, dtype=torch.int8), torch.ones(3).double()),
+            "scales must be",
+        ),
+        (
+            (torch.ones(1, 32), torch.ones(3, 32, dtype=torch.int8), torch.ones(6)[::2]),
+            "scales must be",
+        ),
+    ],
+)
+def test_operands_of_integer_products_that_do_not_fit_are_refused(
+    arguments: tuple[Tensor, ...], reason: str
+) -> None:
+    with pytest.raises(RuntimeError, match=reason):
+        torch.ops.workshop.product_int8(*arguments)
 
 
 def compiled_text(model: Llama, prompt: list[int], new: int) -> list[int]:

@@ -20,6 +20,7 @@
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -201,11 +202,29 @@ Value* scratch(int64_t count) {
   return reinterpret_cast<Value*>(memory.data());
 }
 
+void check_activations(const at::Tensor& x) {
+  TORCH_CHECK(
+      x.dim() == 2 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
+      "activations must be [T, I] in bf16 or fp32");
+}
+
+// A scale or zero for each row, or for each group of each row.
+void check_scales(const at::Tensor& scales, at::ScalarType type, int64_t rows, int64_t count) {
+  TORCH_CHECK(
+      scales.is_contiguous() && scales.scalar_type() == type && scales.size(0) == rows &&
+          scales.numel() == rows * count,
+      "scales must be ", type, ", ", count, " for each of ", rows, " rows, in order");
+}
+
 // x [T, I], bf16 or fp32, times weight [O, I], int8 or of x's type: [T, O] in x's type.
 at::Tensor product(const at::Tensor& x_, const at::Tensor& weight) {
   const at::Tensor x = x_.contiguous();
   const int64_t tokens = x.size(0), inputs = x.size(1), outputs = weight.size(0);
   TORCH_CHECK(weight.is_contiguous() && weight.size(1) == inputs, "weight must be [O, I], in order");
+  TORCH_CHECK(
+      weight.scalar_type() == at::kChar || weight.scalar_type() == x.scalar_type(),
+      "weight must be int8 or of the activations' type");
+  check_activations(x);
   at::Tensor out = at::empty({tokens, outputs}, x.options());
   auto multiply = [&](const auto* activations, auto* to) {
     with_tokens(tokens, [&](auto count) {
@@ -279,10 +298,17 @@ inline float largest(const float* x) {  // magnitude of BLOCK numbers: as intege
   return value;
 }
 
-// BLOCK activations as int8; returns their scale, of which the values are multiples.
+// BLOCK activations as int8; returns their scale, of which the values are multiples. A block whose
+// scale would be below the normal numbers counts as zero: rounded itself, such a scale would be off
+// by more than half a step. A scale that is not finite makes the product NaN.
 inline float round_block(const float* x, int8_t* values) {
-  const float scale = largest(x) / 127, divisor = scale > 0 ? scale : 1;
-  for (int i = 0; i < BLOCK; i++) values[i] = __builtin_irintf(x[i] / divisor);  // ties to even
+  const float wanted = largest(x) / 127, scale = wanted < FLT_MIN ? 0 : wanted;
+  if (!(scale > 0 && scale <= FLT_MAX)) {
+    std::memset(values, 0, BLOCK);
+    return scale > 0 ? NAN : scale;
+  }
+  for (int i = 0; i < BLOCK; i++)
+    values[i] = static_cast<int8_t>(static_cast<int32_t>(__builtin_rintf(x[i] / scale)));  // to even
   return scale;
 }
 
@@ -416,7 +442,7 @@ struct Int4 {
 
   static floats up_to_16(const at::BFloat16* from, int64_t count) {
     if (count >= LANES) return widened(from);
-#ifdef __AVX512F__
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
     const __m256i some = _mm256_maskz_loadu_epi16((1u << count) - 1, from);
     return (floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(some), 16);
 #endif
@@ -507,18 +533,30 @@ at::Tensor integer_product(const at::Tensor& x_, const at::Tensor& weight, const
 
 // x [T, I] as int8, times weight [O, I], int8 with scales [O] in fp32: [T, O] in x's type.
 at::Tensor product_int8(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale) {
-  TORCH_CHECK(weight.is_contiguous() && weight.size(1) == x.size(1), "weight must be [O, I]");
+  check_activations(x);
+  TORCH_CHECK(
+      weight.is_contiguous() && weight.scalar_type() == at::kChar && weight.size(1) == x.size(1),
+      "weight must be [O, I] in int8");
+  check_scales(scale, at::kFloat, weight.size(0), 1);
   return integer_product(x, weight, Int8{scale.const_data_ptr<float>()});
 }
 
 // x [T, I] as int8, times weight [O, I / 2], int4 with scales and zeros [O, groups] in bf16.
 at::Tensor product_int4(
     const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale, const at::Tensor& zero) {
-  TORCH_CHECK(weight.is_contiguous() && 2 * weight.size(1) == x.size(1), "weight must be [O, I / 2]");
-  const int64_t groups = scale.size(1);
+  check_activations(x);
+  TORCH_CHECK(
+      weight.is_contiguous() && weight.element_size() == 1 && 2 * weight.size(1) == x.size(1),
+      "weight must be [O, I / 2], two a byte");
+  const int64_t groups = scale.size(1), neighbours = x.size(1) / groups;
+  TORCH_CHECK(
+      neighbours * groups == x.size(1) && (neighbours == 32 || neighbours == 64 ||
+      neighbours == 128), "a group must have 32, 64 or 128 neighbours");
+  check_scales(scale, at::kBFloat16, weight.size(0), groups);
+  check_scales(zero, at::kBFloat16, weight.size(0), groups);
   return integer_product(
       x, weight, Int4{scale.const_data_ptr<at::BFloat16>(), zero.const_data_ptr<at::BFloat16>(),
-                      groups, x.size(1) / groups / 8});
+                      groups, neighbours / 8});
 }
 
 }  // namespace

@@ -16,22 +16,26 @@ others, not for the whole token.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 BLOCK = 32  # activations that share a scale; also BLOCK of native/products.cpp
 LARGEST = 127
+SMALLEST = torch.finfo(torch.float32).tiny  # scale of a block that does not count as zero
 
 
 def round_activations(x: Tensor) -> tuple[Tensor, Tensor]:
     """Activations [..., I] as values [..., blocks, 32] and scales [..., blocks, 1], both in fp32.
 
     The values are whole numbers from -127 to 127. A last block that is not full is filled up with
-    zeros. A block of zeros has scale 0.
+    zeros. A block of zeros has scale 0, and so has one whose scale would be below the smallest
+    normal number: such a scale would itself be rounded too coarsely.
     """
     blocks = F.pad(x.float(), (0, -x.shape[-1] % BLOCK)).unflatten(-1, (-1, BLOCK))
     scale = blocks.abs().amax(-1, keepdim=True) / LARGEST
-    return (blocks / scale.masked_fill(scale == 0, 1)).round(), scale
+    scale = scale.masked_fill(scale < SMALLEST, 0)
+    return (blocks / scale.masked_fill(scale == 0, torch.inf)).round(), scale
 
 
 def rounded(x: Tensor) -> Tensor:
