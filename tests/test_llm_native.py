@@ -41,7 +41,8 @@ seeds = st.integers(0, 2**31)
 
 @pytest.fixture(scope="module", autouse=True)
 def operators() -> None:
-    products.load()
+    products.load("products")
+    products.load("integers")
 
 
 def numbers(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:

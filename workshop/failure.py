@@ -58,7 +58,7 @@ def known(error: BaseException) -> Failure | None:
     name, text = type(error).__name__, str(error)
     if name == "InvalidCxxCompiler" or "No working C++ compiler found" in text:
         return Failure(
-            "torch.compile found no C++ compiler, which it and the C++ kernels need on a CPU",
+            "no C++ compiler found, which torch.compile and the C++ kernels need on a CPU",
             COMPILER_ADVICE,
             expected=True,
         )
@@ -82,6 +82,7 @@ def known(error: BaseException) -> Failure | None:
         "ParallelError",
         "ConfigError",
         "GroupError",
+        "RunFailedError",
     ):
         return Failure(text, None, expected=True)
     if name == "OutOfMemoryError" or "CUDA out of memory" in text:

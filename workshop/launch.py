@@ -6,6 +6,7 @@ Imports neither torch nor submitit until a job is started: the command line stay
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from typing import Any
 from workshop import compile_cache, huge_pages
 from workshop.lifeline import Lifeline, RankLostError
 from workshop.meeting import meet
+from workshop.parent import end_with_parent
 from workshop.rank import Rank, rank_of_job
 from workshop.readers.ours import read_log
 from workshop.results import PREFIX, Result
@@ -31,6 +33,10 @@ STDERR = 2  # as processes know it
 POLL_SECONDS = 0.1
 LONGEST_MINUTES = 24 * 60
 LONGEST_END_SECONDS = 10
+KILLED = (
+    "the process that looked after this run was killed: by someone, or because memory ran out, "
+    "which dmesg says"
+)
 LOG_NAME = re.compile(r"job-[\w-]+-(\d+)\.out")
 
 
@@ -77,6 +83,7 @@ class LocalTask:
     visible_devices: str | None = None
 
     def __call__(self) -> Result:
+        end_with_parent(signal.SIGKILL)  # SIGTERM is submitit's, which ignores it
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if self.visible_devices is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
@@ -236,10 +243,9 @@ def run_locally(
         except BaseException:
             end(job)
             raise
-        died = why_it_died(job, log, said)
-    if died:
-        with log.open("a", encoding="utf-8") as file:
-            print(died, file=file)
+        if not has_record(log):
+            for line in told_afterwards(settings, log, job_said(job, said)):
+                each_line(line)
     return read_log(log)[-1]
 
 
@@ -301,18 +307,37 @@ def heeding_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
-def why_it_died(job: Any, log: Path, said: Path) -> str | None:
-    """What a job wrote before our log was open, where it left no record; else None.
+def has_record(log: Path) -> bool:
+    """Whether a run has left its record in a log."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        return any(line.startswith(PREFIX) for line in file)
+
+
+def job_said(job: Any, said: Path) -> str:
+    """What a job wrote before our log was open.
 
     Args:
         said: what its controller had to say.
     """
-    with log.open(encoding="utf-8", errors="replace") as file:
-        if any(line.startswith(PREFIX) for line in file):
-            return None
     texts = [sub.stderr() for sub in getattr(job, "_sub_jobs", []) or [job]]
     texts.append(said.read_text(encoding="utf-8", errors="replace").strip())
-    return "\n".join(text for text in texts if text) or None
+    return "\n".join(text for text in texts if text)
+
+
+def told_afterwards(settings: Settings, log: Path, said: str) -> list[str]:
+    """Finish the log of a run that ended without a record; returns the lines that this adds.
+
+    Args:
+        said: what the run's processes wrote elsewhere; without it, they were killed.
+    """
+    added = io.StringIO()
+    if said:
+        print(said, file=added)
+    else:
+        measured_nothing(settings, Rank(), added, RunFailedError(KILLED))
+    with log.open("a", encoding="utf-8") as file:
+        file.write(added.getvalue())
+    return added.getvalue().splitlines()
 
 
 def follow(path: Path, done: Callable[[], bool]) -> Iterator[str]:

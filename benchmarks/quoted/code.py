@@ -59,7 +59,7 @@ def content(file: Path) -> bytes:
     """What counts of a file."""
     if file.suffix == ".py":
         return program(ast.parse(file.read_text("utf-8"))).encode()
-    if file.suffix == ".cpp":
+    if file.suffix in (".cpp", ".h"):
         return cpp(file.read_text("utf-8")).encode()
     return file.read_bytes()
 

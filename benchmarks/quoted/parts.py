@@ -19,6 +19,7 @@ ENGINE = (
     "!workshop/llm/weights/convert*.py",
     "!workshop/llm/weights/checksums.py",
     "workshop/llm/native/*.cpp",
+    "workshop/llm/native/*.h",
     "workshop/tiny/weights/*/*",
     "workshop/roofline/widths.py",
     "workshop/stages.py",

@@ -7,25 +7,24 @@ others go on. Killed, this process takes its workers along.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from workshop.grading.attempt import Done, Job, Order, do, loaded
+from workshop.parent import end_with_parent
 
 TRIES = 2
 LONGEST_SECONDS = 3600  # of one job; every check in it has limits of its own, far below
 LONGEST_END_SECONDS = 10
-PR_SET_PDEATHSIG = 1
 READY = "ready"
 
 
@@ -134,18 +133,32 @@ def hear(worker: Worker) -> Any:
 
 def start(order: Order) -> Worker:
     """A worker; where we are run lie files of participants' perhaps: it imports none of them."""
-    os.environ["PYTHONSAFEPATH"] = "1"
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, order, os.getpid()))
-    process.start()
+    with safe_path():
+        process.start()
     theirs.close()
     return Worker(process, ours)
 
 
+@contextlib.contextmanager
+def safe_path() -> Iterator[None]:
+    """What Python is started in here does not import from the directory that it is started in."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
 def work(pipe: Connection, order: Order, parent: int) -> None:
     """What a worker does: one job after the other, until the pipe is closed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    end_with_parent(signal.SIGTERM)
     if os.getppid() != parent:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us

@@ -2,7 +2,7 @@
 
 import torch
 
-# What products.cpp takes; here, since importing products.py takes half a second.
+# What the C++ products take; here, since importing products.py takes half a second.
 MOST_TOKENS = 8
 DTYPES = (torch.bfloat16, torch.float32)  # of activations
 

@@ -9,12 +9,15 @@ the same library at the same time each put a whole file in place.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -22,6 +25,10 @@ import torch
 HERE = Path(__file__).parent
 # a * b + c in one instruction; loops of the source, and roundings, as vector instructions.
 FLAGS = ["-ffp-contract=fast", "-ftree-loop-vectorize", "-fno-math-errno"]
+
+
+WORK = "build-"  # begins the name of a directory that a library is built in
+LONGEST_BUILD_SECONDS = 3600
 
 
 class BuildError(Exception):
@@ -60,14 +67,16 @@ def library(name: str) -> Path:
     source = HERE / f"{name}.cpp"
     options = CppTorchOptions(vec_isa=pick_vec_isa(), warning_all=False, extra_flags=flags())
     command = CppBuilder("x", str(source), options, output_dir="/").get_command_line()
-    made_of = [source.read_text(encoding="utf-8"), command, torch.__version__, processor()]
+    texts = [path.read_text(encoding="utf-8") for path in [source, *sorted(HERE.glob("*.h"))]]
+    made_of = [*texts, command, torch.__version__, processor()]
     digest = hashlib.sha256("\0".join(made_of).encode()).hexdigest()[:16]
     folder = Path(cache_dir()) / "workshop"
     target = folder / f"{name}-{digest}.so"
     if is_whole(target):
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
+    remove_leftovers(folder)
+    work = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))
     try:
         builder = CppBuilder(name, str(source), options, output_dir=str(work))
         try:
@@ -82,6 +91,14 @@ def library(name: str) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the work directories of builds that were killed, as far as none can still be one."""
+    for work in folder.glob(f"{WORK}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - work.stat().st_mtime > LONGEST_BUILD_SECONDS:
+                shutil.rmtree(work)
 
 
 def size_file(target: Path) -> Path:
@@ -120,7 +137,8 @@ def processor() -> str:
 
 
 def first_error(said: str) -> str:
-    """The compiler's first error, without the lines around it."""
+    """The compiler's first error, in its user's language, without the lines around it."""
     lines = [line.strip() for line in said.partition("Output:")[2].splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line or "/ld:" in line]
-    return (errors or lines or ["the compiler gives no reason"])[0][:300]
+    places = [line for line in lines if re.search(r":\d+:\d+: ", line)]
+    return (errors or places or lines or ["the compiler gives no reason"])[0][:300]

@@ -1,4 +1,4 @@
-"""Products of a weight and a few tokens on a CPU, by ``products.cpp``: each weight is read once.
+"""Products of a weight and a few tokens on a CPU, by our C++: each weight is read once.
 
 Three things use them:
 
@@ -24,17 +24,15 @@ from workshop.llm.quantization.activations import rounded
 from workshop.llm.quantization.int4 import Int4Linear
 from workshop.llm.quantization.int8 import Int8Linear
 
-
-def load() -> None:
-    """Make the operators known to torch, once; raises what ``build.load`` raises."""
-    build.load("products")
-    describe()
+OPERATORS = {"products": ("product",), "integers": ("product_int8", "product_int4")}
 
 
 @functools.cache
-def describe() -> None:
-    """Say what the operators make of tensors without data, which is what a compiler has."""
-    for name in ("product", "product_int8", "product_int4"):
+def load(source: str) -> None:
+    """Make the operators of a source known to torch; raises what ``build.load`` raises."""
+    build.load(source)
+    for name in OPERATORS[source]:
+        # What they make of tensors without data, which is what a compiler has.
         torch.library.register_fake(f"workshop::{name}", outputs_of)
 
 
@@ -117,7 +115,9 @@ def use(model: Llama, one_token: bool, integers: bool) -> None:
     Raises:
         torch._inductor.exc.InvalidCxxCompiler, BuildError: see ``build.load``.
     """
-    load()
+    load("products")
+    if integers:
+        load("integers")
     for module in model.modules():
         # The same layer with the same weights, and another ``forward``.
         if isinstance(module, Int4Linear) and integers:

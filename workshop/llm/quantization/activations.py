@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-BLOCK = 32  # activations that share a scale; also BLOCK of native/products.cpp
+BLOCK = 32  # activations that share a scale; also BLOCK of native/integers.cpp
 LARGEST = 127
 SMALLEST = torch.finfo(torch.float32).tiny  # scale of a block that does not count as zero
 
