@@ -40,22 +40,24 @@ WARM_UP = 3
 STAGES: dict[str, dict[str, Any]] = {
     "ours baseline": {"stage": "baseline"},
     "ours compile": {"stage": "compile"},
-    "ours compile, 8 steps": {"stage": "compile", "fuse": True, "decode_steps": 8},
     "ours int8": {"stage": "quantize"},
-    "ours int8, 8 steps": {"stage": "quantize", "fuse": True, "decode_steps": 8},
     "ours compile, C++": {"stage": "compile", "fuse": True, "kernels": "cpp"},
+    "ours compile, C++, 8 steps": {
+        "stage": "compile", "fuse": True, "kernels": "cpp", "decode_steps": 8
+    },
     "ours int8, integers": {"stage": "quantize", "fuse": True, "activations": "int8"},
-    "ours int4, integers": {
-        "stage": "quantize", "quantize": "int4", "fuse": True, "activations": "int8"
+    "ours int8, integers, 8 steps": {
+        "stage": "quantize", "fuse": True, "activations": "int8", "decode_steps": 8
     },
     "ours int4, g128, integers": {
         "stage": "quantize", "quantize": "int4", "group_size": 128, "fuse": True,
         "activations": "int8",
     },
-    "ours int4": {"stage": "quantize", "quantize": "int4"},
-    "ours int4, 8 steps": {
-        "stage": "quantize", "quantize": "int4", "fuse": True, "decode_steps": 8
+    "ours int4, g128, integers, 8 steps": {
+        "stage": "quantize", "quantize": "int4", "group_size": 128, "fuse": True,
+        "activations": "int8", "decode_steps": 8,
     },
+    "ours int4": {"stage": "quantize", "quantize": "int4"},
 }  # fmt: skip
 
 

@@ -241,6 +241,22 @@ def test_ending_the_command_ends_its_jobs(
     wait_for(lambda: not marked(tmp_path))
 
 
+def test_a_run_whose_controller_is_killed_says_so_and_leaves_no_rank(tmp_path: Path) -> None:
+    log = reserve_log(tmp_path, "tp")
+    killed: list[list[int]] = []
+
+    def each_line(line: str) -> None:
+        if line.startswith("WORKSHOP-SAMPLE") and not killed:
+            killed.append(list(rank_processes().values()))
+            os.kill(int(ancestors(killed[0][0])[0]), signal.SIGKILL)
+
+    result = run_locally(replace(TP, samples=9999, new_tokens=12), log, each_line)
+    assert result.status != "ok"
+    assert result.reason is not None
+    assert "was killed" in result.reason
+    wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in killed[0]))
+
+
 def marked(mark: Path) -> list[int]:
     """Processes that have the mark in their environment."""
     found = []

@@ -15,7 +15,7 @@ from torch._inductor.utils import run_and_get_code
 from workshop.llm import generate
 from workshop.llm.cache import StaticCache
 from workshop.llm.compile import (
-    FUSED_ADD,
+    ALWAYS,
     PLAIN,
     How,
     compiled_decode,
@@ -256,10 +256,10 @@ def test_options_are_those_that_torch_knows_by_the_names_of_its_modes() -> None:
     tuned = {"coordinate_descent_tuning": True}
     for mode in ("default", "reduce-overhead", "max-autotune"):
         known = torch._inductor.list_mode_options(mode)
-        assert how_to_compile(mode, GPU).options() == known | tuned | FUSED_ADD
-    no_graphs = torch._inductor.list_mode_options("max-autotune-no-cudagraphs") | FUSED_ADD
+        assert how_to_compile(mode, GPU).options() == known | tuned | ALWAYS
+    no_graphs = torch._inductor.list_mode_options("max-autotune-no-cudagraphs") | ALWAYS
     assert how_to_compile("max-autotune", torch.device("cpu")).options().keys() <= no_graphs.keys()
-    assert FUSED_ADD.keys() <= set(torch._inductor.list_options())
+    assert ALWAYS.keys() <= set(torch._inductor.list_options())
 
 
 def test_the_next_run_of_a_cuda_graph_writes_over_nothing_that_was_given_out() -> None:

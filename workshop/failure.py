@@ -82,7 +82,6 @@ def known(error: BaseException) -> Failure | None:
         "ParallelError",
         "ConfigError",
         "GroupError",
-        "RunFailedError",
     ):
         return Failure(text, None, expected=True)
     if name == "OutOfMemoryError" or "CUDA out of memory" in text:

@@ -6,7 +6,6 @@ Imports neither torch nor submitit until a job is started: the command line stay
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import signal
@@ -23,7 +22,7 @@ from typing import Any
 from workshop import compile_cache, huge_pages
 from workshop.lifeline import Lifeline, RankLostError
 from workshop.meeting import meet
-from workshop.parent import end_with_parent
+from workshop.parent import end_after_parent
 from workshop.rank import Rank, rank_of_job
 from workshop.readers.ours import read_log
 from workshop.results import PREFIX, Result
@@ -34,8 +33,8 @@ POLL_SECONDS = 0.1
 LONGEST_MINUTES = 24 * 60
 LONGEST_END_SECONDS = 10
 KILLED = (
-    "the process that looked after this run was killed: by someone, or because memory ran out, "
-    "which dmesg says"
+    "The process that starts the ranks was killed: by someone, or because memory ran out, which "
+    "dmesg tells."
 )
 LOG_NAME = re.compile(r"job-[\w-]+-(\d+)\.out")
 
@@ -83,7 +82,7 @@ class LocalTask:
     visible_devices: str | None = None
 
     def __call__(self) -> Result:
-        end_with_parent(signal.SIGKILL)  # SIGTERM is submitit's, which ignores it
+        end_after_parent(LONGEST_END_SECONDS)
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if self.visible_devices is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
@@ -243,10 +242,15 @@ def run_locally(
         except BaseException:
             end(job)
             raise
-        if not has_record(log):
-            for line in told_afterwards(settings, log, job_said(job, said)):
-                each_line(line)
-    return read_log(log)[-1]
+        recorded = has_record(log)
+        added = "" if recorded else job_said(job, said)
+    if added:
+        with log.open("a", encoding="utf-8") as file:
+            print(added, file=file)
+    result = read_log(log)[-1]
+    if not recorded:
+        each_line(f"Error: {result.reason}")
+    return result
 
 
 def run_in_this_process(settings: Settings) -> Result:
@@ -314,30 +318,17 @@ def has_record(log: Path) -> bool:
 
 
 def job_said(job: Any, said: Path) -> str:
-    """What a job wrote before our log was open.
+    """What is known of a job's end, and what it wrote before our log was open.
 
     Args:
         said: what its controller had to say.
     """
-    texts = [sub.stderr() for sub in getattr(job, "_sub_jobs", []) or [job]]
+    subjobs = getattr(job, "_sub_jobs", []) or [job]
+    texts = [one.stderr() for one in subjobs]
     texts.append(said.read_text(encoding="utf-8", errors="replace").strip())
+    if any(one._process is not None and one._process.poll() == -signal.SIGKILL for one in subjobs):
+        texts.append(KILLED)
     return "\n".join(text for text in texts if text)
-
-
-def told_afterwards(settings: Settings, log: Path, said: str) -> list[str]:
-    """Finish the log of a run that ended without a record; returns the lines that this adds.
-
-    Args:
-        said: what the run's processes wrote elsewhere; without it, they were killed.
-    """
-    added = io.StringIO()
-    if said:
-        print(said, file=added)
-    else:
-        measured_nothing(settings, Rank(), added, RunFailedError(KILLED))
-    with log.open("a", encoding="utf-8") as file:
-        file.write(added.getvalue())
-    return added.getvalue().splitlines()
 
 
 def follow(path: Path, done: Callable[[], bool]) -> Iterator[str]:

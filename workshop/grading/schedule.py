@@ -7,6 +7,7 @@ others go on. Killed, this process takes its workers along.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -20,9 +21,9 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from workshop.grading.attempt import Done, Job, Order, do, loaded
-from workshop.parent import end_with_parent
 
 TRIES = 2
+PR_SET_PDEATHSIG = 1
 LONGEST_SECONDS = 3600  # of one job; every check in it has limits of its own, far below
 LONGEST_END_SECONDS = 10
 READY = "ready"
@@ -158,7 +159,7 @@ def safe_path() -> Iterator[None]:
 
 def work(pipe: Connection, order: Order, parent: int) -> None:
     """What a worker does: one job after the other, until the pipe is closed."""
-    end_with_parent(signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started us

@@ -41,8 +41,13 @@ F = TypeVar("F", bound=Callable)
 # meant is counted (graphs_compiled) and recorded.
 MOST_GRAPHS = 128
 
-# a * b + c in one instruction, rounded once: a C++ compiler does not do it unasked.
-FUSED_ADD = {"cpp.enable_floating_point_contract_flag": "fast"}
+ALWAYS = {
+    # a * b + c in one instruction, rounded once: a C++ compiler does not do it unasked.
+    "cpp.enable_floating_point_contract_flag": "fast",
+    # Not at every step that shapes and strides are what the graph says. Such a check follows each
+    # kernel that the compiler has not written; at batch 1 all of them take as long as a layer.
+    "size_asserts": False,
+}
 
 Mode = Literal["auto", "default", "reduce-overhead", "max-autotune"]
 
@@ -76,7 +81,7 @@ class How:
             "max_autotune": self.autotune,
             "coordinate_descent_tuning": self.gpu,
         }
-        return FUSED_ADD | {name: True for name, on in chosen.items() if on}
+        return ALWAYS | {name: True for name, on in chosen.items() if on}
 
 
 PLAIN = How()

@@ -112,22 +112,22 @@ struct Int8 {
     return sum + __builtin_convertvector(dot(x.correction, w, x.values), floats) * x.scale;
   }
   void add_up(const Chunk* x, int64_t tokens, int64_t chunks) {}
-  float finished(floats added, int64_t row, int64_t token) const {
-    return sum(added) * scales[row];
-  }
+  floats with_zeros(floats added, int64_t row, int64_t token) const { return added; }
+  float scale(int64_t row) const { return scales[row]; }
 };
 
 // Weights in int4 (int4.py): two a byte, the first in the high half, (value - 8) * scale + zero. A
-// lane has 8 neighbours of a group, the even ones in one vector, the odd ones in another. What is
-// added to every value of a group, zero - 8 * scale, is multiplied by the sum of the group's
-// activations: once for a group, when the row is done.
+// lane has 8 neighbours of a group, the even ones in one vector, the odd ones in another. The 8 is
+// taken off as Int8 takes off 128. The zero is multiplied by the sum of the group's activations:
+// once for a group, when the row is done.
 struct Int4 {
   static constexpr int64_t INPUTS = 128, ROW_BYTES = 64;
   static constexpr int rows(int tokens) { return tokens <= 2 ? 4 : 2; }
 
   struct Chunk {
     int8_t even[64], odd[64];
-    float scale[LANES];  // of the lane's block
+    float scale[LANES];         // of the lane's block
+    int32_t correction[LANES];  // -8 times the sum of the lane's values
 
     void set(const float* x) {
       int8_t values[INPUTS];
@@ -136,11 +136,20 @@ struct Int4 {
         for (int lane = block / 8; lane < (block + BLOCK) / 8; lane++) scale[lane] = s;
       }
       for (int i = 0; i < 64; i++) even[i] = values[2 * i], odd[i] = values[2 * i + 1];
+      const ints sums = values_added() * -8;
+      std::memcpy(correction, &sums, sizeof(sums));
+    }
+
+    ints values_added() const {
+      const bytes ones = bytes{} + 1;
+      return dot(dot(ints{}, ones, load<signed_bytes>(even)), ones, load<signed_bytes>(odd));
     }
   };
 
   const at::BFloat16 *scales, *zeros;  // [rows, groups]
-  int64_t groups, lanes_a_group;
+  int64_t groups;
+  int shift;  // a group has 2^shift lanes: 4, 8 or 16
+  ints group_of_lane;
   const float* sums = nullptr;  // of a group's activations: [tokens, padded()]
 
   int64_t padded() const { return (groups + LANES - 1) / LANES * LANES; }
@@ -148,17 +157,15 @@ struct Int4 {
   void add_up(const Chunk* x, int64_t tokens, int64_t chunks) {
     float* to = scratch<float>(tokens * padded());
     std::memset(to, 0, tokens * padded() * sizeof(float));
-    const bytes ones = bytes{} + 1;
     for (int64_t t = 0; t < tokens; t++)
       for (int64_t c = 0; c < chunks; c++) {
         const Chunk& chunk = x[t * chunks + c];
-        const ints evens = dot(ints{}, ones, load<signed_bytes>(chunk.even));
-        const ints both = dot(evens, ones, load<signed_bytes>(chunk.odd));
-        const floats scaled = __builtin_convertvector(both, floats) * load<floats>(chunk.scale);
-        for (int lane = 0; lane < LANES; lane++) {
-          const int64_t group = (c * LANES + lane) / lanes_a_group;
-          if (group < groups) to[t * padded() + group] += scaled[lane];
-        }
+        const floats added = __builtin_convertvector(chunk.values_added(), floats);
+        const floats scaled = added * load<floats>(chunk.scale);
+        const int64_t first = (c * LANES) >> shift;
+        const int64_t lanes = std::min(LANES, (groups - first) << shift);
+        for (int64_t lane = 0; lane < lanes; lane++)
+          to[t * padded() + first + (lane >> shift)] += scaled[lane];
       }
     sums = to;
   }
@@ -168,23 +175,16 @@ struct Int4 {
     floats scale;
   };
 
-  // The scales of 16 lanes of a row.
+  // The scales of 16 lanes of a row: one to four groups', each of which has 2^shift lanes.
   floats spread(const at::BFloat16* row, int64_t chunk) const {
-    const int64_t first = chunk * LANES / lanes_a_group;
-    const at::BFloat16* from = row + first;
-    floats v = {};
-    if (lanes_a_group == 16) return v + static_cast<float>(from[0]);
-#ifdef __AVX512F__
-    if (first + 4 <= groups) {  // else a load of four may go past the last scale
-      const __m128i four = _mm_slli_epi32(_mm_cvtepu16_epi32(_mm_loadu_si64(from)), 16);
-      const __m512i lane = _mm512_srli_epi32(
-          _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-          lanes_a_group == 4 ? 2 : 3);
-      return (floats)_mm512_permutexvar_ps(lane, _mm512_castps128_ps512(_mm_castsi128_ps(four)));
-    }
+    const int64_t first = (chunk * LANES) >> shift, count = std::min(LANES >> shift, groups - first);
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    const __m128i some = _mm_maskz_loadu_epi16((1u << count) - 1, row + first);
+    const __m128 wide = _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(some), 16));
+    return (floats)_mm512_permutexvar_ps((__m512i)group_of_lane, _mm512_castps128_ps512(wide));
 #endif
-    for (int lane = 0; lane < LANES && first + lane / lanes_a_group < groups; lane++)
-      v[lane] = from[lane / lanes_a_group];
+    floats v = {};
+    for (int64_t lane = 0; lane < count << shift; lane++) v[lane] = row[first + (lane >> shift)];
     return v;
   }
 
@@ -195,12 +195,14 @@ struct Int4 {
   struct InRegisters {
     signed_bytes even, odd;
     floats scale;
+    ints correction;
   };
   static InRegisters activations(const Chunk& x) {
-    return {load<signed_bytes>(x.even), load<signed_bytes>(x.odd), load<floats>(x.scale)};
+    return {load<signed_bytes>(x.even), load<signed_bytes>(x.odd), load<floats>(x.scale),
+            load<ints>(x.correction)};
   }
   static floats add(floats sum, const Weights& w, const InRegisters& x) {
-    const ints products = dot(dot(ints{}, w.even, x.even), w.odd, x.odd);
+    const ints products = dot(dot(x.correction, w.even, x.even), w.odd, x.odd);
     return sum + __builtin_convertvector(products, floats) * x.scale * w.scale;
   }
 
@@ -214,21 +216,21 @@ struct Int4 {
     std::memcpy(part, from, count * sizeof(part[0]));
     return widened(part);
   }
-  float finished(floats added, int64_t row, int64_t token) const {
+  floats with_zeros(floats added, int64_t row, int64_t token) const {
     for (int64_t g = 0; g < groups; g += LANES) {
-      const floats scale = up_to_16(scales + row * groups + g, groups - g);
       const floats zero = up_to_16(zeros + row * groups + g, groups - g);
-      added += (zero - 8 * scale) * load<floats>(sums + token * padded() + g);
+      added += zero * load<floats>(sums + token * padded() + g);
     }
-    return sum(added);
+    return added;
   }
+  float scale(int64_t row) const { return 1; }
 };
 
 template <int ROWS, int TOKENS, class Kind, class Out>
 inline void integer_rows(
     const typename Kind::Chunk* x, const uint8_t* w, const Kind& kind, Out* out, int64_t row,
     int64_t apart, int64_t row_bytes, int64_t chunks, int64_t outputs) {
-  floats sums[ROWS][TOKENS] = {};
+  floats sums[TOKENS][ROWS] = {};
   const auto add = [&](int64_t chunk, auto&& stored) {
     decltype(kind.weights(bytes{}, 0, 0)) weights[ROWS];
 #pragma GCC unroll 8
@@ -237,7 +239,7 @@ inline void integer_rows(
     for (int t = 0; t < TOKENS; t++) {
       const auto activations = Kind::activations(x[t * chunks + chunk]);
 #pragma GCC unroll 8
-      for (int r = 0; r < ROWS; r++) sums[r][t] = Kind::add(sums[r][t], weights[r], activations);
+      for (int r = 0; r < ROWS; r++) sums[t][r] = Kind::add(sums[t][r], weights[r], activations);
     }
   };
   const int64_t whole = row_bytes / Kind::ROW_BYTES, rest = row_bytes % Kind::ROW_BYTES;
@@ -246,9 +248,13 @@ inline void integer_rows(
   };
   for (int64_t c = 0; c < whole; c++) add(c, [&](int r) { return load<bytes>(place(r, c)); });
   if (rest) add(whole, [&](int r) { return load_part(place(r, whole), rest); });
-  for (int r = 0; r < ROWS; r++)
-    for (int t = 0; t < TOKENS; t++)
-      out[t * outputs + row + r * apart] = kind.finished(sums[r][t], row + r * apart, t);
+  for (int t = 0; t < TOKENS; t++) {
+    for (int r = 0; r < ROWS; r++) sums[t][r] = kind.with_zeros(sums[t][r], row + r * apart, t);
+    float added[ROWS];
+    sums_of<ROWS>(sums[t], added);
+    for (int r = 0; r < ROWS; r++)
+      out[t * outputs + row + r * apart] = added[r] * kind.scale(row + r * apart);
+  }
 }
 
 template <class Kind, class Value>
@@ -282,8 +288,8 @@ void integer_product(
 template <class Kind>
 at::Tensor integer_product(const at::Tensor& x_, const at::Tensor& weight, const Kind& kind) {
   const at::Tensor x = x_.contiguous();
-  const int64_t tokens = x.size(0), inputs = x.size(1), outputs = weight.size(0);
-  at::Tensor out = at::empty({tokens, outputs}, x.options());
+  const int64_t inputs = x.size(-1), tokens = x.numel() / inputs, outputs = weight.size(0);
+  at::Tensor out = product_of(x, outputs);
   const auto* stored = static_cast<const uint8_t*>(weight.const_data_ptr());
   const auto multiply = [&](auto* to, const auto* from) {
     integer_product(from, stored, kind, to, tokens, inputs, outputs, weight.size(1));
@@ -295,32 +301,34 @@ at::Tensor integer_product(const at::Tensor& x_, const at::Tensor& weight, const
   return out;
 }
 
-// x [T, I] as int8, times weight [O, I], int8 with scales [O] in fp32: [T, O] in x's type.
+// x [..., I] as int8, times weight [O, I], int8 with scales [O] in fp32: [..., O] in x's type.
 at::Tensor product_int8(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale) {
   check_activations(x);
   TORCH_CHECK(
-      weight.is_contiguous() && weight.scalar_type() == at::kChar && weight.size(1) == x.size(1),
+      weight.is_contiguous() && weight.scalar_type() == at::kChar && weight.size(1) == x.size(-1),
       "weight must be [O, I] in int8");
   check_scales(scale, at::kFloat, weight.size(0), 1);
   return integer_product(x, weight, Int8{scale.const_data_ptr<float>()});
 }
 
-// x [T, I] as int8, times weight [O, I / 2], int4 with scales and zeros [O, groups] in bf16.
+// x [..., I] as int8, times weight [O, I / 2], int4 with scales and zeros [O, groups] in bf16.
 at::Tensor product_int4(
     const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale, const at::Tensor& zero) {
   check_activations(x);
   TORCH_CHECK(
-      weight.is_contiguous() && weight.element_size() == 1 && 2 * weight.size(1) == x.size(1),
+      weight.is_contiguous() && weight.element_size() == 1 && 2 * weight.size(1) == x.size(-1),
       "weight must be [O, I / 2], two a byte");
-  const int64_t groups = scale.size(1), neighbours = x.size(1) / groups;
+  const int64_t groups = scale.size(1), neighbours = x.size(-1) / groups;
   TORCH_CHECK(
-      neighbours * groups == x.size(1) && (neighbours == 32 || neighbours == 64 ||
+      neighbours * groups == x.size(-1) && (neighbours == 32 || neighbours == 64 ||
       neighbours == 128), "a group must have 32, 64 or 128 neighbours");
   check_scales(scale, at::kBFloat16, weight.size(0), groups);
   check_scales(zero, at::kBFloat16, weight.size(0), groups);
+  const int shift = neighbours == 32 ? 2 : neighbours == 64 ? 3 : 4;
+  const ints lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return integer_product(
       x, weight, Int4{scale.const_data_ptr<at::BFloat16>(), zero.const_data_ptr<at::BFloat16>(),
-                      groups, neighbours / 8});
+                      groups, shift, lanes >> shift});
 }
 
 }  // namespace

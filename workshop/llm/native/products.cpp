@@ -65,7 +65,7 @@ inline void float_rows(
     const Activation* x, const Weight* w, Out* out, int64_t inputs, int64_t outputs,
     int64_t apart) {
   using How = Arithmetic<Activation>;
-  floats sums[ROWS][TOKENS] = {};
+  floats sums[TOKENS][ROWS] = {};
   int64_t i = 0;
   for (; i + How::AT_ONCE <= inputs; i += How::AT_ONCE) {
     decltype(How::weights(w)) weights[ROWS];
@@ -76,16 +76,19 @@ inline void float_rows(
       const auto activations = How::activations(x + t * inputs + i);
 #pragma GCC unroll 8
       for (int r = 0; r < ROWS; r++)
-        sums[r][t] = How::add(sums[r][t], weights[r], activations);
+        sums[t][r] = How::add(sums[t][r], weights[r], activations);
     }
   }
-  for (int r = 0; r < ROWS; r++)
-    for (int t = 0; t < TOKENS; t++) {
-      float s = sum(sums[r][t]);
+  for (int t = 0; t < TOKENS; t++) {
+    float added[ROWS];
+    sums_of<ROWS>(sums[t], added);
+    for (int r = 0; r < ROWS; r++) {
       for (int64_t j = i; j < inputs; j++)
-        s += static_cast<float>(w[r * apart * inputs + j]) * static_cast<float>(x[t * inputs + j]);
-      out[t * outputs + r * apart] = s;
+        added[r] +=
+            static_cast<float>(w[r * apart * inputs + j]) * static_cast<float>(x[t * inputs + j]);
+      out[t * outputs + r * apart] = added[r];
     }
+  }
 }
 
 // A thread's rows are ROWS runs of neighbours, which advance side by side: each run is a stream of
@@ -104,16 +107,16 @@ void float_product(
   });
 }
 
-// x [T, I], bf16 or fp32, times weight [O, I], int8 or of x's type: [T, O] in x's type.
+// x [..., I], bf16 or fp32, times weight [O, I], int8 or of x's type: [..., O] in x's type.
 at::Tensor product(const at::Tensor& x_, const at::Tensor& weight) {
+  check_activations(x_);
   const at::Tensor x = x_.contiguous();
-  const int64_t tokens = x.size(0), inputs = x.size(1), outputs = weight.size(0);
+  const int64_t inputs = x.size(-1), tokens = x.numel() / inputs, outputs = weight.size(0);
   TORCH_CHECK(weight.is_contiguous() && weight.size(1) == inputs, "weight must be [O, I], in order");
   TORCH_CHECK(
       weight.scalar_type() == at::kChar || weight.scalar_type() == x.scalar_type(),
       "weight must be int8 or of the activations' type");
-  check_activations(x);
-  at::Tensor out = at::empty({tokens, outputs}, x.options());
+  at::Tensor out = product_of(x, outputs);
   auto multiply = [&](const auto* activations, auto* to) {
     with_tokens(tokens, [&](auto count) {
       if (weight.scalar_type() == at::kChar) {

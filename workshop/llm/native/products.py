@@ -37,18 +37,13 @@ def load(source: str) -> None:
 
 
 def outputs_of(x: Tensor, weight: Tensor, *rest: Tensor) -> Tensor:
-    return x.new_empty(x.shape[0], weight.shape[0])
+    return x.new_empty(*x.shape[:-1], weight.shape[0])
 
 
 def has_tokens(x: Tensor, least: int) -> bool:
     """Whether x [..., inputs] has ``least`` to MOST_TOKENS tokens, and a graph knows it."""
     tokens = x.shape[:-1].numel()
     return any(statically_known_true(tokens == count) for count in range(least, MOST_TOKENS + 1))
-
-
-def product(x: Tensor, weight: Tensor) -> Tensor:
-    """x [..., inputs] times weight [outputs, inputs], int8 or of x's dtype: [..., outputs]."""
-    return torch.ops.workshop.product(x.flatten(0, -2), weight).unflatten(0, x.shape[:-1])
 
 
 class CppLinear(Linear):
@@ -58,7 +53,7 @@ class CppLinear(Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         if has_tokens(x, self.least):
-            return product(x, self.weight)
+            return torch.ops.workshop.product(x, self.weight)
         return super().forward(x)
 
 
@@ -73,7 +68,7 @@ class CppInt8Linear(Int8Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         if has_tokens(x, self.least):
-            return product(x, self.weight) * self.scale
+            return torch.ops.workshop.product(x, self.weight) * self.scale
         return super().forward(x)
 
 
@@ -90,8 +85,7 @@ class IntegerInt8Linear(Int8Linear):
             # Not in x's dtype: torch 2.13's compiler takes a product with int8 weights and a
             # converted scale for its own int8 kernel, and fails on the scale.
             return (out.float() * self.scale).to(x.dtype)
-        out = torch.ops.workshop.product_int8(x.flatten(0, -2), self.weight, self.scale)
-        return out.unflatten(0, x.shape[:-1])
+        return torch.ops.workshop.product_int8(x, self.weight, self.scale)
 
 
 class IntegerInt4Linear(Int4Linear):
@@ -100,9 +94,7 @@ class IntegerInt4Linear(Int4Linear):
     def forward(self, x: Tensor) -> Tensor:
         if not has_tokens(x, 1):
             return F.linear(rounded(x).to(x.dtype), self.dequantized().to(x.dtype))
-        rows = x.flatten(0, -2)
-        out = torch.ops.workshop.product_int4(rows, self.weight, self.scale, self.zero)
-        return out.unflatten(0, x.shape[:-1])
+        return torch.ops.workshop.product_int4(x, self.weight, self.scale, self.zero)
 
 
 def use(model: Llama, one_token: bool, integers: bool) -> None:

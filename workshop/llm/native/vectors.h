@@ -6,6 +6,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <ATen/DimVector.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
@@ -38,16 +39,36 @@ inline Vector load(const Value* from) {
   return v;
 }
 
-inline float sum(floats v) {  // half to half: the compiler may not reorder additions by itself
+typedef float four __attribute__((vector_size(16)));
+
+// Half to half, since the compiler may not reorder additions by itself.
+inline four quarter(floats v) {
   typedef float eight __attribute__((vector_size(32)));
-  typedef float four __attribute__((vector_size(16)));
   eight halves[2];
   std::memcpy(halves, &v, sizeof(v));
   halves[0] += halves[1];
   four quarters[2];
   std::memcpy(quarters, halves, sizeof(quarters));
-  quarters[0] += quarters[1];
-  return (quarters[0][0] + quarters[0][2]) + (quarters[0][1] + quarters[0][3]);
+  return quarters[0] + quarters[1];
+}
+
+inline float sum(floats v) {
+  const four q = quarter(v);
+  return (q[0] + q[1]) + (q[2] + q[3]);
+}
+
+// The sums of ROWS vectors, each as `sum` adds it up; of four together in a third of the time.
+template <int ROWS>
+inline void sums_of(const floats* v, float* out) {
+#ifdef __AVX2__
+  if (ROWS == 4) {
+    const __m128 low = _mm_hadd_ps((__m128)quarter(v[0]), (__m128)quarter(v[1]));
+    const __m128 high = _mm_hadd_ps((__m128)quarter(v[2]), (__m128)quarter(v[3]));
+    _mm_storeu_ps(out, _mm_hadd_ps(low, high));
+    return;
+  }
+#endif
+  for (int r = 0; r < ROWS; r++) out[r] = sum(v[r]);
 }
 
 inline floats widened(const at::BFloat16* w) {
@@ -103,8 +124,15 @@ Value* scratch(int64_t count) {
 
 void check_activations(const at::Tensor& x) {
   TORCH_CHECK(
-      x.dim() == 2 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
-      "activations must be [T, I] in bf16 or fp32");
+      x.dim() >= 1 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16),
+      "activations must be [..., I] in bf16 or fp32");
+}
+
+// Room for a product with `outputs` rows of weights: [..., O] for activations [..., I].
+at::Tensor product_of(const at::Tensor& x, int64_t outputs) {
+  at::DimVector sizes(x.sizes().begin(), x.sizes().end());
+  sizes.back() = outputs;
+  return at::empty(sizes, x.options());
 }
 
 }  // namespace
