@@ -21,18 +21,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from workshop import compile_cache
+from workshop.runner import compile_cache
 
 compile_cache.keep()  # before torch is imported
 
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from workshop import machine, provenance  # noqa: E402
 from workshop.llm.compile import PLAIN  # noqa: E402
 from workshop.llm.ranks import parallel  # noqa: E402
-from workshop.meeting import free_port  # noqa: E402
-from workshop.rank import LOOPBACK  # noqa: E402
+from workshop.runner import machine, provenance  # noqa: E402
+from workshop.runner.ranks.meeting import free_port  # noqa: E402
+from workshop.runner.ranks.rank import LOOPBACK  # noqa: E402
 
 # Numbers: dim of the embedded model's stored width, of 15m, 110m and 7b, then prompts.
 SIZES = [256, 288, 768, 4096, 16 * 4096, 256 * 4096]

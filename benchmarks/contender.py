@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from workshop.machine import synchronise
+from workshop.runner.machine import synchronise
 
 # (prompt, new tokens, called whenever tokens have arrived) -> how many new tokens there are.
 Generate = Callable[[list[int], int, Callable[[], None]], int]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from workshop import compile_cache, huge_pages
+from workshop.runner import compile_cache, huge_pages
 
 compile_cache.keep()  # before torch is imported
 huge_pages.ask()

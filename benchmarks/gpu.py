@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from workshop import compile_cache
+from workshop.runner import compile_cache
 
 compile_cache.keep()  # before torch is imported
 
@@ -37,10 +37,10 @@ from contender import Generate, Timing, timed  # noqa: E402
 from gpu_contenders import PROMPT, Bench, Weights, contenders  # noqa: E402
 from gpu_targets import Target, targets  # noqa: E402
 
-from workshop import machine, provenance  # noqa: E402
-from workshop.assemble import DTYPES, reads  # noqa: E402
 from workshop.llm.compile import compiled_prefill  # noqa: E402
 from workshop.llm.generate import Steps, prefill  # noqa: E402
+from workshop.runner import machine, provenance  # noqa: E402
+from workshop.runner.assemble import DTYPES, reads  # noqa: E402
 
 ROUNDS = 7
 FOR_TTFT = 0.2  # of the time: kept for the first tokens of long prompts

@@ -27,7 +27,7 @@ from workshop.llm.speculation.draft import DraftModel, propose_and_verify, self_
 from workshop.llm.speculation.lookahead import Lookahead
 from workshop.llm.speculation.lookup import PromptLookup
 from workshop.llm.speculation.speculative import speculate, verify
-from workshop.models import find_model, load_model
+from workshop.runner.models import find_model, load_model
 
 PROMPT = 6
 GUESSES = 3

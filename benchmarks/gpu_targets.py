@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workshop import machine
+from workshop.runner import machine
 
 
 @dataclass(frozen=True)

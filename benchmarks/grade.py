@@ -28,7 +28,8 @@ from typing import Any
 import grade_class
 import msgspec
 
-from workshop import files, machine, provenance
+from workshop.runner import machine, provenance
+from workshop.util import files
 
 SEED, OTHER_SEED = 11, 12
 LOCK_SECONDS = 60  # that what a killed grading has started may take to notice
@@ -87,7 +88,7 @@ def grade_killed_halfway(class_: Path, out: Path, seed: int, jobs: int, parts: i
 def refused(out: Path) -> bool:
     """Whether something of the killed run is at work still, and holds its lock."""
     from workshop.grading import store
-    from workshop.stages import UsageError
+    from workshop.util.errors import UsageError
 
     try:
         with store.opened(out):

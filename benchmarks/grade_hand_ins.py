@@ -50,7 +50,7 @@ ATTACKS = (
     Attack("reads a neighbour", "import glob\n"
            "source = open(sorted(glob.glob('../../*/*/exercise.py'))[0]).read()\n"
            "raise SystemExit(len(source))\n"),
-    Attack("reads the solution", "import importlib, workshop.assets as assets\n"
+    Attack("reads the solution", "import importlib, workshop.util.assets as assets\n"
            "source = (assets.folder('solutions') / {exercise!r} / 'exercise.py').read_text()\n"
            "raise SystemExit(len(source))\n"),
     Attack("forks a survivor", "import os, time\nif os.fork() == 0:\n    os.setsid()\n"

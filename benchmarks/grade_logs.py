@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from workshop.readers import read_logs
-from workshop.results import Result, Sample, SlurmJob, with_samples
-from workshop.runlog import RunLog
+from workshop.record.readers import read_logs
+from workshop.record.results import Result, Sample, SlurmJob, with_samples
+from workshop.record.runlog import RunLog
 
 REAL = Path(__file__).parents[1] / "plots" / "logs"
 MACHINES = (0.75, 1.3)  # how much slower or faster than the real one somebody's node is

@@ -23,9 +23,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from workshop import provenance
 from workshop.llm.shapes import SHAPES
 from workshop.llm.weights import checkpoint
+from workshop.runner import provenance
 
 
 def forget(path: Path) -> None:

@@ -17,17 +17,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from workshop import compile_cache, huge_pages
+from workshop.runner import compile_cache, huge_pages
 
 compile_cache.keep()  # before torch is imported
 huge_pages.ask()
 
 import torch  # noqa: E402
 
-from workshop import machine, provenance  # noqa: E402
-from workshop.assemble import Place, assemble  # noqa: E402
-from workshop.measure import take_sample, warm_up  # noqa: E402
-from workshop.stages import Settings, settings_of  # noqa: E402
+from workshop.runner import machine, provenance  # noqa: E402
+from workshop.runner.assemble import Place, assemble  # noqa: E402
+from workshop.runner.measure import take_sample, warm_up  # noqa: E402
+from workshop.stages import settings_of  # noqa: E402
+from workshop.stages.settings import Settings  # noqa: E402
 
 NEW_TOKENS = 64
 CPU = torch.device("cpu")

@@ -125,8 +125,8 @@ def main() -> None:
 
     from peers_engine import ENGINES, write_checkpoint
 
-    from workshop import machine, provenance
-    from workshop.files import write
+    from workshop.runner import machine, provenance
+    from workshop.util.files import write
 
     names = options.only or list(ENGINES)
     warning = machine.busy_warning()

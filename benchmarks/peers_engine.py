@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workshop import compile_cache, huge_pages
+from workshop.runner import compile_cache, huge_pages
 
 compile_cache.keep()  # before torch is imported
 huge_pages.ask()
@@ -24,13 +24,14 @@ huge_pages.ask()
 import torch  # noqa: E402
 from contender import Generate, timed  # noqa: E402
 
-from workshop.assemble import Place, assemble  # noqa: E402
 from workshop.llm.sampling import Sampler  # noqa: E402
 from workshop.llm.shapes import SHAPES  # noqa: E402
 from workshop.llm.weights import checkpoint as checkpoints  # noqa: E402
 from workshop.llm.weights.random_weights import random_model  # noqa: E402
-from workshop.models import EMBEDDED  # noqa: E402
-from workshop.stages import Settings, settings_of  # noqa: E402
+from workshop.runner.assemble import Place, assemble  # noqa: E402
+from workshop.runner.models import EMBEDDED  # noqa: E402
+from workshop.stages import settings_of  # noqa: E402
+from workshop.stages.settings import Settings  # noqa: E402
 
 PROMPT = [1, 15043, 29892, 590, 1024, 338]  # any six: the weights are random
 NEW = 200

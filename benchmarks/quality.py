@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from workshop import provenance
+from workshop.runner import provenance
 
 MODEL = "tiny:1"
 WAYS = [("int8", None), ("int4", 32), ("int4", 64), ("int4", 128)]

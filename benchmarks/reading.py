@@ -24,8 +24,7 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 from pathlib import Path
 
-from workshop import provenance
-from workshop.results import (
+from workshop.record.results import (
     PREFIX,
     SAMPLE_PREFIX,
     SETTINGS_PREFIX,
@@ -34,6 +33,7 @@ from workshop.results import (
     to_json,
     with_samples,
 )
+from workshop.runner import provenance
 from workshop.stages import settings_of
 
 VOCABULARY = """
@@ -90,7 +90,7 @@ def killed_run(said: str, drawn: random.Random) -> Iterator[str]:
 READ = """
 import sys, time, tracemalloc
 from pathlib import Path
-from workshop.readers import read_logs
+from workshop.record.readers import read_logs
 
 place, with_memory = Path(sys.argv[1]), sys.argv[2] == "memory"
 paths = sorted(place.iterdir()) if place.is_dir() else [place]

@@ -22,7 +22,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from workshop import compile_cache, huge_pages
+from workshop.runner import compile_cache, huge_pages
 
 compile_cache.keep()  # before torch is imported
 huge_pages.ask()
@@ -30,12 +30,13 @@ huge_pages.ask()
 import torch  # noqa: E402
 from stages_ranks import ranks_of  # noqa: E402
 
-from workshop import machine, provenance  # noqa: E402
-from workshop.assemble import Engine, Place, assemble  # noqa: E402
-from workshop.measure import take_sample, warm_up  # noqa: E402
-from workshop.results import Sample  # noqa: E402
+from workshop.record.results import Sample  # noqa: E402
 from workshop.roofline.widths import is_tiny  # noqa: E402
-from workshop.stages import STAGES, Settings, settings_of  # noqa: E402
+from workshop.runner import machine, provenance  # noqa: E402
+from workshop.runner.assemble import Engine, Place, assemble  # noqa: E402
+from workshop.runner.measure import take_sample, warm_up  # noqa: E402
+from workshop.stages import STAGES, settings_of  # noqa: E402
+from workshop.stages.settings import Settings  # noqa: E402
 from workshop.tiny.corpus import prompts  # noqa: E402
 from workshop.tiny.recipe import HELD_OUT_SEED  # noqa: E402
 

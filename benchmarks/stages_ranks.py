@@ -13,14 +13,14 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from workshop import machine
-from workshop.assemble import Place, assemble
 from workshop.llm.ranks import parallel
-from workshop.measure import take_sample, warm_up
-from workshop.meeting import free_port
-from workshop.rank import LOOPBACK
-from workshop.results import Sample
-from workshop.stages import Settings
+from workshop.record.results import Sample
+from workshop.runner import machine
+from workshop.runner.assemble import Place, assemble
+from workshop.runner.measure import take_sample, warm_up
+from workshop.runner.ranks.meeting import free_port
+from workshop.runner.ranks.rank import LOOPBACK
+from workshop.stages.settings import Settings
 
 
 class Ranks:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from workshop import machine, provenance
+from workshop.runner import machine, provenance
 
 Ways = Mapping[str, Callable[[], object]]
 Spread = dict[str, float]  # median, min and max, in microseconds

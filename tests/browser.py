@@ -85,7 +85,7 @@ class Page:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def screen(self, scheme: str = "light", width: int = 1280, height: int = 900) -> None:
-        """Look like a screen of this size, of a person who prefers light or dark."""
+        """Fill like a screen of this size, of a person who prefers light or dark."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,

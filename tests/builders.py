@@ -6,8 +6,8 @@ import dataclasses
 import io
 from typing import Any
 
-from workshop.readers.ours import bounded_lines, results_in
-from workshop.results import (
+from workshop.record.readers.ours import bounded_lines, results_in
+from workshop.record.results import (
     PREFIX,
     SAMPLE_PREFIX,
     SETTINGS_PREFIX,

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from llm_builders import random_llama, tiny
 
-from workshop.assemble import Place, assemble
 from workshop.llm.weights.checkpoint import save
-from workshop.measure import take_sample
-from workshop.models import EMBEDDED
-from workshop.stages import Settings, settings_of
+from workshop.runner.assemble import Place, assemble
+from workshop.runner.measure import take_sample
+from workshop.runner.models import EMBEDDED
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
 
 # Four ranks have a head each and whole groups of int4; the two key heads are shared.
 MODEL = tiny(dim=128, layers=1, heads=4, kv_heads=2, hidden=128, vocab=1024, context=128)

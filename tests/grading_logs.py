@@ -14,9 +14,9 @@ from builders import result
 from workshop.grading.evidence import Log, examine, logs_below
 from workshop.grading.evidence.accounting import Ask
 from workshop.grading.records import Finding, Participant, Severity
-from workshop.readers.ours import read_log
-from workshop.results import PREFIX, Result, Sample, SlurmJob, spread, to_json, with_samples
-from workshop.runlog import RunLog
+from workshop.record.readers.ours import read_log
+from workshop.record.results import PREFIX, Result, Sample, SlurmJob, spread, to_json, with_samples
+from workshop.record.runlog import RunLog
 
 A100 = "NVIDIA A100-SXM4-80GB"
 # A real run of the demo, of the embedded model as it is stored: what tests say of it stays true.

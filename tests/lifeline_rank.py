@@ -13,10 +13,10 @@ import threading
 
 from patience import HANG
 
-from workshop import meeting
-from workshop.lifeline import RankLostError
-from workshop.meeting import meet
-from workshop.rank import Rank
+from workshop.runner.ranks import meeting
+from workshop.runner.ranks.lifeline import RankLostError
+from workshop.runner.ranks.meeting import meet
+from workshop.runner.ranks.rank import Rank
 
 meeting.LONGEST_START = 2 * HANG
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from workshop.readers.documents import document
-from workshop.readers.lines import first_line, needle_lines
-from workshop.results import Result
+from workshop.record.readers.documents import document
+from workshop.record.readers.lines import first_line, needle_lines
+from workshop.record.results import Result
 
 LOGS = Path(__file__).parent / "logs"
 EXPECTED = ".expected.json"

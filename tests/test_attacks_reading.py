@@ -13,7 +13,6 @@ import pytest
 import torch
 from attack_builders import HINTS, RIGHT, graded, hand_in, server, servers, walled
 
-from workshop.assets import folder
 from workshop.judge.isolation import Isolation
 from workshop.judge.judge import student
 from workshop.judge.places import SHOWN
@@ -21,6 +20,7 @@ from workshop.judge.server import ForkServer
 from workshop.learn.checking import Work, check
 from workshop.learn.exercise import checks_of, exercises
 from workshop.learn.run import run_check
+from workshop.util.assets import folder
 
 __all__ = ["server", "servers", "walled"]  # fixtures
 

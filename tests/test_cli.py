@@ -13,7 +13,7 @@ import torch
 from patience import HANG
 
 from workshop.cli import COMMANDS
-from workshop.results import from_json
+from workshop.record.results import from_json
 from workshop.stages import STAGES
 
 # The embedded model as it is stored: of the widened one, to run it would be most of the time.
@@ -181,7 +181,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
 
     from workshop.llm.config import Config
     from workshop.llm.weights import checkpoint
-    from workshop.models import EMBEDDED
+    from workshop.runner.models import EMBEDDED
 
     small = checkpoint.random_model(Config(32, 1, 2, 2, 32, 100, 64), torch.bfloat16)
     checkpoint.save(small, tmp_path)

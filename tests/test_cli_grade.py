@@ -12,7 +12,7 @@ from grading_parts import write, zipped
 from workshop.cli import cli
 from workshop.learn.exercise import exercises
 from workshop.learn.verify import solved
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 NAPKIN = exercises()["napkin"]
 ROSTER = 'id,last_name,first_name,email\nada,Lovelace,Ada,ada@x.org\nbob,"O\'Neill, Jr.",Bob,b@x\n'

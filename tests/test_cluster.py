@@ -16,7 +16,7 @@ from workshop.slurm import times
 from workshop.slurm.cluster.description import Cluster, Environment, Gpus, Paths, Scheduling
 from workshop.slurm.cluster.load import load
 from workshop.slurm.cluster.toml import comment, dumps, flat, string
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 # Reading
 

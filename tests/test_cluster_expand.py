@@ -11,7 +11,7 @@ from cluster_parts import ALICE, describe
 from workshop.slurm.cluster.description import Cluster, Environment, Paths
 from workshop.slurm.cluster.expand import expand, expanded
 from workshop.slurm.cluster.load import load
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 @pytest.mark.parametrize(

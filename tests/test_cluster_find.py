@@ -8,7 +8,7 @@ import pytest
 from cluster_parts import ALICE, describe
 
 from workshop.slurm.cluster.find import SHIPPED, available, find_cluster, nearest
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from click.testing import Result as Outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workshop.analysis.compare import LEVEL, SPEED, Change, compare, logs_of, ratio_of
+from workshop.analysis.students_t import quantile, two_sided_p
 from workshop.cli.compare import compare as command
-from workshop.compare import LEVEL, SPEED, Change, compare, logs_of, ratio_of
-from workshop.results import Definition, Result
-from workshop.stages import UsageError
-from workshop.student import quantile, two_sided_p
+from workshop.record.results import Definition, Result
+from workshop.util.errors import UsageError
 
 several = st.lists(st.floats(1e-6, 1e9), min_size=2, max_size=8)
 PREFILL_TOO = Definition("new", "prefill and decode", "sequence")

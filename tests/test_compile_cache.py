@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop import compile_cache
+from workshop.runner import compile_cache
 
 
 def test_the_compile_cache_is_the_users_and_is_kept(

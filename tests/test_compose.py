@@ -13,7 +13,8 @@ from compose_runs import on, plain, said, write_models
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.compose import (
+from workshop.stages import STAGES, settings_of
+from workshop.stages.compose import (
     DEVICES,
     NEEDS,
     RULES,
@@ -25,7 +26,8 @@ from workshop.compose import (
     table,
     together,
 )
-from workshop.stages import STAGES, Settings, UsageError, settings_of
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 DOCS = Path(__file__).parents[1] / "docs" / "composes.md"
 
@@ -42,7 +44,7 @@ def test_the_docs_have_the_table_of_the_rules() -> None:
     for part in (table, device_notes):
         assert part() in DOCS.read_text(encoding="utf-8"), (
             f"docs/composes.md must hold what this prints: python -c "
-            f"'from workshop.compose import {part.__name__} as p; print(p())'"
+            f"'from workshop.stages.compose import {part.__name__} as p; print(p())'"
         )
 
 

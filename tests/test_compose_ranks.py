@@ -15,8 +15,8 @@ import torch
 from compose_runs import on, plain, said, write_models
 from llm_builders import run_ranks
 
-from workshop.compose import TECHNIQUES, pairs, refusals
-from workshop.stages import Settings
+from workshop.stages.compose import COLUMNS, pairs, refusals
+from workshop.stages.settings import Settings
 
 QUANTIZE = ("none", "int8", "int4")
 SPECULATE = ("none", "draft", "self", "prompt-lookup")
@@ -103,7 +103,7 @@ def test_the_combinations_are_many_and_different() -> None:
         ("temperature", (0.0, 0.8)),
     ):
         assert {getattr(settings, name) for settings in found} == set(values)
-    assert set(TECHNIQUES) >= {"ranks", "batch", "fuse"}
+    assert set(COLUMNS) >= {"ranks", "batch", "fuse"}
 
 
 def traced(rank: int, ranks: int, directory: str) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from sentencepiece import SentencePieceProcessor
 
 from workshop.cli import main
 from workshop.llm.weights import checkpoint
-from workshop.models import EMBEDDED, config_of, find_model
-from workshop.results import from_json
-from workshop.stages import UsageError
+from workshop.record.results import from_json
+from workshop.runner.models import EMBEDDED, config_of, find_model
+from workshop.util.errors import UsageError
 
 
 @pytest.fixture

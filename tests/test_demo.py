@@ -14,8 +14,8 @@ from patience import HANG
 from test_submit import command_in, only_result, status, submitted
 
 from workshop.figures.theme import made_here
-from workshop.readers.ours import read_log
-from workshop.results import PREFIX, Result
+from workshop.record.readers.ours import read_log
+from workshop.record.results import PREFIX, Result
 from workshop.slurm.sandbox import Sandbox
 from workshop.stages import STAGES
 

@@ -14,8 +14,8 @@ from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn.exercise import checks_of, exercises
 from workshop.learn.run import Outcome, run_checks
 from workshop.learn.verify import solved
-from workshop.readers.ours import read_log
-from workshop.results import PREFIX, to_json
+from workshop.record.readers.ours import read_log
+from workshop.record.results import PREFIX, to_json
 
 EXERCISE = exercises()["roofline"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from builders import failed, result
 
-from workshop.explain import why, wider_than
-from workshop.results import Result
+from workshop.analysis.explain import why, wider_than
+from workshop.record.results import Result
 
 BYTES = {"baseline": 20, "compile": 20, "quantize": 10, "speculative": 10, "tp": 11}
 

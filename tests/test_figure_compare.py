@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from workshop.figures.compare import cautions, compare
 from workshop.figures.groups import grouped
 from workshop.figures.theme import NothingToDrawError
-from workshop.results import Definition, Result, Versions
+from workshop.record.results import Definition, Result, Versions
 
 SPEEDS = {"baseline": 40.0, "compile": 100.0, "quantize": 160.0}
 

@@ -19,14 +19,15 @@ from matplotlib.figure import Figure
 from workshop.figures.progression import progression
 from workshop.figures.theme import (
     FigureError,
-    look_of,
+    fill_of,
     made_here,
     number,
     save_figure,
     signed_percent,
 )
-from workshop.results import Reference
-from workshop.stages import STAGES, UsageError
+from workshop.record.results import Reference
+from workshop.stages import STAGES
+from workshop.util.errors import UsageError
 
 SPEEDS = {"baseline": 40.0, "compile": 100.0, "quantize": 160.0, "speculative": 120.0, "tp": 240.0}
 STAGE_RUNS = [result(stage, speed, speed + 2) for stage, speed in SPEEDS.items()]
@@ -97,7 +98,7 @@ def test_stages_are_told_apart_without_colour() -> None:
         luminance = sum(w * part for w, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
         return 116 * luminance ** (1 / 3) - 16
 
-    looks = [look_of(stage) for stage in STAGES]
+    looks = [fill_of(stage) for stage in STAGES]
     steps = [lightness(look.color) for look in looks]
     assert all(one - next_one > 10 for one, next_one in itertools.pairwise(steps))
     assert len({look.hatch for look in looks}) == len(looks)

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from workshop.analysis.predicted import Predicted
 from workshop.figures.ladder import ceiling_of, ladder, predicted_ladder, predictions
 from workshop.figures.stacking import Note, stacked
 from workshop.figures.theme import NothingToDrawError
-from workshop.predicted import Predicted
-from workshop.results import Definition, Result
+from workshop.record.results import Definition, Result
 from workshop.roofline.against import against
 from workshop.stages import STAGES
 

@@ -15,7 +15,7 @@ from matplotlib.container import ErrorbarContainer
 from workshop.figures.latency import latency
 from workshop.figures.samples import samples
 from workshop.figures.theme import NothingToDrawError
-from workshop.results import Definition, Result, with_samples
+from workshop.record.results import Definition, Result, with_samples
 
 TTFT, TPOT = "Time to first token (TTFT)", "Time per later token (TPOT)"
 FOREIGN = Result(

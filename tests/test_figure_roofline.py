@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from workshop.figures.pooling import pooled
 from workshop.figures.roofline import decode_of, peaks_of, prefill_of, roofline, roofs_of
 from workshop.figures.theme import NothingToDrawError
-from workshop.results import Definition, Result, with_samples
+from workshop.record.results import Definition, Result, with_samples
 
 SIZE: dict[str, Any] = {
     "model_parameters": 7_000_000_000,

@@ -18,8 +18,8 @@ from workshop.figures import KINDS, THEME_NAMES
 from workshop.figures.kinds import cautions_of, figure_of
 from workshop.figures.pooling import pooled
 from workshop.figures.progression import progression
-from workshop.figures.theme import THEMES, NothingToDrawError, Theme, look_of, save_figure
-from workshop.results import Definition, Result, SlurmJob, Versions, with_samples
+from workshop.figures.theme import THEMES, NothingToDrawError, Theme, fill_of, save_figure
+from workshop.record.results import Definition, Result, SlurmJob, Versions, with_samples
 from workshop.stages import STAGES
 
 SPEEDS = {"baseline": 40.0, "compile": 100.0, "quantize": 160.0, "speculative": 240.0, "tp": 80.0}
@@ -291,7 +291,7 @@ def contrast(one: str, other: str) -> float:
 def test_neighbouring_colours_are_told_apart_with_every_colour_vision(
     theme: str, blindness: str
 ) -> None:
-    colors = [lab(look_of(stage, theme=THEMES[theme]).color, blindness) for stage in STAGES]
+    colors = [lab(fill_of(stage, theme=THEMES[theme]).color, blindness) for stage in STAGES]
     for one, other in itertools.combinations(colors, 2):
         # Blue and green are closest without the cones for blue, which one in ten thousand lacks.
         assert np.linalg.norm(one - other) > (15 if blindness == "tritanopia" else 20)
@@ -299,7 +299,7 @@ def test_neighbouring_colours_are_told_apart_with_every_colour_vision(
 
 @every_theme
 def test_nothing_depends_on_colour_alone(theme: str) -> None:
-    looks = [look_of(stage, theme=THEMES[theme]) for stage in (*STAGES, "another")]
+    looks = [fill_of(stage, theme=THEMES[theme]) for stage in (*STAGES, "another")]
     assert len({look.hatch for look in looks}) == len(looks)
     assert len({look.marker for look in looks}) == len(looks)
 

@@ -24,7 +24,7 @@ from workshop.figures.progression import progression
 from workshop.figures.theme import (
     save_figure,
 )
-from workshop.results import Reference, Result, Versions, spread
+from workshop.record.results import Reference, Result, Versions, spread
 from workshop.stages import STAGES
 
 SPEEDS = {"baseline": 40.0, "compile": 100.0, "quantize": 160.0, "speculative": 120.0, "tp": 240.0}

@@ -19,7 +19,7 @@ from patience import wait_for
 from slurm import require_slurm, short_directory, slurm, state
 from test_submit import EAGER, SMALL, Workshop, command_in, status, submitted
 
-from workshop import runs
+from workshop.slurm import runs
 from workshop.slurm.queue.follow import PATIENCE, Job, wait
 from workshop.slurm.queue.jobstate import JobState
 from workshop.slurm.queue.squeue import QueueError

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_corpus import EXPECTED, logs_of
 
-from workshop.readers import gpt_fast, read_logs
-from workshop.readers import lines as lines_module
-from workshop.readers.entries import entry
-from workshop.readers.gpt_fast import stage_of
-from workshop.readers.gpt_fast_lines import STARTS
-from workshop.readers.lines import blocks, needle_lines
-from workshop.readers.units import deviation
-from workshop.results import Definition, Result
+from workshop.record.readers import gpt_fast, read_logs
+from workshop.record.readers import lines as lines_module
+from workshop.record.readers.entries import entry
+from workshop.record.readers.gpt_fast import stage_of
+from workshop.record.readers.gpt_fast_lines import STARTS
+from workshop.record.readers.lines import blocks, needle_lines
+from workshop.record.readers.units import deviation
+from workshop.record.results import Definition, Result
 
 LOGS = logs_of("gpt-fast")
 quick = settings(max_examples=200, deadline=None)

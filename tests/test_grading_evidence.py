@@ -31,13 +31,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_corpus import EXPECTED, LOGS
 
-from workshop import machine
-from workshop.assemble import Place
 from workshop.grading.evidence import examine, logs_below
-from workshop.measure import measure
-from workshop.results import PREFIX, SAMPLE_PREFIX, Result, Sample, to_json, with_samples
-from workshop.runlog import RunLog
-from workshop.stages import STAGES, Settings, settings_of
+from workshop.record.results import PREFIX, SAMPLE_PREFIX, Result, Sample, to_json, with_samples
+from workshop.record.runlog import RunLog
+from workshop.runner import machine
+from workshop.runner.assemble import Place
+from workshop.runner.measure import measure
+from workshop.stages import STAGES, settings_of
+from workshop.stages.settings import Settings
 
 STAGE = st.sampled_from(list(STAGES))
 

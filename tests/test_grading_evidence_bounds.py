@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from workshop.grading.evidence import examine, logs_below
 from workshop.grading.evidence.log import MOST_BYTES, MOST_LOGS, MOST_RUNS
-from workshop.results import PREFIX, Result, to_json
+from workshop.record.results import PREFIX, Result, to_json
 from workshop.stages import STAGES, settings_of
 
 STAGE = st.sampled_from(list(STAGES))

@@ -26,16 +26,17 @@ from hypothesis import strategies as st
 from patience import wait_for
 from slurm import slurm
 
-from workshop import machine
-from workshop.assemble import Place
 from workshop.grading.evidence import Log, ask_sacct, examine, peers, rerun, twins
 from workshop.grading.evidence.accounting import Account, account_of, moment
 from workshop.grading.records import Finding, Participant
-from workshop.measure import measure
-from workshop.results import Result
-from workshop.runlog import RunLog
+from workshop.record.results import Result
+from workshop.record.runlog import RunLog
+from workshop.runner import machine
+from workshop.runner.assemble import Place
+from workshop.runner.measure import measure
 from workshop.slurm.sandbox import Sandbox
-from workshop.stages import STAGES, Settings, settings_of
+from workshop.stages import STAGES, settings_of
+from workshop.stages.settings import Settings
 
 FACTORS = [1.01, 0.99, 1.02, 0.98, 1.003]
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from workshop.grading.pages.gradebook import FORMATS, cell, gradebook, names, number
 from workshop.grading.records import Class, Participant
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 # As roster.py leaves them: no white space around, no carriage return inside.
 ids = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).map(

@@ -14,7 +14,7 @@ from workshop.grading.evidence import Log, examine
 from workshop.grading.performance import credit, grade_logs, speeds_of
 from workshop.grading.records import CheckGrade
 from workshop.grading.rubric import Band, LogRubric, WantedLog
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.stages import settings_of
 
 BANDS = [Band(at_least=1.5, share=1.0), Band(at_least=1.2, share=0.5)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from workshop.grading.intake.matching import Clue, Match, Register
 from workshop.grading.intake.roster import Roster, read_roster
 from workshop.grading.records import Participant
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 def roster(tmp_path: Path, text: str, encoding: str = "utf-8") -> Roster:

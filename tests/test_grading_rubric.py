@@ -23,7 +23,7 @@ from workshop.grading.rubric import (
     only,
     read_rubric,
 )
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 KNOWN = ("napkin", "measure", "compile", "quantize", "speculative")
 DUE = datetime.datetime(2026, 11, 20, 23, 59, tzinfo=datetime.UTC)

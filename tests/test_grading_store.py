@@ -11,7 +11,7 @@ import pytest
 from workshop.grading import store
 from workshop.grading.attempt import Ran
 from workshop.grading.records import CheckGrade
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 RAN = Ran("sums", True, [CheckGrade("check", "doubling", "passed", 2, 2)])
 

@@ -27,7 +27,7 @@ from submission_builders import (
 
 from workshop.grading.intake.attempts import digest_of
 from workshop.grading.intake.submissions import gather
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 # Whose
 

@@ -21,7 +21,7 @@ from workshop.grading.pages.mistakes import mistakes, stumbles, told
 from workshop.grading.pages.outputs import write_outputs
 from workshop.grading.pages.summary import Summary, summary, summary_html, summary_markdown
 from workshop.grading.records import Class, Finding
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 def view_of(cls: Class) -> Summary:

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import HANG
 
-from workshop.assets import folder
 from workshop.judge import judge, landlock, places, seccomp
 from workshop.judge.confine import Walls, trial
 from workshop.judge.isolation import (
@@ -32,6 +31,7 @@ from workshop.judge.limits import Limits
 from workshop.judge.plain import MOST_VALUES, NotPlainError, count, encode
 from workshop.judge.server import ForkServer, room
 from workshop.judge.unusual import MOST, Unusual, unusual
+from workshop.util.assets import folder
 
 __all__ = ["server", "servers"]  # fixtures
 

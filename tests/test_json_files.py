@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_corpus import LOGS, broken_documents
 
-from workshop.readers import CUT_OFF, ours_document, read_logs
-from workshop.results import Result, to_json
+from workshop.record.readers import CUT_OFF, ours_document, read_logs
+from workshop.record.results import Result, to_json
 
 quick = settings(max_examples=100, deadline=None)
 RECORD = result("compile", 240, 250)

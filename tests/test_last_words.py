@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from patience import wait_for
 from slurm import slurm
 
-from workshop.readers.endings import RULES
-from workshop.readers.last_words import LONGEST, LastWords, Listener, last_words
+from workshop.record.readers.endings import RULES
+from workshop.record.readers.last_words import LONGEST, LastWords, Listener, last_words
 from workshop.slurm.sandbox import Sandbox
 
 ON = "ON sim03 CANCELLED AT 2026-09-14T10:15:03"

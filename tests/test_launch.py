@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 from patience import HANG, wait_for
 
-from workshop.launch import follow, make_directory, next_id, reserve_log, run_locally
-from workshop.meeting import free_port
-from workshop.models import EMBEDDED
-from workshop.results import PREFIX, from_json
-from workshop.stages import UsageError, settings_of
+from workshop.record.results import PREFIX, from_json
+from workshop.runner.launch import follow, make_directory, next_id, reserve_log, run_locally
+from workshop.runner.models import EMBEDDED
+from workshop.runner.ranks.meeting import free_port
+from workshop.stages import settings_of
+from workshop.util.errors import UsageError
 
 SMALL = "tiny:1"  # as it is stored: what is run matters less here than that it is
 TP = replace(settings_of("tp"), model=SMALL, compile=False)
@@ -170,8 +171,8 @@ WEIGHTS = "model.safetensors"
 ONE_RANK = """
 import sys
 from dataclasses import replace
-from workshop.launch import measure_rank
-from workshop.rank import Rank
+from workshop.runner.launch import measure_rank
+from workshop.runner.ranks.rank import Rank
 from workshop.stages import settings_of
 rank, port, model = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 settings = replace(settings_of("tp"), compile=False, model=model)

@@ -22,7 +22,7 @@ from workshop.learn.little import Little
 from workshop.learn.made import Made
 from workshop.learn.run import Outcome, one_thread, run_checks
 from workshop.learn.verify import verify
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 CHECKS = """
 from workshop.learn.checking import Work, Wrong, check, same_number

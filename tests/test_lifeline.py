@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from patience import HANG, wait_for
 
-from workshop.lifeline import follows_from_loss
-from workshop.meeting import meet
-from workshop.rank import Rank
-from workshop.stages import UsageError
+from workshop.runner.ranks.lifeline import follows_from_loss
+from workshop.runner.ranks.meeting import meet
+from workshop.runner.ranks.rank import Rank
+from workshop.util.errors import UsageError
 
 PROGRAM = Path(__file__).with_name("lifeline_rank.py")
 

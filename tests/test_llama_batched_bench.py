@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from reader_corpus import LOGS, assert_nothing_invented, check, logs_of, mangled, read
 
-from workshop.readers import llama_batched_bench, read_logs
+from workshop.record.readers import llama_batched_bench, read_logs
 
 quick = settings(max_examples=150, deadline=None)
 

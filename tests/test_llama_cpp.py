@@ -18,8 +18,8 @@ from reader_corpus import (
     read,
 )
 
-from workshop.readers import llama_bench, llama_bench_rows, llama_cpp
-from workshop.readers.units import RUNS
+from workshop.record.readers import llama_bench, llama_bench_rows, llama_cpp
+from workshop.record.readers.units import RUNS
 
 quick = settings(max_examples=150, deadline=None)
 

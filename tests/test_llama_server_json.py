@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from reader_corpus import assert_nothing_invented, check, logs_of, mangled, read
 
-from workshop.readers import llama_server_json
-from workshop.results import Result
+from workshop.record.readers import llama_server_json
+from workshop.record.results import Result
 
 quick = settings(max_examples=150, deadline=None)
 

@@ -12,13 +12,14 @@ import torch
 from llm_builders import furthest, generated, random_llama, random_tokens, read, tiny
 from torch import Tensor
 
-from workshop import compose
 from workshop.llm import attention
 from workshop.llm.attention import KINDS
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.generate import Steps, decode, prefill
 from workshop.llm.model import Llama
-from workshop.stages import Settings, UsageError, settings_of
+from workshop.stages import compose, settings_of
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 HERE = ["math", "sdpa", "flash", "flex"]  # the kinds that a CPU has
 either_kind = pytest.mark.parametrize("kind", HERE)

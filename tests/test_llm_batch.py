@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from llm_builders import TINY, furthest, generated, random_llama, random_tokens, tiny
 from torch import Tensor
 
-from workshop.assemble import Engine, Place, assemble
 from workshop.cli.options import RUN_OPTIONS, override, with_options
 from workshop.llm.cache import GrowingCache, StaticCache
 from workshop.llm.compile import How, compiled_steps, graphs_compiled
@@ -31,10 +30,13 @@ from workshop.llm.generate import (
 )
 from workshop.llm.model import Llama
 from workshop.llm.sampling import Sampler
-from workshop.measure import SEEDS_APART, achieved, take_sample
-from workshop.results import Continuation, Sample
+from workshop.record.results import Continuation, Sample
+from workshop.runner.assemble import Engine, Place, assemble
+from workshop.runner.measure import SEEDS_APART, achieved, take_sample
 from workshop.slurm.job.submit import run_options
-from workshop.stages import Settings, UsageError, settings_of
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 RAGGED = [random_tokens(length, seed=length) for length in (7, 2, 12, 1)]
 NEW = 20

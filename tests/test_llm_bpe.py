@@ -17,8 +17,8 @@ from workshop.llm.text import chat
 from workshop.llm.text.bpe import CUT, SPECIAL, SPECIALS, as_text
 from workshop.llm.text.errors import TokenizerError
 from workshop.llm.text.tokenizer import Tokenizer, find_tokenizer
-from workshop.models import EMBEDDED, find_model, prompt_tokens
-from workshop.stages import UsageError
+from workshop.runner.models import EMBEDDED, find_model, prompt_tokens
+from workshop.util.errors import UsageError
 
 TEXT = "the cat that sat on the mat thought that the rat at the hat 123456 Grüße 日本 the end the"
 MERGES = 25

@@ -11,12 +11,13 @@ import pytest
 import torch
 from llm_builders import fill, furthest, random_llama, random_tokens, read, tiny
 
-from workshop.assemble import plan
 from workshop.llm.config import Config, ConfigError, RopeScaling
 from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
 from workshop.llm.weights import checkpoint
-from workshop.stages import Settings, UsageError
+from workshop.runner.assemble import plan
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:  # it takes long to import, which not every process of the tests need do
     from transformers import PreTrainedModel

@@ -24,12 +24,12 @@ from patience import HANG, wait_for
 from test_launch import TP, rank_processes
 from torch import Tensor
 
-from workshop.launch import reserve_log, run_locally
 from workshop.llm.ranks import parallel, shared_memory
 from workshop.llm.ranks.parallel import agree, all_reduce
 from workshop.llm.ranks.shared_memory import CannotShareError, Shared
-from workshop.results import Result
-from workshop.stages import Settings
+from workshop.record.results import Result
+from workshop.runner.launch import reserve_log, run_locally
+from workshop.stages.settings import Settings
 
 SLOT = 32 * 1024  # bytes of a tensor in one turn
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]

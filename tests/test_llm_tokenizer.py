@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from workshop.llm.text.errors import TokenizerError
 from workshop.llm.text.tokenizer import Tokenizer
-from workshop.models import EMBEDDED
+from workshop.runner.models import EMBEDDED
 
 PATH = EMBEDDED / "verifier" / "tokenizer.model"
 TOKENIZER = Tokenizer(PATH)

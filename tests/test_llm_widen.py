@@ -30,17 +30,18 @@ from workshop.llm.weights.convert_widened import open_widened
 from workshop.llm.weights.random_weights import DRAWN
 from workshop.llm.weights.safetensors_file import CheckpointError
 from workshop.llm.weights.widen import SPREAD, Shares, load_widened, widened
-from workshop.models import config_of, embedded, find_draft, find_model, load_model
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.models import find_model as find_shape
 from workshop.roofline.models import model_of
 from workshop.roofline.widths import COPIES, MOST_COPIES
+from workshop.runner.models import config_of, embedded, find_draft, find_model, load_model
 from workshop.slurm.job.submit import checkpoint_of
-from workshop.stages import Settings, UsageError
+from workshop.stages.settings import Settings
 from workshop.tiny.copies import copies_of
 from workshop.tiny.corpus import prompts
 from workshop.tiny.recipe import HELD_OUT_SEED
+from workshop.util.errors import UsageError
 
 CPU = torch.device("cpu")
 VERIFIER = embedded("verifier")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from workshop import machine
-from workshop.stages import UsageError
+from workshop.runner import machine
+from workshop.util.errors import UsageError
 
 CPU = torch.device("cpu")
 

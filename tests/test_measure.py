@@ -15,14 +15,15 @@ import pytest
 import torch
 from patience import HANG, wait_for
 
-from workshop.assemble import Place, assemble
-from workshop.launch import reserve_log, run_locally
 from workshop.llm.model import RMSNorm
-from workshop.measure import kept, measure, until
-from workshop.readers.ours import read_log
-from workshop.results import PREFIX, Result, from_json
-from workshop.runlog import RunLog
-from workshop.stages import Settings, settings_of
+from workshop.record.readers.ours import read_log
+from workshop.record.results import PREFIX, Result, from_json
+from workshop.record.runlog import RunLog
+from workshop.runner.assemble import Place, assemble
+from workshop.runner.launch import reserve_log, run_locally
+from workshop.runner.measure import kept, measure, until
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
 
 HERE = Place(torch.device("cpu"))
 BASELINE = replace(settings_of("baseline"), model="tiny:1")  # as it is stored: small

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop import numa
-from workshop.meeting import free_port
-from workshop.models import EMBEDDED
-from workshop.numa import Seat, Share, numa_nodes, numbers, ranges, share_of, threads_of
+from workshop.runner import numa
+from workshop.runner.models import EMBEDDED
+from workshop.runner.numa import Seat, Share, numa_nodes, numbers, ranges, share_of, threads_of
+from workshop.runner.ranks.meeting import free_port
 
 HERE = "3e2c9f5a"
 
@@ -162,8 +162,8 @@ ONE_RANK = """
 import os, sys
 from dataclasses import replace
 from workshop import numa
-from workshop.launch import measure_rank
-from workshop.rank import Rank
+from workshop.runner.launch import measure_rank
+from workshop.runner.ranks.rank import Rank
 from workshop.stages import settings_of
 rank, port, model, first, second = int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]
 numa.numa_nodes = lambda: {0: frozenset([int(first)]), 1: frozenset([int(second)])}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from reader_corpus import assert_nothing_invented, broken_documents, check, logs_of
 
-from workshop.readers import optimum
-from workshop.readers.units import gigabytes, number, parameters, seconds, size_in_bytes
-from workshop.results import Result
+from workshop.record.readers import optimum
+from workshop.record.readers.units import gigabytes, number, parameters, seconds, size_in_bytes
+from workshop.record.results import Result
 
 quick = settings(max_examples=150, deadline=None)
 

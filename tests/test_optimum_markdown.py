@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from reader_corpus import LOGS, assert_nothing_invented, check, logs_of, mangled, read
 
-from workshop.readers import optimum_markdown
+from workshop.record.readers import optimum_markdown
 
 quick = settings(max_examples=150, deadline=None)
 REPORT = (LOGS / "optimum-markdown" / "report.md").read_text()

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from workshop.assemble import Place
 from workshop.learn.exercise import exercises
 from workshop.llm.quantization import int8
-from workshop.measure import measure
-from workshop.plugged import plugged, settings_with
-from workshop.results import Result
-from workshop.runlog import RunLog
-from workshop.stages import Settings, UsageError, settings_of, variant
+from workshop.record.results import Result
+from workshop.record.runlog import RunLog
+from workshop.runner.assemble import Place
+from workshop.runner.measure import measure
+from workshop.runner.plugged import plugged, settings_with
+from workshop.stages import settings_of, variant
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 QUICK = replace(settings_of("baseline"), model="tiny:1", dtype="float32", samples=1, new_tokens=8)
 

@@ -14,7 +14,8 @@ from click.testing import Result as Outcome
 
 from workshop.cli import cli
 from workshop.roofline.device import Device
-from workshop.stages import STAGES, UsageError
+from workshop.stages import STAGES
+from workshop.util.errors import UsageError
 
 LOGS = Path(__file__).parent.parent / "plots" / "logs"
 KEYS = (
@@ -268,14 +269,14 @@ def test_this_machine_is_measured_first(monkeypatch: pytest.MonkeyPatch) -> None
         sizes.append(size)
         return Device("this one", 16, 20, 0.5, 0.25, kind="cpu")
 
-    monkeypatch.setattr("workshop.cli.predict_machine.this_machine", measured)
+    monkeypatch.setattr("workshop.cli.predict.machine.this_machine", measured)
     found = answer("tiny:1", "--this-machine", "--stage", "quantize")
     assert found["ideal"]["tokens_per_second"] > found["expected"]["tokens_per_second"] > 0
     assert sizes == [pytest.approx(7.0e6, rel=0.01)]  # bytes that a step reads
 
 
 def test_measuring_it_takes_seconds_and_gives_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    from workshop.cli import predict_machine
+    from workshop.cli.predict import machine as predict_machine
 
     monkeypatch.setattr(predict_machine, "SECONDS", 0.0)
     monkeypatch.setattr(predict_machine, "LOOKS", 1)

@@ -28,7 +28,8 @@ from workshop.profile.trace import TraceError, write_trace
 from workshop.roofline.against import case_of
 from workshop.roofline.efficiency import expected
 from workshop.roofline.inference import predict
-from workshop.stages import UsageError, settings_of
+from workshop.stages import settings_of
+from workshop.util.errors import UsageError
 
 # The smaller of the embedded pair.
 DRAFT = ("--model", Path(__file__).parent.parent / "workshop" / "tiny" / "weights" / "draft")

@@ -15,19 +15,21 @@ from click.testing import Result as Outcome
 from llm_builders import random_llama, random_tokens, read
 from torch import Tensor
 
-from workshop import quality
-from workshop.assemble import Place
+from workshop.analysis.explain import kept
 from workshop.cli import cli
-from workshop.explain import kept
 from workshop.llm.quantization.quantize import Quantization, quantize
 from workshop.llm.text.tokenizer import Tokenizer
-from workshop.measure import measure
-from workshop.models import embedded
+from workshop.record.results import Quality, Result
+from workshop.record.runlog import RunLog
 from workshop.report.rows import COLUMNS, rows
 from workshop.report.runs import Run
-from workshop.results import Quality, Result
-from workshop.runlog import RunLog
-from workshop.stages import Settings, UsageError, settings_of
+from workshop.runner import quality
+from workshop.runner.assemble import Place
+from workshop.runner.measure import measure
+from workshop.runner.models import embedded
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 TOKENIZER = Tokenizer(embedded("verifier").tokenizer)
 LONG = " ".join(f"I have {count} apples." for count in range(200))

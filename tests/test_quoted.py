@@ -198,10 +198,10 @@ def test_what_is_changed_and_not_committed_is_not_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def git(*asked: str) -> str:
-        return "0123456789" if asked[0] == "rev-parse" else " M workshop/readers/ours.py"
+        return "0123456789" if asked[0] == "rev-parse" else " M workshop/record/readers/ours.py"
 
     monkeypatch.setattr("quoted.measuring.git", git)
-    with pytest.raises(MeasuringError, match=r"workshop/readers/ours\.py: changed"):
+    with pytest.raises(MeasuringError, match=r"workshop/record/readers/ours\.py: changed"):
         commit_of(PARTS["reading"], changed=False)
     assert commit_of(PARTS["reading"], changed=True) == "0123456789+"
 

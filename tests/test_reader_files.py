@@ -12,9 +12,9 @@ from builders import record_line, result
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workshop.readers import Reading, read_logs
-from workshop.readers.ours import read_log
-from workshop.stages import UsageError
+from workshop.record.readers import Reading, read_logs
+from workshop.record.readers.ours import read_log
+from workshop.util.errors import UsageError
 
 quick = settings(max_examples=150)
 

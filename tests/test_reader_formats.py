@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.readers import read_logs, registry
-from workshop.results import Result
+from workshop.record.readers import read_logs, registry
+from workshop.record.results import Result
 
 
 class Site:

@@ -11,7 +11,7 @@ from builders import record_line, result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workshop.readers import lines, read_logs
+from workshop.record.readers import lines, read_logs
 
 quick = settings(max_examples=150)
 

@@ -23,10 +23,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reader_corpus import EXPECTED, logs_of
 
-from workshop.readers import ours, read_logs
-from workshop.readers.entries import entry
-from workshop.readers.ours import one_line
-from workshop.results import PREFIX, SAMPLE_PREFIX, SETTINGS_PREFIX, to_json
+from workshop.record.readers import ours, read_logs
+from workshop.record.readers.entries import entry
+from workshop.record.readers.ours import one_line
+from workshop.record.results import PREFIX, SAMPLE_PREFIX, SETTINGS_PREFIX, to_json
 from workshop.stages import settings_of
 
 quick = settings(max_examples=150)

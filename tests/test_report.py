@@ -19,16 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop.cli.report import report
-from workshop.readers import read_logs
-from workshop.readers.html import embedded, is_ours, records_in
+from workshop.record.readers import read_logs
+from workshop.record.readers.html import embedded, is_ours, records_in
+from workshop.record.results import Definition, Result, with_samples
 from workshop.report.drawings import drawings
 from workshop.report.outputs import agreement
 from workshop.report.page import page
 from workshop.report.runs import named
 from workshop.report.svg import inline
 from workshop.report.view import Drawing, view
-from workshop.results import Definition, Result, with_samples
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 NOON = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \"'&\x1b[31m\u202e"

@@ -12,7 +12,7 @@ from builders import failed, record_line, result
 from click.testing import CliRunner
 
 from workshop.cli.report import report
-from workshop.results import with_samples
+from workshop.record.results import with_samples
 
 pytestmark = pytest.mark.skipif(
     PROGRAM is None and not os.environ.get("WORKSHOP_REQUIRE_BROWSER"),

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.runs import log_of
 from workshop.slurm.cluster.description import Cluster, Environment, Gpus, Scheduling
 from workshop.slurm.job.request import (
     Request,
@@ -19,7 +18,9 @@ from workshop.slurm.job.request import (
     output_pattern,
     with_ranks,
 )
-from workshop.stages import UsageError, settings_of
+from workshop.slurm.runs import log_of
+from workshop.stages import settings_of
+from workshop.util.errors import UsageError
 
 CLUSTER = Cluster(
     slurm=Scheduling(partition="a100", account="edu20", exclusive=True, cpus_per_task=12),

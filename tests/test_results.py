@@ -12,8 +12,8 @@ from builders import result, sample
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop import results
-from workshop.results import (
+from workshop.record import results
+from workshop.record.results import (
     SCHEMA,
     RecordError,
     Result,
@@ -25,7 +25,8 @@ from workshop.results import (
     to_json,
     with_samples,
 )
-from workshop.stages import Settings, settings_of
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
 
 
 def values_of(kind: Any) -> st.SearchStrategy[Any]:

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workshop.cli.results import csv_cell, markdown, results
-from workshop.readers import Reading
-from workshop.readers.entries import KEYS, entry
-from workshop.results import Definition
-from workshop.results import Result as Run
+from workshop.record.readers import Reading
+from workshop.record.readers.entries import KEYS, entry
+from workshop.record.results import Definition
+from workshop.record.results import Result as Run
 
 LOGS = Path(__file__).parent / "logs"
 GPT_FAST = LOGS / "gpt-fast" / "workshop-quantize.out"
@@ -83,7 +83,7 @@ def test_what_is_known_of_no_log_is_no_column() -> None:
 
 
 def test_a_missing_log_is_the_users_mistake(tmp_path: Path) -> None:
-    from workshop.stages import UsageError
+    from workshop.util.errors import UsageError
 
     assert isinstance(run(tmp_path / "none.out").exception, UsageError)
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from builders import failed, result
 
-from workshop.readers import read_logs
-from workshop.results import Definition, Result
+from workshop.record.readers import read_logs
+from workshop.record.results import Definition, Result
 from workshop.roofline.against import AS_EXPECTED, Comparison, against, case_of
 from workshop.roofline.efficiency import expected
 from workshop.roofline.errors import RooflineError

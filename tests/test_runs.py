@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from workshop import files, runs
-from workshop.stages import UsageError, settings_of
+from workshop.slurm import runs
+from workshop.stages import settings_of
+from workshop.util import files
+from workshop.util.errors import UsageError
 
 RUN = runs.Run(
     settings_of("compile"), "workshop-compile", "/x/job-%j.out", runs.now(), "cyclone", ("12",)

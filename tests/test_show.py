@@ -15,8 +15,8 @@ from click.testing import Result as Outcome
 
 from workshop.cli.show import plot
 from workshop.figures import KINDS, THEME_NAMES
-from workshop.results import PREFIX, Result, to_json
-from workshop.stages import UsageError
+from workshop.record.results import PREFIX, Result, to_json
+from workshop.util.errors import UsageError
 
 SCRIPT = Path(__file__).parents[1] / "plots" / "extract_and_plot.py"
 

@@ -6,17 +6,9 @@ import dataclasses
 
 import pytest
 
-from workshop.stages import (
-    BASELINE,
-    STAGES,
-    TECHNIQUES,
-    Settings,
-    UsageError,
-    find_stage,
-    settings_of,
-    stage_order,
-    variant,
-)
+from workshop.stages import BASELINE, STAGES, find_stage, settings_of, stage_order, variant
+from workshop.stages.settings import TECHNIQUES, Settings
+from workshop.util.errors import UsageError
 
 LATER = [name for name in STAGES if name != BASELINE]
 

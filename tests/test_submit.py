@@ -20,8 +20,8 @@ from slurm import slurm
 from test_template import NASTY
 
 from workshop.learn.exercise import exercises
-from workshop.readers.ours import read_log
-from workshop.results import Result
+from workshop.record.readers.ours import read_log
+from workshop.record.results import Result
 from workshop.slurm.sandbox import Sandbox
 
 # Eager, in float32 and short: what a job computes is for other tests.
@@ -187,7 +187,7 @@ def test_a_job_is_a_submitit_job(sandbox: Sandbox, tmp_path: Path) -> None:
     """Found by name, through the entry point; its result, its exception and its log."""
     code = """
 import submitit
-from workshop.launch import Task
+from workshop.runner.launch import Task
 from workshop.stages import settings_of
 from dataclasses import replace
 

@@ -9,9 +9,9 @@ from builders import failed
 from builders import result as plain_result
 from rich.console import Console
 
-from workshop.results import Reference, Result
+from workshop.analysis.table import number, table
+from workshop.record.results import Reference, Result
 from workshop.stages import STAGES
-from workshop.summary import number, table
 
 
 def result(stage: str, *speeds: float, **fields: Any) -> Result:

@@ -15,7 +15,8 @@ from sbatch_reference import directives
 
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import LONGEST_VALUE, environment, names_in, quote, render
-from workshop.stages import STAGES, UsageError
+from workshop.stages import STAGES
+from workshop.util.errors import UsageError
 
 NASTY = [
     "a b",

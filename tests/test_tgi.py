@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from reader_corpus import LOGS, assert_nothing_invented, check, logs_of, mangled, read
 
-from workshop.readers import tgi
-from workshop.readers.units import RUNS
+from workshop.record.readers import tgi
+from workshop.record.readers.units import RUNS
 
 quick = settings(max_examples=150, deadline=None)
 

@@ -13,8 +13,8 @@ import torch
 from workshop.llm.model import Llama
 from workshop.llm.text.tokenizer import Tokenizer
 from workshop.llm.weights import checkpoint
-from workshop.models import EMBEDDED
 from workshop.roofline.widths import COPIES
+from workshop.runner.models import EMBEDDED
 from workshop.tiny import card, recipe
 from workshop.tiny.corpus import prompts
 

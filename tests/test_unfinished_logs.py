@@ -19,12 +19,9 @@ from builders import (
     settings_line,
 )
 
-from workshop.readers import ours
-from workshop.readers.ours import bounded_lines
-from workshop.results import (
-    Result,
-    with_samples,
-)
+from workshop.record.readers import ours
+from workshop.record.readers.ours import bounded_lines
+from workshop.record.results import Result, with_samples
 from workshop.stages import STAGES, settings_of
 
 # A log without a record says why

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_corpus import assert_nothing_invented, broken_documents, check, logs_of, mangled, read
 
-from workshop.readers import vllm, vllm_json
-from workshop.readers.units import RUNS
+from workshop.record.readers import vllm, vllm_json
+from workshop.record.readers.units import RUNS
 
 quick = settings(max_examples=150, deadline=None)
 

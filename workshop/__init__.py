@@ -1,3 +1,129 @@
-"""Teach LLM inference optimisation on a Slurm cluster, by running it."""
+"""Teach LLM inference optimisation on a Slurm cluster, by running it.
 
-__version__ = "0.1.0"
+Five functions are for notebooks and scripts; each imports what it needs when it is called:
+
+    import workshop
+
+    results = [workshop.run("baseline"), workshop.run("compile", samples=3)]
+    results += workshop.read("job-quantize-17.out")
+    workshop.plot(results, kind="ladder", to="ladder.png")
+    workshop.compare(results[:1], results[1:])
+    ideal, expected = workshop.predict("llama-2-7b", gpu="a100")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from workshop.analysis.compare import Comparison
+    from workshop.record.results import Result
+    from workshop.roofline.inference import Prediction
+
+__all__ = ["compare", "plot", "predict", "read", "run"]
+__version__ = "0.2.0"
+
+
+def run(stage: str, **settings: Any) -> Result:
+    """Measure a stage on this machine, as ``workshop run`` does, without its output.
+
+    Args:
+        settings: in place of the stage's own, by the names of ``workshop.stages.settings``:
+            ``samples=3``, ``quantize="int4"``.
+
+    Raises:
+        UsageError: a stage, a setting or a combination that there is not.
+    """
+    from workshop.runner.launch import run_here
+    from workshop.stages import settings_of
+    from workshop.stages.compose import check
+    from workshop.stages.settings import changed
+
+    wanted = changed(settings_of(stage), settings)
+    check(wanted)
+    return run_here(wanted)
+
+
+def read(*logs: str | Path) -> list[Result]:
+    """The results of logs: ours, gpt-fast's, vLLM's, llama.cpp's and others' (docs/reading.md).
+
+    Raises:
+        UsageError: a file that cannot be read, or that no reader knows.
+    """
+    from workshop.record.readers import read_logs
+
+    return [reading.result for reading in read_logs([Path(log) for log in logs])]
+
+
+def plot(
+    results: Sequence[Result],
+    kind: str = "progression",
+    theme: str = "paper",
+    to: str | Path | None = None,
+) -> Figure:
+    """A figure of results, which a notebook shows; ``to`` writes it into a file as well.
+
+    Args:
+        kind: progression, ladder, latency, samples, compare or roofline (docs/figures.md).
+        theme: paper, slide or dark.
+        to: a .png, .svg or .pdf.
+
+    Raises:
+        UsageError: a kind, a theme or an ending that there is not.
+        NothingToDrawError: results that lack what this kind of figure is made of.
+    """
+    from workshop.figures import KINDS, THEME_NAMES
+    from workshop.figures.kinds import figure_of
+    from workshop.figures.theme import THEMES, check_target, save_figure
+    from workshop.runner.provenance import user
+    from workshop.util.errors import UsageError
+
+    if kind not in KINDS or theme not in THEME_NAMES:
+        raise UsageError(
+            f"there is no figure {kind!r} in the theme {theme!r}: kinds are {', '.join(KINDS)}; "
+            f"themes are {', '.join(THEME_NAMES)}"
+        )
+    if to is not None:
+        check_target(Path(to))
+    figure = figure_of(kind, results, THEMES[theme], user())
+    if to is not None:
+        save_figure(figure, Path(to))
+    return figure
+
+
+def predict(model: str, gpu: str | None = None, **options: Any) -> tuple[Prediction, Prediction]:
+    """What a machine should do with a model: the ideal reading and the expected one.
+
+    Args:
+        gpu, options: as ``workshop predict`` has them, without dashes: ``prompt=512``, ``tp=2``.
+
+    Raises:
+        UsageError: a model, a machine or an option that there is not.
+    """
+    import click
+
+    from workshop.cli.predict import predict as command
+    from workshop.cli.predict.options import Asked, usage_errors
+    from workshop.util.errors import UsageError
+
+    context = click.Context(command)
+    known = {one.name: one.get_default(context) for one in command.params if one.name != "what"}
+    if unknown := sorted(options.keys() - known.keys()):
+        raise UsageError(f"workshop predict has no option {unknown[0]!r}")
+    with usage_errors():
+        return Asked.of(model, {**known, "gpu": gpu, **options}).readings()
+
+
+def compare(before: Sequence[Result], after: Sequence[Result]) -> Comparison:
+    """Hold results against earlier ones, stage by stage: ratios, and what is more than noise.
+
+    Raises:
+        UsageError: nothing that both have.
+    """
+    from workshop.analysis.compare import compare as compared
+
+    return compared(list(before), list(after))

@@ -1,7 +1,8 @@
 """A digest of code: the same as long as what it does is the same.
 
-Comments, docstrings, layout and the words of errors do not count, so that rewording one needs no
-new measurement. Everything else does: which of two ways is faster, no program can tell.
+Comments, docstrings, layout, the words of errors, the names of files and what is imported from
+where in this package do not count, so that rewording or moving something needs no new measurement.
+Everything else does: which of two ways is faster, no program can tell.
 """
 
 from __future__ import annotations
@@ -20,31 +21,35 @@ def digest(root: Path, patterns: Iterable[str]) -> str:
     """SHA-256 over the files that the patterns name, in hex.
 
     A pattern is a glob below ``root``. ``!GLOB`` takes files out again, ``FILE.py:NAME`` is one
-    function or class of a module, and ``FILE:/REGEX/`` the lines of a file that match.
+    function or class of a module, ``FILE:/REGEX/`` the lines of a file that match, and ``=TEXT``
+    that text itself.
 
     Raises:
         FileNotFoundError: a pattern names nothing, because what it named has moved.
     """
     found = hashlib.sha256()
-    for name, content in sorted(contents(root, patterns)):
-        found.update(f"{name}\0{len(content)}\0".encode() + content)
+    for content in sorted(contents(root, patterns)):
+        found.update(f"{len(content)}\0".encode() + content)
     return found.hexdigest()
 
 
-def contents(root: Path, patterns: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """The name of each file or part of a file, and what counts of it."""
+def contents(root: Path, patterns: Iterable[str]) -> Iterator[bytes]:
+    """What counts of each file or part of a file."""
     wanted = list(patterns)
     left_out = {file for one in wanted if one.startswith("!") for file in files(root, one[1:])}
     for pattern in wanted:
         path, colon, part = pattern.partition(":")
         if pattern.startswith("!"):
             continue
+        if pattern.startswith("="):
+            yield pattern.encode()
+            continue
         if colon:
-            yield pattern, part_of(root / path, part)
+            yield part_of(root / path, part)
             continue
         for file in files(root, pattern):
             if file not in left_out:
-                yield file.relative_to(root).as_posix(), content(file)
+                yield content(file)
 
 
 def files(root: Path, pattern: str) -> list[Path]:
@@ -89,7 +94,7 @@ def program(node: ast.AST) -> str:
 def _written(value: object, said: bool) -> str:
     """``said``: in a ``raise``, whose strings are words for people."""
     if isinstance(value, list):
-        return f"[{' '.join(_written(one, said) for one in value if not _is_comment(one))}]"
+        return f"[{' '.join(_written(one, said) for one in value if _counts(one))}]"
     if not isinstance(value, ast.AST):
         return repr(value)
     if said and (
@@ -108,9 +113,11 @@ def _written(value: object, said: bool) -> str:
     return f"{type(value).__name__}({' '.join(fields)})"
 
 
-def _is_comment(node: object) -> bool:
-    """Whether a statement is a string that nobody takes: a docstring."""
-    return (
+def _counts(node: object) -> bool:
+    """Whether a statement does something: no docstring, no import from this package."""
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").partition(".")[0] != "workshop"
+    return not (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)

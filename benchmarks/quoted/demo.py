@@ -6,11 +6,11 @@ import io
 
 from quoted.stored import Stored
 from quoted.words import digits, table, times
+from workshop.analysis.compare import compare
+from workshop.analysis.table import speed
 from workshop.cli.compare import table as compared
-from workshop.compare import compare
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.stages import BASELINE
-from workshop.summary import speed
 
 WIDTH = 126  # of the comparison's table: no row wraps
 

@@ -38,7 +38,7 @@ def this_host() -> Host:
     """The machine at hand."""
     import torch
 
-    from workshop import machine
+    from workshop.runner import machine
 
     cpu = torch.device("cpu")
     return Host(machine.device_name(cpu), architecture(), machine.cores(), machine.cache_bytes(cpu))

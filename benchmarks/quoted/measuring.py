@@ -72,7 +72,7 @@ def without_paths(command: str) -> str:
 
 def others_at_work(allowed: bool) -> str | None:
     """Who else uses the processors; raises MeasuringError where that is not allowed."""
-    from workshop.machine import busy_warning
+    from workshop.runner.machine import busy_warning
 
     told = busy_warning()
     if told and not allowed:

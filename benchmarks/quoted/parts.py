@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from workshop.stages import STAGES, settings_of
 
 # What decides how fast the engine is on a CPU. What only a GPU runs is left out, and so are
 # tokenizers and converters, which run before the stopwatch.
@@ -22,26 +25,31 @@ ENGINE = (
     "workshop/llm/native/*.h",
     "workshop/tiny/weights/*/*",
     "workshop/roofline/widths.py",
-    "workshop/stages.py",
-    "workshop/assemble.py",
-    "workshop/models.py",
-    "workshop/measure.py",
-    "workshop/huge_pages.py",
-    "workshop/numa.py",
-    "workshop/compile_cache.py:keep",
-    "workshop/launch.py:measure_joined",
-    "workshop/machine.py:read_bandwidth",
-    "workshop/machine.py:fastest",
+    f"={json.dumps({name: asdict(settings_of(name)) for name in STAGES}, sort_keys=True)}",
+    "workshop/runner/assemble.py",
+    "workshop/runner/models.py",
+    "workshop/runner/measure.py",
+    "workshop/runner/huge_pages.py",
+    "workshop/runner/numa.py",
+    "workshop/runner/compile_cache.py:keep",
+    "workshop/runner/launch.py:measure_joined",
+    "workshop/runner/machine.py:read_bandwidth",
+    "workshop/runner/machine.py:fastest",
     "constraints.txt:/^torch==/",
 )
 READERS = (
-    "workshop/readers/*.py",
-    "workshop/results.py",
-    "workshop/runlog.py",
+    "workshop/record/readers/*.py",
+    "workshop/record/results.py",
+    "workshop/record/runlog.py",
     "constraints.txt:/^msgspec==/",
 )
-QUALITY = ("workshop/llm/quantization/*.py", "workshop/quality.py", "workshop/tiny/corpus/*.py",
-           "workshop/tiny/weights/*/*", "workshop/llm/model.py")  # fmt: skip
+QUALITY = (
+    "workshop/llm/quantization/*.py",
+    "workshop/runner/quality.py",
+    "workshop/tiny/corpus/*.py",
+    "workshop/tiny/weights/*/*",
+    "workshop/llm/model.py",
+)
 
 GPT_FAST = "GPT_FAST"  # a variable of the environment: a checkout of gpt-fast
 # Engine of benchmarks/peers.py -> the package that it comes with.

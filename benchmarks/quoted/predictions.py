@@ -8,7 +8,7 @@ from typing import Any
 
 from quoted.stored import Stored
 from quoted.words import digits, table, times
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.roofline import efficiency, fit, measurements
 from workshop.roofline.against import case_of, compare
 from workshop.roofline.speculative import acceptance_of

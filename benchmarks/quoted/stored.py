@@ -10,8 +10,8 @@ from typing import Any
 
 from quoted import stamp
 from quoted.places import LOGS, RESULTS
-from workshop.readers import read_logs
-from workshop.results import Result
+from workshop.record.readers import read_logs
+from workshop.record.results import Result
 from workshop.stages import STAGES
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.judge.isolation import Isolation
@@ -29,16 +29,18 @@ MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–"
 
 @click.command()
 @click.argument("exercise", required=False)
-@click.option("--all", "every", is_flag=True, help="All exercises, and how far you are.")
-@click.option("--hint", is_flag=True, help="A hint for what fails first; again for a better one.")
+@click.option("--all", "every", is_flag=True, help="Check every exercise and show your progress.")
+@click.option(
+    "--hint", is_flag=True, help="Show a hint for the first failure; repeat for a stronger one."
+)
 @click.option("--watch", is_flag=True, help="Check again whenever the file changes.")
 @click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Another file in place of yours, with the answers.toml beside it if there is one.",
+    help="Check this file instead of yours, with the answers.toml beside it, if any.",
 )
-@click.option("--seed", type=int, help="Draw the same inputs again.  [a fresh one]")
-@click.option("--json", "as_json", is_flag=True, help="A list of outcomes, for scripts.")
+@click.option("--seed", type=int, help="Seed of the random inputs.  [a new one each time]")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
 def check(
     exercise: str | None,
     every: bool,

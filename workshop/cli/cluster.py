@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 @click.group()
@@ -23,7 +23,7 @@ def cluster() -> None:
 
 @cluster.command()
 @click.argument("wanted", metavar="[NAME|FILE]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="As a job gets it, for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the values that a job gets, as JSON.")
 def show(wanted: str | None, as_json: bool) -> None:
     """Which description is used here, and all that it says, defaults included."""
     from workshop.slurm.cluster.expand import expanded
@@ -65,18 +65,20 @@ def list_() -> None:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; must not be there yet.",
+    help="File to write; it must not exist yet.",
 )
-@click.option("--json", "as_json", is_flag=True, help="With the origin of each value, for scripts.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print each value and where it comes from, as JSON."
+)
 def detect(output: Path | None, as_json: bool) -> None:
     """Ask Slurm for what a description holds, on a login node of the cluster.
 
     Each value has a comment that says where it comes from. What Slurm does not know is left to
     you: modules, setup, where the checkpoints are.
     """
-    from workshop.files import write
     from workshop.slurm.cluster import detect as slurm
     from workshop.slurm.facts.ask import NoAnswerError
+    from workshop.util.files import write
 
     if output and output.exists():
         raise UsageError(f"{output} is there already: choose another file, or move it away")

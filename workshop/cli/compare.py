@@ -12,8 +12,8 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from workshop.compare import Change, Comparison
-    from workshop.results import Result
+    from workshop.analysis.compare import Change, Comparison
+    from workshop.record.results import Result
 
 
 @click.command()
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--fail-below",
     type=float,
     metavar="RATIO",
-    help="Exit with 1 if a stage of A has less than RATIO times its tokens/s in B, or none.",
+    help="Exit with 1 if a stage's tokens/s in B are below RATIO times those in A, or missing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> None:
@@ -32,9 +32,9 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
     A and B are logs, or folders of logs (*.out). With several runs of a stage in both, the runs'
     means are compared; else the samples, and what differs from run to run is not known.
     """
-    from workshop import compare as comparing
-    from workshop.results import to_json
-    from workshop.stages import UsageError
+    from workshop.analysis import compare as comparing
+    from workshop.record.results import to_json
+    from workshop.util.errors import UsageError
 
     if fail_below is not None and not 0 < fail_below < math.inf:
         raise UsageError("--fail-below takes a ratio above 0, such as 0.95")
@@ -51,8 +51,8 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
 
 def results_of(path: Path) -> list[Result]:
     """The results of a log, or of all logs of a folder."""
-    from workshop.readers import read_logs
-    from workshop.stages import UsageError
+    from workshop.record.readers import read_logs
+    from workshop.util.errors import UsageError
 
     logs = sorted(path.glob("*.out")) if path.is_dir() else [path]
     if not logs:
@@ -62,8 +62,8 @@ def results_of(path: Path) -> list[Result]:
 
 def too_slow(found: Comparison, fail_below: float) -> list[str]:
     """A sentence for each stage whose tokens/s are too few, or that has none any more."""
-    from workshop.compare import SPEED
-    from workshop.readers.text import one_line
+    from workshop.analysis.compare import SPEED
+    from workshop.record.readers.text import one_line
 
     slow = [
         f"{one_line(change.label)}: B has {change.ratio.value:.3g} times the tokens/s of A, "
@@ -87,7 +87,7 @@ def show(found: Comparison) -> None:
     """The table, and what it does not tell."""
     from rich.console import Console
 
-    from workshop.readers.text import one_line
+    from workshop.record.readers.text import one_line
 
     console = Console(highlight=False)
     if not console.is_terminal or console.width < 120:
@@ -112,8 +112,8 @@ def table(found: Comparison) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from workshop.readers.text import one_line
-    from workshop.summary import number
+    from workshop.analysis.table import number
+    from workshop.record.readers.text import one_line
 
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("stage", max_width=26)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.llm.weights.convert import Origin, Progress
@@ -26,11 +26,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     "-o",
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for the checkpoint; an interrupted conversion goes on there.",
+    help="Directory for the checkpoint; an interrupted conversion resumes there.",
 )
-@click.option(
-    "--verify", is_flag=True, help="Compare a converted checkpoint's files with their checksums."
-)
+@click.option("--verify", is_flag=True, help="Verify the checksums of a converted checkpoint.")
 def convert(source: Path, output: Path | None, verify: bool) -> None:
     """Make a checkpoint that workshop loads of SOURCE, once; SOURCE stays as it is.
 

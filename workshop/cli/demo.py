@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from workshop.cli.options import RUN_OPTIONS, check, override, with_options
-from workshop.results import Result, to_json
-from workshop.stages import STAGES, Settings, settings_of
+from workshop.record.results import Result, to_json
+from workshop.stages import STAGES, settings_of
+from workshop.stages.settings import Settings
 
 
 @click.command()
@@ -22,16 +23,16 @@ from workshop.stages import STAGES, Settings, settings_of
     "--output-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(),
-    help="Where the logs and the figure go.  [here]",
+    help="Directory for the logs and the figure.  [.]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the records alone, as a list.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the records, as JSON.")
 def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
     """Run baseline, compile, quantize, speculative and tp; print a table and draw the figure.
 
     Each stage is a job of submitit's local executor, with a log of its own: job-STAGE-ID.out.
     """
     from workshop.cli.show import DEFAULT_OUTPUT, check_default, draw
-    from workshop.launch import make_directory
+    from workshop.runner.launch import make_directory
 
     make_directory(output_dir)
     figure = output_dir / DEFAULT_OUTPUT
@@ -53,7 +54,7 @@ def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
 
 def run_all(settings: Sequence[Settings], directory: Path) -> dict[Path, Result]:
     """Run one stage after the other; a stage that fails does not keep the rest from running."""
-    from workshop.launch import reserve_log, run_locally
+    from workshop.runner.launch import reserve_log, run_locally
 
     runs = {}
     with display(settings) as watch:
@@ -79,8 +80,8 @@ def show(results: Sequence[Result]) -> None:
     """The table, then a sentence per stage, then what went wrong and what to do about it."""
     from rich.console import Console
 
-    from workshop.explain import why
-    from workshop.summary import find, table
+    from workshop.analysis.explain import why
+    from workshop.analysis.table import find, table
 
     console = Console(highlight=False)
     if not console.is_terminal or console.width < 120:

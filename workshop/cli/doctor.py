@@ -30,7 +30,7 @@ MARKS = {"ok": "ok", "warning": "careful", "doubt": "doubtful", "problem": "PROB
 @with_options(RUN_OPTIONS)
 @with_options(TECHNIQUE_OPTIONS)
 @with_options(SLURM_OPTIONS)
-@click.option("--job", is_flag=True, help="Submit a one-minute job that looks at a compute node.")
+@click.option("--job", is_flag=True, help="Submit a one-minute job that checks a compute node.")
 @click.option("--json", "as_json", is_flag=True)
 def doctor(stage: str, job: bool, as_json: bool, **options: Any) -> None:
     """Look for what would keep STAGE from running: what, why it matters, what to do.
@@ -64,7 +64,7 @@ def show(findings: Sequence[Finding], described: str) -> None:
 
 def on_a_node(request: Request, cluster: Cluster) -> list[Finding]:
     """What a small job finds, on a node of the kind that the stage asks for."""
-    from workshop import runs
+    from workshop.slurm import runs
     from workshop.slurm.doctor.probe import send
 
     where = runs.root(cluster.paths.kept)

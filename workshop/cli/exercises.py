@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 @click.group()
@@ -17,7 +17,7 @@ def exercises() -> None:
 
 
 @exercises.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the exercises as JSON.")
 def list_(as_json: bool) -> None:
     """Name, subject and minutes of each exercise."""
     from workshop.learn.exercise import exercises as all_exercises
@@ -38,8 +38,8 @@ def list_(as_json: bool) -> None:
 
 @exercises.command()
 @click.argument("names", metavar="[EXERCISE]...", nargs=-1)
-@click.option("--seed", type=int, help="Draw the same inputs again.  [a fresh one]")
-@click.option("--json", "as_json", is_flag=True, help="A list of flaws, for scripts.")
+@click.option("--seed", type=int, help="Seed of the random inputs.  [a new one each time]")
+@click.option("--json", "as_json", is_flag=True, help="Print the flaws as JSON.")
 def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
     """Prove that the checks tell right from wrong.
 

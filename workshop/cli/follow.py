@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from workshop.cli.options import CLUSTER_OPTION
-from workshop.stages import UsageError
+from workshop.slurm import runs
+from workshop.slurm.queue import follow
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,8 +36,10 @@ LONGEST_ANSWER = 30  # seconds, of scancel
 @click.command()
 @click.argument("jobs", nargs=-1)
 @CLUSTER_OPTION
-@click.option("--all", "everything", is_flag=True, help="Also those that ended over a day ago.")
-@click.option("--watch", is_flag=True, help="Again and again, until all have ended.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Include jobs that ended more than a day ago."
+)
+@click.option("--watch", is_flag=True, help="Refresh until all jobs have ended.")
 @click.option("--json", "as_json", is_flag=True)
 def status(
     jobs: tuple[str, ...], cluster: str | None, everything: bool, watch: bool, as_json: bool
@@ -62,19 +66,21 @@ def status(
 @click.command()
 @click.argument("job")
 @CLUSTER_OPTION
-@click.option("-f", "--follow", "following", is_flag=True, help="Go on until the job has ended.")
+@click.option(
+    "-f", "--follow", "following", is_flag=True, help="Follow the log until the job ends."
+)
 def logs(job: str, cluster: str | None, following: bool) -> None:
     """Print the log of JOB: a number, or a stage, which means its last run."""
-    from workshop.launch import follow as lines_of
-    from workshop.readers.ours import visible
+    from workshop.record.readers.ours import visible
+    from workshop.runner.launch import follow as lines_of
 
-    chosen = jobs_named([job], cluster)
+    chosen = submitted(the_cluster(cluster), [job])
     if len(chosen) > 1:
         listed = ", ".join(one.job_id for one in chosen)
         raise UsageError(f"job {job} is an array: name one of {listed}")
     (one,) = chosen
     if not one.log.exists() and not (following and appears(one)):
-        (view,) = asked(lambda: look([one]))
+        (view,) = asked(lambda: follow.look([one]))
         raise click.ClickException(
             f"there is no log yet at {one.log}: job {one.job_id} is {view.state}, {view.words}"
             + (f"; {view.advice}" if view.advice else "")
@@ -87,14 +93,14 @@ def logs(job: str, cluster: str | None, following: bool) -> None:
 @click.command()
 @click.argument("jobs", nargs=-1)
 @CLUSTER_OPTION
-@click.option("--all", "everything", is_flag=True, help="All of yours that have not ended.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--all", "everything", is_flag=True, help="Cancel all your unfinished jobs.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bool) -> None:
     """Cancel JOBS, named by number or stage. Jobs that workshop did not submit are not touched."""
     if bool(jobs) == everything:
         raise UsageError("name the jobs to cancel, or give --all")
-    chosen = kept(cluster) if everything else jobs_named(jobs, cluster)
-    views = asked(lambda: look(chosen))
+    chosen = submitted(the_cluster(cluster), jobs)
+    views = asked(lambda: follow.look(chosen))
     going = [one for one, view in zip(chosen, views, strict=True) if not view.ended]
     if not going:
         click.echo("Nothing to cancel: " + ("none is left." if everything else "they have ended."))
@@ -112,20 +118,15 @@ def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bo
 @CLUSTER_OPTION
 def wait(jobs: tuple[str, ...], cluster: str | None) -> None:
     """Wait until all your jobs, or JOBS, have ended; exit with 0 if all ended well, else 1."""
-    chosen = jobs_named(jobs, cluster) if jobs else kept(cluster)
-    sys.exit(wait_until_ended(chosen))
+    sys.exit(wait_until_ended(submitted(the_cluster(cluster), jobs)))
 
 
 def wait_for(numbers: Sequence[str], cluster: Cluster) -> int:
     """Wait for jobs that were just submitted; the exit code that stands for how they ended."""
-    from workshop.slurm.queue.follow import chosen
-
-    return wait_until_ended(chosen(kept_by(cluster), numbers))
+    return wait_until_ended(submitted(cluster, numbers))
 
 
 def wait_until_ended(chosen: Sequence[Job]) -> int:
-    from workshop.slurm.queue import follow
-
     def say(view: View) -> None:
         if sys.stderr.isatty() or view.ended:
             click.echo(line_of(view), err=True)
@@ -149,41 +150,27 @@ def the_cluster(wanted: str | None) -> Cluster:
     return expanded(find_cluster(wanted, Path.cwd(), os.environ), os.environ)
 
 
-def kept(cluster: str | None) -> list[Job]:
-    """All jobs that this user ever submitted from here."""
-    return kept_by(the_cluster(cluster))
+def submitted(cluster: Cluster, names: Sequence[str] = ()) -> list[Job]:
+    """The jobs that this user submitted from here: those named, by number or stage, else all.
 
-
-def kept_by(cluster: Cluster) -> list[Job]:
-    from workshop import runs
-    from workshop.slurm.queue.follow import jobs_of
-
-    return jobs_of(runs.every(runs.root(cluster.paths.kept)))
-
-
-def jobs_named(names: Sequence[str], cluster: str | None) -> list[Job]:
-    from workshop.slurm.queue.follow import chosen
-
-    return chosen(kept(cluster), names)
-
-
-def look(jobs: Sequence[Job]) -> list[View]:
-    from workshop.slurm.queue import follow
-
-    return follow.look(jobs)
+    Raises:
+        UsageError: no job has one of the names.
+    """
+    every = follow.jobs_of(runs.every(runs.root(cluster.paths.kept)))
+    return follow.chosen(every, names) if names else every
 
 
 def views_of(names: Sequence[str], cluster: str | None, everything: bool) -> list[View]:
     """The jobs to show: those named, else all that go on or ended not long ago."""
-    chosen = jobs_named(names, cluster) if names else kept(cluster)
+    chosen = submitted(the_cluster(cluster), names)
     if not names and not everything:
         chosen = [one for one in chosen if recent(one)]
-    return asked(lambda: look(chosen))
+    return asked(lambda: follow.look(chosen))
 
 
 def recent(job: Job) -> bool:
     """Whether a job was submitted within a day, or was not yet seen to end."""
-    from workshop import runs
+    from workshop.slurm import runs
 
     try:
         age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(
@@ -207,7 +194,7 @@ def asked(question: Callable[[], T]) -> T:
 def appears(job: Job) -> bool:
     """Wait for a job to start writing; False if it ended without."""
     while not job.log.exists():
-        (view,) = asked(lambda: look([job]))
+        (view,) = asked(lambda: follow.look([job]))
         if view.ended:
             return job.log.exists()
         time.sleep(1)
@@ -222,7 +209,7 @@ def ended(job: Job) -> Callable[[], bool]:
         nonlocal asked_at, over
         if not over and time.monotonic() - asked_at > 2:
             asked_at = time.monotonic()
-            (view,) = asked(lambda: look([job]))
+            (view,) = asked(lambda: follow.look([job]))
             over = view.ended
         return over
 

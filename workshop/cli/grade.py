@@ -15,7 +15,7 @@ import click
 
 from workshop.cli.graded import as_data, tell, tell_what_is_there
 from workshop.cli.options import CLUSTER_OPTION, C, with_options
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.grading.attempt import Job, Order
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 # A default of None means: what the cluster's description says.
 ARRAY_OPTIONS: list[Callable[[C], C]] = [
     CLUSTER_OPTION,
-    *(click.option(f"--{name}", help="Of the array.") for name in (
+    *(click.option(f"--{name}", help="sbatch option of the job array.") for name in (
         "reservation", "partition", "account", "qos", "constraint", "exclude",
     )),
-    click.option("--time", help="Longest run of a task: minutes, or HH:MM:SS."),
+    click.option("--time", help="Time limit of a task: minutes or HH:MM:SS."),
 ]  # fmt: skip
 
 
@@ -54,17 +54,17 @@ def print_example(context: click.Context, parameter: click.Parameter, value: boo
     "roster_file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Who should have handed in: CSV, as your LMS exports it.",
+    help="Class roster: CSV, as your LMS exports it.",
 )
 @click.option(
     "-o", "--output", "out", required=True, type=click.Path(file_okay=False, path_type=Path),
-    help="Where grades go; once more with the same one, only what changed is run.",
+    help="Output directory; a second run with the same one grades only what changed.",
 )  # fmt: skip
 @click.option(
     "--rubric",
     "rubric_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Points, weights, due date, penalties.  [every exercise at its own points]",
+    help="Points, weights, due date and penalties.  [each exercise's own points]",
 )
 @click.option(
     "--example-rubric", is_flag=True, is_eager=True, expose_value=False, callback=print_example,
@@ -75,31 +75,43 @@ def print_example(context: click.Context, parameter: click.Parameter, value: boo
     "format_",
     type=click.Choice(["nbgrader", "moodle", "canvas", "gradescope"]),
     default="nbgrader",
-    help="Of the gradebook.  [nbgrader]",
+    help="Format of the gradebook.  [nbgrader]",
 )
-@click.option("--attempt", type=click.Choice(["best", "last"]), help="Which one counts.  [best]")
-@click.option("--exercise", "names", multiple=True, metavar="NAME", help="Only this; repeatable.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Workers, or tasks.  [one a core]")
+@click.option("--attempt", type=click.Choice(["best", "last"]), help="Attempt that counts.  [best]")
+@click.option(
+    "--exercise",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Grade this exercise only; repeatable.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Number of workers or array tasks.  [one per core]"
+)
 @click.option(
     "--executor",
     type=click.Choice(["local", "slurm", "debug"]),
     default="local",
-    help="slurm: as a job array. debug: here, in this process.  [local]",
+    help="slurm: a job array; local: worker processes here; debug: this process.  [local]",
 )
 @with_options(ARRAY_OPTIONS)
 @click.option(
     "--require-isolation",
     "least",
     type=click.Choice(["bubblewrap", "landlock"]),
-    help="Refuse to run participants' code behind less.  [the strongest there is]",
+    help="Fail if isolation is weaker than this.  [use the strongest available]",
 )
 @click.option(
     "--rerun", type=click.FloatRange(0, 1), default=0.0, metavar="FRACTION",
-    help="Run this share of the logs' stages again, to compare.  [0]",
+    help="Fraction of the submitted runs to repeat as a check.  [0]",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), help="Of all inputs.  [a secret one, kept]")
-@click.option("--json", "as_json", is_flag=True, help="Everybody's points, for scripts.")
-@click.option("--dry-run", is_flag=True, help="Say what would be graded; run nothing.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    help="Seed of all random inputs.  [a secret one, stored with the grades]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print everybody's points as JSON.")
+@click.option("--dry-run", is_flag=True, help="Show what would be graded; run nothing.")
 def grade(
     submissions: tuple[Path, ...],
     roster_file: Path,

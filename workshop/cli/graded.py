@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.readers.text import one_line
+from workshop.record.readers.text import one_line
 
 if TYPE_CHECKING:
     from workshop.grading.attempt import Order

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--cluster", metavar="NAME|FILE", help="The cluster's description, for workshop.toml."
+    "--cluster", metavar="NAME|FILE", help="Cluster description to copy to workshop.toml."
 )
-@click.option("--update", is_flag=True, help="Bring what is new; your work stays as it is.")
+@click.option("--update", is_flag=True, help="Add what is new; your work is kept.")
 def init(directory: Path, cluster: str | None, update: bool) -> None:
     """Make a working copy of the exercises in DIRECTORY."""
     from workshop.learn import workspace
@@ -56,7 +56,7 @@ def material(cluster: str | None, with_cluster: bool) -> dict[Path, bytes]:
 
 @click.command()
 @click.argument("exercise")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(exercise: str, yes: bool) -> None:
     """Put EXERCISE back as it was handed out; what you wrote is kept beside it."""
     from workshop.cli.check import find
@@ -76,7 +76,7 @@ def reset(exercise: str, yes: bool) -> None:
 
 @click.command()
 @click.argument("exercise")
-@click.option("--anyway", is_flag=True, help="Also if the checks do not pass yet.")
+@click.option("--anyway", is_flag=True, help="Even if the checks do not pass yet.")
 def solution(exercise: str, anyway: bool) -> None:
     """Show the solution of EXERCISE: its code, the reasoning, and what people get wrong."""
     from workshop.cli.check import find

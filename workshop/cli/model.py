@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.llm.model import Llama
     from workshop.llm.quantization.quantize import Quantization
-    from workshop.models import Source
+    from workshop.runner.models import Source
     from workshop.tiny.recipe import Progress
 
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for the quantised checkpoint; must not hold one yet.",
+    help="Directory to write the checkpoint to; it must not hold one yet.",
 )
 @click.option("--method", type=click.Choice(["int8", "int4"]), default="int8", show_default=True)
 @click.option(
     "--group-size",
     type=click.Choice(["32", "64", "128"]),
-    help="Weights that share a scale in int4.  [32]",
+    help="Weights per scale in int4.  [32]",
 )
 @click.option(
     "--calibrate",
     metavar="FILE|embedded",
-    help="Fit int4 to a text of the kind that the model is for (GPTQ).",
+    help="Calibrate int4 on a sample text (GPTQ).",
 )
 @click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
-    help="Where to calibrate.  [auto]",
+    help="Device to calibrate on.  [auto]",
 )
 def quantize(
     source: str,
@@ -60,7 +60,7 @@ def quantize(
     MODEL is a checkpoint directory, 'tiny' or 'tiny:1'. Run it with 'workshop run quantize --model
     DIR', and --quantize int4 if it is that.
     """
-    from workshop.models import find_model
+    from workshop.runner.models import find_model
 
     found = find_model(source)
     if found.directory is None:
@@ -93,7 +93,7 @@ def quantize(
 def unquantised_bytes(source: Source) -> float:
     """Of a model's weights, in the precision in which they are stored."""
     from workshop.llm.weights import checkpoint
-    from workshop.models import config_of
+    from workshop.runner.models import config_of
 
     assert source.directory is not None
     stored = checkpoint.shape(source.directory)
@@ -102,18 +102,18 @@ def unquantised_bytes(source: Source) -> float:
 
 def rounded(source: Source, how: Quantization) -> Llama:
     """Every weight to its nearest value, as it comes from the file."""
-    from workshop.models import load_stored
+    from workshop.runner.models import load_stored
 
     return load_stored(source, make=partial(how.linear, scale_dtype=how.stored_dtype))
 
 
 def calibrated(source: Source, how: Quantization, text: str, device: str) -> Llama:
     """By GPTQ, on some thousand tokens of a text."""
-    from workshop import quality
     from workshop.llm.quantization.gptq import quantize_calibrated
     from workshop.llm.text.tokenizer import Tokenizer
-    from workshop.machine import pick_device
-    from workshop.models import config_of, load_stored
+    from workshop.runner import quality
+    from workshop.runner.machine import pick_device
+    from workshop.runner.models import config_of, load_stored
 
     texts = quality.text_of(text, quality.CALIBRATION_SEED)
     context = config_of(source).context
@@ -136,7 +136,7 @@ def model() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("training"),
     show_default=True,
-    help="Where training is kept, so that it can go on, and the checkpoints are written.",
+    help="Directory for checkpoints and for the state that training resumes from.",
 )
 def train_tiny(output: Path) -> None:
     """Train tokenizer, verifier and draft from nothing; most of an hour on two cores.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
-from workshop import compile_cache
-from workshop.stages import Settings, Speculate, UsageError
+from workshop.runner import compile_cache
+from workshop.stages import STAGES
+from workshop.stages.settings import Declared, Settings, Speculate, declared
+from workshop.util.errors import UsageError
 
 C = TypeVar("C", bound=Callable[..., Any])
-MOST_GUESSES = 16
+MOST_GUESSES = int(declared()["draft_tokens"][0].most or 0)
 
 
 class SpeculateType(click.ParamType):
@@ -40,90 +42,71 @@ class SpeculateType(click.ParamType):
         return given
 
 
-# A default of None means: what the stage says.
+def option_of(name: str) -> Callable[[C], C]:
+    """The option of a setting, as its declaration says; without a default: the stage has one."""
+    said, kind, default = declared()[name]
+    dashed = name.replace("_", "-")
+    if name in SPECIAL:
+        return click.option(f"--{dashed}", help=said.help, **SPECIAL[name])
+    if kind is bool:
+        flag = f"--{dashed}/--no-{dashed}" if said.technique else f"--{dashed}"
+        return click.option(flag, is_flag=True, default=None, help=said.help)
+    # None where a default says nothing, or a stage says something else.
+    of_stage = any(name in stage.changes for stage in STAGES.values())
+    shown = f"  [{default:g}]" if isinstance(default, float) else f"  [{default}]"
+    ending = "" if default is None or of_stage else shown
+    return click.option(f"--{dashed}", type=type_of(said, kind), help=f"{said.help}{ending}")
+
+
+def type_of(said: Declared, kind: Any) -> Any:
+    """What click is to make of a value."""
+    choices = said.choices or get_args(kind)
+    if choices and get_origin(kind) is Literal:
+        return click.Choice(choices)
+    if said.choices:
+        return Number(said.choices) if kind is int else click.Choice(said.choices)
+    if said.least is None:
+        return int if int in (kind, *choices) else str
+    if kind is float:
+        return click.FloatRange(said.least, said.most, min_open=said.least_open)
+    return click.IntRange(int(said.least), None if said.most is None else int(said.most))
+
+
+class Number(click.Choice):
+    """One of a few whole numbers."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        super().__init__([str(one) for one in numbers])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return int(super().convert(str(value), param, ctx))
+
+
+SPECIAL: dict[str, dict[str, Any]] = {
+    "speculate": {"metavar": "[WHO][,k=N]", "type": SpeculateType()},
+}
+TECHNIQUE_OPTIONS = [
+    option_of(name)
+    for name, (said, _, _) in declared().items()
+    if said.help and (said.technique or name == "draft")
+]
 RUN_OPTIONS = [
-    click.option(
-        "--model",
-        help="tiny, tiny:1 (small) to tiny:16 (wide), random:<shape> (random:110m), or a "
-        "checkpoint directory.  [tiny]",
-    ),
     click.option(
         "--prompt",
         multiple=True,
-        help="Text to go on from; given again, of further sequences.  [Hello, my name is]",
+        help="Prompt; repeat it for a batch of different prompts.  [Hello, my name is]",
     ),
-    click.option("--samples", type=click.IntRange(1), help="Counted repetitions.  [5]"),
-    click.option("--new-tokens", type=click.IntRange(1), help="Most tokens a sample.  [200]"),
-    click.option("--temperature", type=click.FloatRange(0), help="0 is greedy.  [0]"),
-    click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens."),
-    click.option(
-        "--top-p",
-        type=click.FloatRange(0, 1, min_open=True),
-        help="Draw from the likeliest tokens that have this probability together.  [1]",
+    *(
+        option_of(name)
+        for name, (said, _, _) in declared().items()
+        if said.help and not said.technique and name != "draft"
     ),
-    click.option("--seed", type=int, help="Of the drawing, at a temperature above 0.  [0]"),
-    click.option("--ignore-eos", is_flag=True, default=None, help="Always make all new tokens."),
-    click.option("--chat", is_flag=True, default=None, help="Use the model's chat template."),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-        help="cuda is AMD's, too.  [auto]",
-    ),
-]
-
-TECHNIQUE_OPTIONS = [
-    click.option("--dtype", type=click.Choice(["bfloat16", "float16", "float32"])),
-    click.option("--compile/--no-compile", default=None, help="Static KV cache, torch.compile."),
-    click.option(
-        "--compile-mode",
-        type=click.Choice(["auto", "default", "reduce-overhead", "max-autotune"]),
-        help="auto is reduce-overhead (CUDA graphs) on a GPU, default elsewhere.  [auto]",
-    ),
-    click.option("--decode-steps", type=click.IntRange(1, 64), help="Steps in one graph.  [1]"),
-    click.option("--fuse/--no-fuse", default=None, help="q, k, v in one product; gate, up too."),
-    click.option(
-        "--kernels",
-        type=click.Choice(["torch", "cpp", "triton"]),
-        help="GEMV: torch's, ours in C++ for a CPU, ours in Triton for a GPU.  [torch]",
-    ),
-    click.option(
-        "--attention",
-        type=click.Choice(["sdpa", "math", "flash", "efficient", "flex"]),
-        help="sdpa leaves the choice to torch.  [sdpa]",
-    ),
-    click.option(
-        "--quantize", type=click.Choice(["none", "int8", "int4"]), help="Linear layers' weights."
-    ),
-    click.option(
-        "--group-size",
-        type=click.Choice(["32", "64", "128"]),
-        callback=lambda context, parameter, value: value and int(value),
-        help="Weights that share a scale in int4.  [32]",
-    ),
-    click.option(
-        "--activations",
-        type=click.Choice(["dtype", "int8"]),
-        help="int8: multiply quantised weights in integers, on a CPU.  [dtype]",
-    ),
-    click.option(
-        "--speculate",
-        metavar="[WHO][,k=N]",
-        type=SpeculateType(),
-        help="draft, self (its copy in fewer bits), prompt-lookup or none; k guesses at a time.",
-    ),
-    click.option("--draft", help="Draft model, named as --model names one."),
-    click.option(
-        "--draft-tokens", type=click.IntRange(1, MOST_GUESSES), help="Proposed at a time.  [3]"
-    ),
-    click.option("--adaptive/--no-adaptive", default=None, help="Let k follow the acceptance."),
-    click.option("--ranks", type=click.IntRange(1), help="Processes that share the model."),
-    click.option("--batch-size", type=click.IntRange(1), help="Sequences side by side.  [1]"),
 ]
 
 CLUSTER_OPTION = click.option(
     "--cluster",
     metavar="NAME|FILE",
-    help="The cluster's description.  [./workshop.toml, yours, the site's, or the generic one]",
+    help="Cluster description.  [./workshop.toml, yours, the site's, or the generic one]",
 )
 
 
@@ -154,11 +137,11 @@ def check(settings: Settings) -> None:
     """
     compile_cache.keep()  # before torch is imported
 
-    from workshop.assemble import plan
     from workshop.llm.ranks.part import ParallelError
     from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights.checkpoint import CheckpointError
-    from workshop.machine import pick_device
+    from workshop.runner.assemble import plan
+    from workshop.runner.machine import pick_device
 
     device = pick_device(settings.device)
     try:

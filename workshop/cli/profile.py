@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, check, override, with_options
-from workshop.stages import Settings, UsageError, settings_of
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.profile.capture import Profile
@@ -26,17 +28,17 @@ MOST_KERNELS = 12  # that are shown one by one
     type=click.IntRange(1, 1000),
     default=STEPS,
     show_default=True,
-    help="Decode steps to look at.",
+    help="Number of decode steps to profile.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The trace's file, for Chrome or Perfetto.  [default: trace-STAGE-N.json]",
+    help="Trace file for Chrome or Perfetto.  [default: trace-STAGE-N.json]",
 )
 @with_options(RUN_OPTIONS)
 @with_options(TECHNIQUE_OPTIONS)
-@click.option("--json", "as_json", is_flag=True, help="Print the profile as one document.")
+@click.option("--json", "as_json", is_flag=True, help="Print the profile as JSON.")
 def profile(stage: str, steps: int, output: Path | None, as_json: bool, **options: Any) -> None:
     """Run a few decode steps of STAGE under torch.profiler, once it is warm.
 
@@ -49,9 +51,9 @@ def profile(stage: str, steps: int, output: Path | None, as_json: bool, **option
     settings = override(settings_of(stage), options)
     check(settings)
     check_profile(settings, steps, output)
-    from workshop.failure import Failure
     from workshop.profile.job import profile_here
-    from workshop.results import to_json
+    from workshop.record.results import to_json
+    from workshop.runner.failure import Failure
 
     click.echo("Loading, warming up and profiling ...", err=True)
     found = profile_here(settings, steps, output)
@@ -70,8 +72,8 @@ def profile(stage: str, steps: int, output: Path | None, as_json: bool, **option
 
 def check_profile(settings: Settings, steps: int, output: Path | None) -> None:
     """Find out before anything starts what cannot be profiled; raises UsageError."""
-    from workshop.machine import pick_device
     from workshop.profile.length import new_tokens_needed
+    from workshop.runner.machine import pick_device
 
     if pick_device(settings.device).type == "mps":
         raise UsageError("torch.profiler does not see the kernels of Apple's GPU: use --device cpu")
@@ -91,9 +93,9 @@ def check_profile(settings: Settings, steps: int, output: Path | None) -> None:
 
 def show(found: Profile) -> None:
     """The table of classes, the table of kernels, and what they say."""
-    from workshop.cli.predict_show import printed, table
-    from workshop.readers.text import one_line
-    from workshop.summary import number
+    from workshop.analysis.table import number
+    from workshop.cli.predict.show import printed, table
+    from workshop.record.readers.text import one_line
 
     ms = 1e3
     click.echo(

@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from workshop.stages import Settings
+from workshop.stages.settings import Settings
 
 SAMPLE = re.compile(r"Time for inference (\d+): .* sec total, ([\d.]+) tokens/sec")
 AVERAGE = re.compile(r"Average tokens/sec: ([\d.]+)")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop import compile_cache, failure
-from workshop.results import Quality, to_json
-from workshop.stages import Activations, UsageError
+from workshop.record.results import Quality, to_json
+from workshop.runner import compile_cache, failure
+from workshop.stages.settings import Activations
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.llm.model import Llama
@@ -34,40 +35,40 @@ class Measured:
     "--quantize",
     "method",
     type=click.Choice(["int8", "int4"]),
-    help="One precision.  [int8, and int4 in groups of 32, 64 and 128]",
+    help="Precision to measure.  [int8, and int4 in groups of 32, 64 and 128]",
 )
 @click.option(
     "--group-size",
     type=click.Choice(["32", "64", "128"]),
-    help="Weights that share a scale in int4.  [32]",
+    help="Weights per scale in int4.  [32]",
 )
 @click.option(
     "--activations",
     type=click.Choice(["dtype", "int8"]),
     default="dtype",
-    help="int8: round what quantised weights are multiplied by, too; on a CPU.  [dtype]",
+    help="int8: round activations as well, on a CPU.  [dtype]",
 )
 @click.option(
     "--against",
     metavar="MODEL",
-    help="The unquantised model, where MODEL is a quantised checkpoint.",
+    help="Unquantised model to compare with, where MODEL is a quantised checkpoint.",
 )
 @click.option(
     "--text",
     default="embedded",
     show_default=True,
     metavar="FILE",
-    help="A text in UTF-8, or the embedded one, which no embedded model was trained on.",
+    help="Text to read, in UTF-8.  [an embedded text that the models were not trained on]",
 )
 @click.option(
     "--tokens",
     type=click.IntRange(2),
     default=8192,
     show_default=True,
-    help="Most tokens to read of it.",
+    help="Number of tokens to read.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto")
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers, as a list.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def quality(
     model: str,
     method: str | None,
@@ -93,7 +94,7 @@ def quality(
     from workshop.llm.quantization.int4 import GroupError
     from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights.checkpoint import CheckpointError
-    from workshop.models import find_model, stored_quantization
+    from workshop.runner.models import find_model, stored_quantization
 
     found = find_model(model)
     if found.random:
@@ -150,9 +151,9 @@ def measure(
     from workshop.llm.compile import find_compiler
     from workshop.llm.quantization.quantize import is_quantized
     from workshop.llm.text.tokenizer import Tokenizer
-    from workshop.machine import pick_device
-    from workshop.models import config_of, find_model, load_model
-    from workshop.quality import compare, text_of, windows
+    from workshop.runner.machine import pick_device
+    from workshop.runner.models import config_of, find_model, load_model
+    from workshop.runner.quality import compare, text_of, windows
 
     source, original = find_model(model), find_model(against)
     place, dtype = pick_device(device), torch.bfloat16

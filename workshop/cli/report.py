@@ -16,7 +16,7 @@ DEFAULT_OUTPUT = Path("report.html")
     "--output",
     type=click.Path(path_type=Path),
     default=DEFAULT_OUTPUT,
-    help=f"The report's file.  [default: {DEFAULT_OUTPUT}]",
+    help=f"File to write.  [default: {DEFAULT_OUTPUT}]",
 )
 def report(files: tuple[Path, ...], output: Path) -> None:
     """Write one HTML file from the logs FILES: figures, table, texts, records.
@@ -26,13 +26,13 @@ def report(files: tuple[Path, ...], output: Path) -> None:
     """
     import datetime
 
-    from workshop import files as whole
     from workshop.figures.caption import warnings_for
-    from workshop.readers import read_logs
+    from workshop.record.readers import read_logs
     from workshop.report.drawings import drawings
     from workshop.report.page import page
     from workshop.report.runs import named
     from workshop.report.view import view
+    from workshop.util import files as whole
 
     check_target(output)
     readings = read_logs(files)
@@ -52,8 +52,8 @@ def report(files: tuple[Path, ...], output: Path) -> None:
 
 def check_target(target: Path) -> None:
     """Make sure that a report can be written there, and nothing of the user's over; UsageError."""
-    from workshop.readers.html import is_ours
-    from workshop.stages import UsageError
+    from workshop.record.readers.html import is_ours
+    from workshop.util.errors import UsageError
 
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent} to write {target.name} in")

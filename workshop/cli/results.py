@@ -12,8 +12,8 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from workshop.readers import Reading
-    from workshop.results import Result
+    from workshop.record.readers import Reading
+    from workshop.record.results import Result
 
 _WIDE = 250  # columns of a table that goes to a file
 _CELL = 60  # characters of a text from a log
@@ -25,16 +25,16 @@ _MARKDOWN = str.maketrans(
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "form", flag_value="json", help="A list of all that the logs say.")
-@click.option("--csv", "form", flag_value="csv", help="The same, a row a run.")
-@click.option("--md", "form", flag_value="md", help="The table in Markdown.")
+@click.option("--json", "form", flag_value="json", help="Print all results as JSON.")
+@click.option("--csv", "form", flag_value="csv", help="Print all results as CSV, one row per run.")
+@click.option("--md", "form", flag_value="md", help="Print the table in Markdown.")
 def results(files: tuple[Path, ...], form: str | None) -> None:
     """Read the logs FILES, of this workshop or of another tool, and print what they say.
 
     The format of each is found by itself: logs of workshop, gpt-fast and its relatives, and more
     (docs/reading.md). The exit code is 1 if a file has no result.
     """
-    from workshop.readers.entries import gave_result
+    from workshop.record.readers.entries import gave_result
 
     readings = _read(files)
     write = {"json": _write_json, "csv": _write_csv, "md": _write_markdown}.get(
@@ -50,7 +50,7 @@ def _read(files: Sequence[Path]) -> list[Reading]:
     """All readings; what a site's own reader does wrong is said on standard error."""
     import warnings
 
-    from workshop.readers import read_logs
+    from workshop.record.readers import read_logs
 
     with warnings.catch_warnings(record=True) as raised:
         warnings.simplefilter("always")
@@ -63,7 +63,7 @@ def _read(files: Sequence[Path]) -> list[Reading]:
 def _write_json(readings: Sequence[Reading]) -> None:
     import json
 
-    from workshop.readers.entries import entry
+    from workshop.record.readers.entries import entry
 
     click.echo(json.dumps([entry(one) for one in readings], indent=2, allow_nan=False))
 
@@ -72,7 +72,7 @@ def _write_csv(readings: Sequence[Reading]) -> None:
     import csv
     import io
 
-    from workshop.readers.entries import KEYS, entry
+    from workshop.record.readers.entries import KEYS, entry
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -86,7 +86,7 @@ def csv_cell(value: Any) -> str | int | float:
     """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
     import json
 
-    from workshop.readers.text import one_line
+    from workshop.record.readers.text import one_line
 
     if value is None or value == []:
         return ""
@@ -147,9 +147,9 @@ def cells(readings: Sequence[Reading]) -> tuple[list[str], list[list[str]]]:
 
 
 def _row(reading: Reading) -> dict[str, str]:
-    from workshop.readers.entries import gave_result
-    from workshop.readers.text import one_line
-    from workshop.summary import speed
+    from workshop.analysis.table import speed
+    from workshop.record.readers.entries import gave_result
+    from workshop.record.readers.text import one_line
 
     result = reading.result
     told = speed(result.tokens_per_second, result.tokens_per_second_std).removesuffix(".")
@@ -176,7 +176,7 @@ def _row(reading: Reading) -> dict[str, str]:
 
 
 def _number(value: float | None, by: float = 1.0) -> str:
-    from workshop.summary import number
+    from workshop.analysis.table import number
 
     return "" if value is None else number(value * by)
 
@@ -187,7 +187,7 @@ def _count(value: int | None) -> str:
 
 def remarks(readings: Sequence[Reading]) -> list[str]:
     """What to know beside the table: why results are missing, and what cannot be compared."""
-    from workshop.readers.entries import definitions_of
+    from workshop.record.readers.entries import definitions_of
 
     said = [sentence for reading in readings for sentence in _remarks_on(reading)]
     counted = definitions_of([reading.result for reading in readings])
@@ -198,7 +198,7 @@ def remarks(readings: Sequence[Reading]) -> list[str]:
 
 
 def _remarks_on(reading: Reading) -> list[str]:
-    from workshop.readers.entries import gave_result
+    from workshop.record.readers.entries import gave_result
 
     result: Result = reading.result
     said = [f"Warning: {sentence}" for sentence in result.warnings]
@@ -210,6 +210,6 @@ def _remarks_on(reading: Reading) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    from workshop.readers.text import one_line
+    from workshop.record.readers.text import one_line
 
     return one_line(text, 500)

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 DIRECTORY = click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    help="Where all of it is; by default a directory of yours in $TMPDIR or /tmp.",
+    help="Directory of the sandbox; by default one of yours in $TMPDIR or /tmp.",
 )
 SHAPE = [
     click.option("--nodes", type=click.IntRange(1, 99), default=5, show_default=True),
     click.option("--gpus", type=click.IntRange(0, 16), default=4, show_default=True),
-    click.option("--accounting", is_flag=True, help="With slurmdbd: sacct works. Slower to start."),
-    click.option("--enforce-memory", is_flag=True, help="End jobs that exceed --mem. For root."),
+    click.option(
+        "--accounting",
+        is_flag=True,
+        help="Start slurmdbd too, so that sacct works; slower to start.",
+    ),
+    click.option("--enforce-memory", is_flag=True, help="End jobs that exceed --mem; needs root."),
 ]
 
 
@@ -47,7 +51,9 @@ def sandbox() -> None:
 
 @sandbox.command()
 @with_shape
-@click.option("--json", "as_json", is_flag=True, help="Print directory and environment alone.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print only the directory and the environment, as JSON."
+)
 def up(directory: Path | None, as_json: bool, **shape: Any) -> None:
     """Start one, and say how to use it."""
     with one_sentence():

@@ -12,7 +12,7 @@ import click
 from workshop.figures import KINDS, PROGRESSION, THEME_NAMES
 
 if TYPE_CHECKING:
-    from workshop.results import Result
+    from workshop.record.results import Result
 
 DEFAULT_OUTPUT = Path(f"{PROGRESSION}.png")
 ALL = "all"
@@ -28,23 +28,27 @@ _KINDS_HELP = "; ".join(f"{kind}: {shows}" for kind, shows in KINDS.items())
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The figure's file, .png, .svg or .pdf; with --kind all, a folder.  [default: KIND.png]",
+    help="File to write: .png, .svg or .pdf; with --kind all, a directory.  [default: KIND.png]",
 )
 @click.option(
     "--kind",
     type=click.Choice([*KINDS, ALL]),
     default=PROGRESSION,
     show_default=True,
-    help=f"What to draw. {_KINDS_HELP}; all: a file for each that can be drawn.",
+    help=f"Kind of figure. {_KINDS_HELP}; all: one file for each kind that can be drawn.",
 )
 @click.option(
     "--theme",
     type=click.Choice(THEME_NAMES),
     default=THEME_NAMES[0],
     show_default=True,
-    help="For a page, for the back of a room, or for it in the dark.",
+    help="For print, for a projector, or for a projector in a dark room.",
 )
-@click.option("--mine", metavar="USER", help="Whose bars compare marks.  [default: you]")
+@click.option(
+    "--mine",
+    metavar="USER",
+    help="User whose bars are highlighted in kind compare.  [default: you]",
+)
 def plot(
     files: tuple[Path, ...], output: Path | None, kind: str, theme: str, mine: str | None
 ) -> None:
@@ -108,7 +112,7 @@ def draw_all(
     """
     from workshop.figures.kinds import cautions_of
     from workshop.figures.theme import NothingToDrawError
-    from workshop.stages import UsageError
+    from workshop.util.errors import UsageError
 
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: --kind {ALL} writes several files into one")
@@ -133,7 +137,7 @@ def draw_all(
 def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
     """The results of these logs, with a remark on each that gave no number; none if all did."""
     from workshop.figures.pooling import has_number
-    from workshop.readers import read_logs
+    from workshop.record.readers import read_logs
 
     readings = read_logs(files)
     results = [reading.result for reading in readings]
@@ -152,7 +156,7 @@ def _write(
 ) -> None:
     from workshop.figures.kinds import figure_of
     from workshop.figures.theme import THEMES, FigureError, save_figure
-    from workshop.provenance import user
+    from workshop.runner.provenance import user
 
     figure = figure_of(kind, results, THEMES[theme], mine or user())
     try:
@@ -164,7 +168,7 @@ def _write(
 def check_default(target: Path) -> None:
     """Make sure that nothing of the user's is written over unasked; raises UsageError."""
     from workshop.figures import theme
-    from workshop.stages import UsageError
+    from workshop.util.errors import UsageError
 
     if target.exists() and not theme.made_here(target):
         raise UsageError(
@@ -179,7 +183,7 @@ def remark_on(result: Result, drawn: Collection[str], gaps: bool = True) -> str:
     ``drawn`` holds the labels that have a bar.
     """
     from workshop.figures.pooling import has_number
-    from workshop.readers.text import one_line
+    from workshop.record.readers.text import one_line
 
     reason = one_line(result.reason or "the record has no number, and no reason", 300).rstrip(".")
     if not has_number(result):

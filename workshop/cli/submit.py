@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop import compose
 from workshop.cli.follow import asked, the_cluster, wait_for
 from workshop.cli.options import (
     CLUSTER_OPTION,
@@ -24,13 +23,15 @@ from workshop.cli.options import (
     override,
     with_options,
 )
-from workshop.stages import STAGES, Settings, UsageError, find_stage, settings_of
+from workshop.stages import STAGES, compose, find_stage, settings_of
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
-    from workshop.runs import Run
     from workshop.slurm.cluster.description import Cluster
     from workshop.slurm.doctor.finding import Finding
     from workshop.slurm.job.request import Request, Wishes
+    from workshop.slurm.runs import Run
 
 ALL = "all"
 EXERCISE = "exercise"
@@ -38,33 +39,43 @@ EXERCISE = "exercise"
 # A default of None means: what the cluster's description says.
 SLURM_OPTIONS: list[Callable[[C], C]] = [
     CLUSTER_OPTION,
-    click.option("--reservation", help="As your instructor gave it to you."),
+    click.option("--reservation", help="Reservation of the class."),
     click.option("--partition"),
     click.option("--account"),
     click.option("--qos"),
-    click.option("--constraint", help="Features that a node must have."),
-    click.option("--time", help="Longest run: minutes, or HH:MM:SS."),
-    click.option("--nodes", type=click.IntRange(1), default=1, help="Computers.  [1]"),
-    click.option("--gpus", type=click.IntRange(0), help="On all nodes together.  [one a rank]"),
-    click.option("--gpus-per-node", type=click.IntRange(0), help="On each node."),
-    click.option("--exclusive/--shared", default=None, help="Whole nodes, or parts of them."),
-    click.option("--exclude", help="Nodes to leave out."),
-    click.option("--dependency", help="As sbatch has it: afterany:123."),
-    click.option("--after", metavar="JOB", help="Start when this job has ended well."),
-    click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="Times, as one array."),
-    click.option("--requeue/--no-requeue", default=True, help="If preempted, or a node fails."),
+    click.option("--constraint", help="Node features to require."),
+    click.option("--time", help="Time limit: minutes or HH:MM:SS."),
+    click.option("--nodes", type=click.IntRange(1), default=1, help="Number of nodes.  [1]"),
+    click.option("--gpus", type=click.IntRange(0), help="Total number of GPUs.  [one per rank]"),
+    click.option("--gpus-per-node", type=click.IntRange(0), help="GPUs per node."),
+    click.option("--exclusive/--shared", default=None, help="Request whole nodes, or share them."),
+    click.option("--exclude", help="Nodes to exclude."),
+    click.option("--dependency", help="Dependency in sbatch's syntax: afterany:123."),
+    click.option("--after", metavar="JOB", help="Start after this job has succeeded."),
+    click.option(
+        "--repeat",
+        type=click.IntRange(1, 1000),
+        default=1,
+        help="Submit as a job array of N tasks.",
+        metavar="N",
+    ),
+    click.option(
+        "--requeue/--no-requeue",
+        default=True,
+        help="Requeue the job if it is preempted or a node fails.",
+    ),
     click.option(
         "--set",
         "values",
         multiple=True,
         metavar="NAME=VALUE",
-        help="A value of the template: mem=16G, cpus_per_task=8, or one of your own.",
+        help="Set a template value: mem=16G, cpus_per_task=8, or one of your own.",
     ),
     click.option(
         "--output-dir",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path(),
-        help="Where the log goes: job-STAGE-JOB.out.  [here]",
+        help="Directory for the log, job-STAGE-JOB.out.  [.]",
     ),
 ]
 
@@ -86,28 +97,30 @@ class Job:
 @click.option(
     "--file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Of 'exercise NAME': another file in place of your exercise.py.",
+    help="With 'exercise NAME': file to use instead of your exercise.py.",
 )
 @click.option(
     "--restarts",
     type=click.IntRange(0, 10),
     default=0,
-    help="Times to start again when the time limit ends it.  [0]",
+    help="Restarts allowed after a timeout.  [0]",
 )
 @click.option(
     "--drop-expired-reservation",
     "drop",
     is_flag=True,
-    help="Submit without the reservation if it is over.",
+    help="Submit without the reservation if it has ended.",
 )
 @click.option(
     "--executor",
     type=click.Choice(["slurm", "local", "debug"]),
     default="slurm",
-    help="local: here, as a process of its own. debug: here, in this process.  [slurm]",
+    help="local: a process on this machine; debug: this process.  [slurm]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the script; submit nothing.")
-@click.option("--wait", "waits", is_flag=True, help="Wait for the end; exit with its outcome.")
+@click.option(
+    "--wait", "waits", is_flag=True, help="Wait for the jobs and exit with their outcome."
+)
 @click.option("--json", "as_json", is_flag=True)
 def submit(
     stage: str,
@@ -159,12 +172,12 @@ def submit(
 @with_options(TECHNIQUE_OPTIONS)
 @with_options(SLURM_OPTIONS)
 @click.option(
-    "-o", "--output", metavar="FILE", help="The script's file; - prints it.  [STAGE.slurm]"
+    "-o", "--output", metavar="FILE", help="File to write; - for standard output.  [STAGE.slurm]"
 )
 def render(stage: str, output: str | None, **options: Any) -> None:
     """Write the script of STAGE, ready for 'sbatch': the same run, without this tool."""
-    from workshop import files
     from workshop.slurm.job.submit import plain_script
+    from workshop.util import files
 
     name = find_stage(stage).name
     cluster = the_cluster(options.pop("cluster"))
@@ -184,7 +197,7 @@ def with_exercise(name: str | None, file: Path | None, options: dict[str, Any]) 
     """The stage that an exercise is about; what it changes about it goes into ``options``."""
     from workshop.cli.check import find, place_of
     from workshop.learn.exercise import CODE
-    from workshop.plugged import plug_of, pluggable, settings_with
+    from workshop.runner.plugged import plug_of, pluggable, settings_with
 
     if name is None:
         raise UsageError(f"which exercise? One of {', '.join(pluggable())}")
@@ -216,7 +229,7 @@ def wishes_of(options: dict[str, Any]) -> Wishes:
 
 def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> Job:
     """Settings and request of one stage; raises UsageError."""
-    from workshop.launch import make_directory
+    from workshop.runner.launch import make_directory
     from workshop.slurm.job.request import make_request, with_ranks
     from workshop.slurm.job.submit import checkpoint_of, this_python
 
@@ -249,7 +262,7 @@ def behind(job: Job, number: str) -> Job:
 
 
 def dry_script(job: Job, cluster: Cluster) -> str:
-    from workshop import runs
+    from workshop.slurm import runs
     from workshop.slurm.job.submit import submitted_script
 
     return submitted_script(job.request, cluster, runs.root(cluster.paths.kept))
@@ -259,7 +272,7 @@ def submit_all(
     jobs: Sequence[Job], cluster: Cluster, wishes: Wishes, doubts: Sequence[Finding]
 ) -> list[Run]:
     """Submit each behind the one before; what was submitted stays if a later one is refused."""
-    from workshop import runs
+    from workshop.slurm import runs
     from workshop.slurm.job.refusal import SubmitError
     from workshop.slurm.job.submit import submit as submit_one
 
@@ -333,7 +346,7 @@ def check_can_wait_for(job: str) -> None:
 
 def tell(submitted: Sequence[Run], as_json: bool) -> None:
     """Which jobs there are now, and how to follow them."""
-    from workshop.runs import log_of
+    from workshop.slurm.runs import log_of
 
     if as_json:
         told = [
@@ -359,7 +372,7 @@ def tell(submitted: Sequence[Run], as_json: bool) -> None:
 def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str, Any]) -> None:
     """Run on this machine, with a log of the same kind; exits with the outcome."""
     from workshop.cli.demo import run_all
-    from workshop.launch import make_directory, run_in_this_process
+    from workshop.runner.launch import make_directory, run_in_this_process
 
     if dry_run:
         raise UsageError(f"--dry-run prints a script, and --executor {executor} has none")

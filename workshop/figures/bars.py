@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workshop.figures.pooling import Value
 from workshop.figures.sheet import AIR, text_height
-from workshop.figures.theme import LABEL, Look, Theme
+from workshop.figures.theme import LABEL, Fill, Theme
 
 REFERENCE = 6.5  # points, at a scale of 1
 FEWEST = 3  # bars that a panel has room for, though there be fewer
@@ -26,7 +26,7 @@ class Bar:
         reference: text and height of a line across it.
     """
 
-    look: Look
+    look: Fill
     value: Value | None
     label: str = ""
     reference: tuple[str, float] | None = None

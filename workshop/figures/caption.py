@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from workshop.figures.naming import counted
 from workshop.figures.pooling import Pool, baseline_of, drawable, has_number, pooled
 from workshop.figures.theme import number, printable
-from workshop.readers.text import one_line
-from workshop.results import DECODE_OF_ONE, Result
+from workshop.record.readers.text import one_line
+from workshop.record.results import DECODE_OF_ONE, Result
 
 _MOST_VALUES = 5  # of one field that are worth spelling out
 

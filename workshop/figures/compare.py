@@ -21,16 +21,17 @@ from workshop.figures.sheet import AIR, HEIGHT, bar_name, sheet, text_height, te
 from workshop.figures.theme import (
     LABEL,
     PAPER,
-    Look,
+    Fill,
     NothingToDrawError,
     Theme,
+    fills,
     mixed,
     number,
     printable,
     theme,
 )
-from workshop.readers.text import one_line
-from workshop.results import Result
+from workshop.record.readers.text import one_line
+from workshop.record.results import Result
 from workshop.stages import BASELINE, stage_order
 
 _PITCH = 1.02  # inches from stage to stage, at the least
@@ -56,7 +57,7 @@ class Side:
     """
 
     name: str | None
-    look: Look
+    look: Fill
     mine: bool
     pools: dict[str, Pool]
 
@@ -77,7 +78,7 @@ def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = N
             "users, hosts or versions"
         )
     sides = _sides(fields, groups, mine, look)
-    many = len(sides) > len(_looks(look))
+    many = len(sides) > len(fills(look))
     stages = _stages(sides)
     size = LABEL * look.scale
     alike = len({counted(result) for result in drawn}) == 1
@@ -133,14 +134,10 @@ def cautions(results: Sequence[Result]) -> list[str]:
     return mixed_in(drawn, but=meant)
 
 
-def _looks(look: Theme) -> tuple[Look, ...]:
-    return (*look.looks, look.other)
-
-
 def _sides(
     fields: Sequence[str], groups: Sequence[Group], mine: str | None, look: Theme
 ) -> list[Side]:
-    looks = _looks(look)
+    looks = fills(look)
     several = len({user for group in groups for user in group.users}) > 1
     sides = []
     for place, group in enumerate(groups):
@@ -213,7 +210,7 @@ def _legend(sides: Sequence[Side], look: Theme) -> list[Patch]:
     return handles
 
 
-def _patch(fill: Look, label: str, look: Theme) -> Patch:
+def _patch(fill: Fill, label: str, look: Theme) -> Patch:
     return Patch(
         facecolor=fill.color,
         hatch=fill.hatch,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workshop.figures.naming import counted
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.roofline.models import model_of
 
 # In the order in which they are tried: what explains a difference best comes first.

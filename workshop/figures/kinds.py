@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workshop.figures import caption, compare, ladder
 from workshop.figures.theme import PAPER, Theme
-from workshop.results import Result
+from workshop.record.results import Result
 
 _WITHOUT_FACTORS = ("samples", "roofline")
 

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from workshop.analysis.predicted import Predicted, predicted_of
 from workshop.figures.bars import FEWEST, error_bar, gap, note, set_slots
 from workshop.figures.caption import caption_for, counted_as, warnings_for
 from workshop.figures.factors import factors
@@ -32,17 +33,16 @@ from workshop.figures.stacking import Note, stacked
 from workshop.figures.theme import (
     LABEL,
     PAPER,
-    Look,
+    Fill,
     NothingToDrawError,
     Theme,
-    look_of,
+    fill_of,
     number,
     printable,
     theme,
     times,
 )
-from workshop.predicted import Predicted, predicted_of
-from workshop.results import Result
+from workshop.record.results import Result
 
 _HEIGHT = 4.6  # inches
 _PITCH = 0.95
@@ -62,7 +62,7 @@ class Step:
         predicted: the expected tokens/s.
     """
 
-    look: Look
+    look: Fill
     speed: Value | None
     start: float | None
     start_x: int | None
@@ -162,7 +162,7 @@ def _step(
         lines.append(f"predicted {number(guess)}")
     ceiling = mean_over([ceiling_of(run) for run in pool.runs])
     return Step(
-        look=look_of(pool.stage, pool.is_variant, look),
+        look=fill_of(pool.stage, pool.is_variant, look),
         speed=speed,
         start=start.mean if start else None,
         start_x=pools.index(before) if before and start else None,

@@ -17,11 +17,11 @@ from workshop.figures.theme import (
     PAPER,
     NothingToDrawError,
     Theme,
-    look_of,
+    fill_of,
     number,
     theme,
 )
-from workshop.results import Result
+from workshop.record.results import Result
 
 _PITCH = 0.95  # inches from bar to bar, at a scale of 1
 _MS = 1e3
@@ -95,7 +95,7 @@ def _bar(panel: Panel, pool: Pool, pools: Sequence[Pool], look: Theme) -> Bar:
     value = panel.value(pool)
     lines = factors(pool, pools, panel.value, smaller_is_faster=True)
     label = "\n".join([number(value.mean), *lines]) if value else ""
-    return Bar(look_of(pool.stage, pool.is_variant, look), value, label)
+    return Bar(fill_of(pool.stage, pool.is_variant, look), value, label)
 
 
 def _milliseconds(value: Value | None) -> Value | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workshop.results import DECODE_OF_ONE, Result
+from workshop.record.results import DECODE_OF_ONE, Result
 
 
 def names_of(results: Sequence[Result], drawn: Sequence[bool]) -> list[str]:

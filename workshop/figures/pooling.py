@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from workshop.figures.naming import names_of
-from workshop.results import Result, Sample, spread
+from workshop.record.results import Result, Sample, spread
 from workshop.stages import BASELINE, STAGES, stage_order
 
 

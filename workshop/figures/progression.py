@@ -15,13 +15,13 @@ from workshop.figures.theme import (
     LABEL,
     PAPER,
     Theme,
-    look_of,
+    fill_of,
     number,
     printable,
     signed_percent,
     theme,
 )
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.stages import BASELINE
 
 _PITCH = 0.72  # inches from bar to bar, at a scale of 1
@@ -77,7 +77,7 @@ def _bar(panel: Panel, pool: Pool, pools: Sequence[Pool], look: Theme) -> Bar:
     baseline = relative_of(pools, pool, BASELINE)
     label = _label(value, panel.value(baseline) if baseline else None)
     reference = _reference(pool) if panel.name == "tokens_per_second" else None
-    return Bar(look_of(pool.stage, pool.is_variant, look), value, label, reference)
+    return Bar(fill_of(pool.stage, pool.is_variant, look), value, label, reference)
 
 
 def _label(value: Value | None, baseline: Value | None) -> str:

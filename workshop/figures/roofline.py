@@ -25,13 +25,13 @@ from workshop.figures.theme import (
     PAPER,
     NothingToDrawError,
     Theme,
-    look_of,
+    fill_of,
     number,
     printable,
     theme,
 )
-from workshop.readers.text import one_line
-from workshop.results import Result, guesses_made
+from workshop.record.readers.text import one_line
+from workshop.record.results import Result, guesses_made
 from workshop.roofline.device import Device, find_device
 from workshop.roofline.errors import RooflineError
 
@@ -264,7 +264,7 @@ def _legend(
 
 
 def _marker(pool: Pool, phase: Phase, look: Theme) -> dict[str, Any]:
-    fill = look_of(pool.stage, pool.is_variant, look)
+    fill = fill_of(pool.stage, pool.is_variant, look)
     return {
         "ls": "",
         "marker": fill.marker,

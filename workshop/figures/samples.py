@@ -18,12 +18,12 @@ from workshop.figures.theme import (
     PAPER,
     NothingToDrawError,
     Theme,
-    look_of,
+    fill_of,
     number,
     printable,
     theme,
 )
-from workshop.results import Result
+from workshop.record.results import Result
 
 _WIDTH = 3.0  # inches of a panel, at a scale of 1
 _HEIGHT = 1.7
@@ -76,7 +76,7 @@ def _title(pool: Pool, width: float, look: Theme) -> str:
 
 
 def _draw(axes: Axes, pool: Pool, look: Theme) -> None:
-    fill = look_of(pool.stage, pool.is_variant, look)
+    fill = fill_of(pool.stage, pool.is_variant, look)
     speeds = [speed for run in pool.runs for speed in _speeds(run)]
     median = statistics.median(speeds)
     numbers = range(1, len(speeds) + 1)

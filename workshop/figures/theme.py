@@ -19,8 +19,10 @@ from matplotlib import style as mpl_style
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from workshop import __version__, files
-from workshop.stages import UsageError, stage_order
+from workshop import __version__
+from workshop.stages import STAGES, stage_order
+from workshop.util import files
+from workshop.util.errors import UsageError
 
 BODY = 9.0  # points, at a theme's scale of 1
 LABEL = 8.0
@@ -37,7 +39,7 @@ class NothingToDrawError(ValueError):
 
 
 @dataclass(frozen=True)
-class Look:
+class Fill:
     """How a bar is filled, and the marker that stands for it where there are points."""
 
     color: str
@@ -51,9 +53,8 @@ class Theme:
     """Where a figure is looked at.
 
     Attributes:
-        looks: of the stages, in their order: told apart with every kind of colour vision, by
-            lightness, which a grey print keeps, and by hatch or marker.
-        other: of what is not a stage.
+        dark: whether stages have their colours for a dark ground.
+        other: how what is not a stage is filled.
         scale: size of the type, and of all that has to hold it; panels keep their height.
         columns: most panels side by side.
     """
@@ -63,27 +64,20 @@ class Theme:
     ink: str
     faint: str
     grid: str
-    looks: tuple[Look, ...]
-    other: Look
+    dark: bool
+    other: Fill
     scale: float
     columns: int
 
 
-_PAPER_LOOKS = (  # Okabe and Ito's colours where they can be; lightness 83 to 25 (CIE L*)
-    Look("#d0d0d0", "", marker="o"),
-    Look("#e69f00", "///", marker="s"),
-    Look("#009e73", "\\\\\\", marker="^"),
-    Look("#0072b2", "...", marker="D"),
-    Look("#4b2e68", "xxx", marker="v"),
-)
 PAPER = Theme(
     name="paper",
     ground="#ffffff",
     ink="#1a1a1a",
     faint="#5c5c5c",
     grid="#d9d9d9",
-    looks=_PAPER_LOOKS,
-    other=Look("#ffffff", "ooo", "#5c5c5c", "P"),
+    dark=False,
+    other=Fill("#ffffff", "ooo", "#5c5c5c", "P"),
     scale=1.0,
     columns=3,
 )
@@ -95,14 +89,8 @@ DARK = Theme(
     ink="#f5f5f5",
     faint="#b8bcc4",
     grid="#343a44",
-    looks=(
-        Look("#f0f0f0", "", _NIGHT, "o"),
-        Look("#f2b134", "///", _NIGHT, "s"),
-        Look("#22b48a", "\\\\\\", _NIGHT, "^"),
-        Look("#3a80e0", "...", _NIGHT, "D"),
-        Look("#9e4a80", "xxx", _NIGHT, "v"),
-    ),
-    other=Look(_NIGHT, "ooo", "#b8bcc4", "P"),
+    dark=True,
+    other=Fill(_NIGHT, "ooo", "#b8bcc4", "P"),
     scale=SLIDE.scale,
     columns=SLIDE.columns,
 )
@@ -139,15 +127,30 @@ def _rc(look: Theme) -> Any:
     }
 
 
-def look_of(stage: str | None, variant: bool = False, theme: Theme = PAPER) -> Look:
-    """The look of a stage's bar; a variant of the stage is paler, with the hatch in its colour."""
+def fills(theme: Theme) -> list[Fill]:
+    """Of every stage in its order, and of what is not a stage.
+
+    The stages' own colours, hatches and markers are in their files (workshop/stages/).
+    """
+    looks = [stage.look for stage in STAGES.values()]
+    return [
+        *(
+            Fill(look.dark if theme.dark else look.color, look.hatch, theme.ground, look.marker)
+            for look in looks
+        ),
+        theme.other,
+    ]
+
+
+def fill_of(stage: str | None, variant: bool = False, theme: Theme = PAPER) -> Fill:
+    """Of a stage's bar; a variant of the stage is paler, with the hatch in its colour."""
     order = stage_order(stage)
-    look = theme.looks[order] if order < len(theme.looks) else theme.other
-    if not variant or look is theme.other:
-        return look
-    pale = mixed(look.color, theme.ground, 0.4)
-    edge = theme.faint if look is theme.looks[0] else look.color
-    return replace(look, color=pale, hatch=look.hatch + "--", edge=edge)
+    fill = fills(theme)[order]
+    if not variant or fill == theme.other:
+        return fill
+    pale = mixed(fill.color, theme.ground, 0.4)
+    edge = theme.faint if order == 0 else fill.color
+    return replace(fill, color=pale, hatch=fill.hatch + "--", edge=edge)
 
 
 def mixed(color: str, other: str, part: float) -> str:

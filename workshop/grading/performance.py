@@ -14,7 +14,7 @@ from workshop.grading.evidence.log import Log, Run
 from workshop.grading.evidence.sane import usable
 from workshop.grading.records import CheckGrade, Finding
 from workshop.grading.rubric import Band, LogRubric, WantedLog
-from workshop.readers.text import one_line
+from workshop.record.readers.text import one_line
 from workshop.stages import BASELINE, STAGES
 
 

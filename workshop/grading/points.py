@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from workshop.grading.penalty import minutes_late, share_lost
 from workshop.grading.records import CheckGrade, ExerciseGrade
 from workshop.grading.rubric import Rubric, Shares
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 PARTS = {"check": "checks", "hidden": "hidden", "answer": "answers", "log": "logs"}
 DIGITS = 2

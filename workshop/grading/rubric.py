@@ -20,8 +20,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from workshop.assets import folder
-from workshop.stages import STAGES, UsageError
+from workshop.stages import STAGES
+from workshop.util.assets import folder
+from workshop.util.errors import UsageError
 
 MOST_BYTES = 100_000
 EXAMPLE = "grading/rubric.toml"  # in templates/

@@ -28,9 +28,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from workshop import files
-from workshop.assets import PACKAGE
-from workshop.stages import UsageError
+from workshop.util import files
+from workshop.util.assets import PACKAGE
+from workshop.util.errors import UsageError
 
 T = TypeVar("T")
 WORK, KEPT, SEED, LOCK, LOG = "work", "kept", "seed", "lock", "log.jsonl"

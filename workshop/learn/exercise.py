@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workshop.assets import folder
 from workshop.learn.answers import Question, read_questions
+from workshop.util.assets import folder
 
 if TYPE_CHECKING:  # it needs torch, which takes a second to import
     from workshop.learn.checking import Check

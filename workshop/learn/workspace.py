@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from workshop import files
 from workshop.learn.exercise import Exercise
-from workshop.stages import UsageError
+from workshop.util import files
+from workshop.util.errors import UsageError
 
 KEPT = ".workshop"
 HANDED_OUT = "handed-out.json"

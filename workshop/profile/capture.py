@@ -14,17 +14,17 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, record_function
 
-from workshop import machine
-from workshop.assemble import Engine, Place, assemble
 from workshop.llm.model import RMSNorm
 from workshop.llm.sampling import Sampler
-from workshop.measure import SEEDS_APART, unmeasured, warm_up
 from workshop.profile.classes import NORM, STEP, class_of, class_within, is_operator
 from workshop.profile.length import SKIPPED
 from workshop.profile.predicted import predicted_classes
 from workshop.profile.spans import Kernel, Row, Span, add_up
 from workshop.profile.trace import write_trace
-from workshop.stages import Settings
+from workshop.runner import machine
+from workshop.runner.assemble import Engine, Place, assemble
+from workshop.runner.measure import SEEDS_APART, unmeasured, warm_up
+from workshop.stages.settings import Settings
 
 LOOKS = 3  # at the same steps without the profiler
 MICRO = 1e-6

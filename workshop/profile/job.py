@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop import compile_cache, failure, huge_pages
-from workshop.failure import Failure
-from workshop.launch import LONGEST_MINUTES, POLL_SECONDS, end
-from workshop.lifeline import RankLostError
-from workshop.meeting import meet
-from workshop.rank import Rank, rank_of_job, rank_of_step
-from workshop.stages import Settings, UsageError
+from workshop.runner import compile_cache, failure, huge_pages
+from workshop.runner.failure import Failure
+from workshop.runner.launch import POLL_SECONDS, end, start_locally
+from workshop.runner.ranks.lifeline import RankLostError
+from workshop.runner.ranks.meeting import meet
+from workshop.runner.ranks.rank import Rank, rank_of_job, rank_of_step
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.profile.capture import Profile
@@ -59,17 +60,12 @@ def profile_here(settings: Settings, steps: int, trace: Path | None) -> Profile 
 def _profile_locally(
     settings: Settings, steps: int, trace: Path | None
 ) -> Profile | Failure | None:
-    import submitit
     from submitit.core.utils import UncompletedJobError
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     task = ProfileTask(settings, steps, trace, Path.cwd(), visible)
     with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
-        executor = submitit.LocalExecutor(folder, max_num_timeout=0)
-        executor.update_parameters(
-            tasks_per_node=settings.ranks, timeout_min=LONGEST_MINUTES, gpus_per_node=0
-        )
-        job = executor.submit(task)
+        job = start_locally(task, settings.ranks, folder, Path(folder) / "controller.err")
         try:
             while not job.done():
                 time.sleep(POLL_SECONDS)
@@ -114,11 +110,11 @@ def _joined(
 ) -> Profile | Failure | None:
     import torch
 
-    from workshop import machine
-    from workshop.assemble import Place
     from workshop.llm.ranks import parallel
     from workshop.profile.capture import profile
     from workshop.profile.trace import TraceError
+    from workshop.runner import machine
+    from workshop.runner.assemble import Place
 
     torch.set_num_threads(max(1, machine.cores() // settings.ranks))
     try:

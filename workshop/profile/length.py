@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.stages import Settings
+from workshop.stages.settings import Settings
 
 SKIPPED = 3  # steps after prefill that are not looked at
 

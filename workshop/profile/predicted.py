@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workshop.predicted import brief
+from workshop.analysis.predicted import brief
 from workshop.profile.classes import OF_COMPONENT, Class
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.roofline.against import Case, case_of
 from workshop.roofline.efficiency import IDEAL, Efficiency, expected
 from workshop.roofline.errors import RooflineError

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from matplotlib.figure import Figure
 
+from workshop.analysis.predicted import Predicted, predicted_of
 from workshop.figures.factors import factors
 from workshop.figures.ladder import predicted_ladder
 from workshop.figures.latency import PANELS as TIMES
@@ -16,11 +17,10 @@ from workshop.figures.pooling import Pool, Value, has_number, pooled
 from workshop.figures.progression import PANELS as QUANTITIES
 from workshop.figures.progression import progression
 from workshop.figures.theme import DARK, PAPER, NothingToDrawError, Theme, number, theme
-from workshop.predicted import Predicted, predicted_of
+from workshop.record.results import Result
 from workshop.report.svg import inline
 from workshop.report.text import shown
 from workshop.report.view import Drawing
-from workshop.results import Result
 
 Alternative = Callable[[Sequence[Pool]], str]
 _LIGHT = replace(PAPER, scale=1.3, columns=2)  # read at their own size on a wide screen

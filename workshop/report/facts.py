@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workshop.record.results import Result
 from workshop.report.text import shown
-from workshop.results import Result
+from workshop.stages.settings import LABELS
 
 _PLAIN = {
     "model": "Model",
@@ -32,21 +33,6 @@ _PLAIN = {
     "host": "Host",
     "user": "User",
     "started": "Started",
-}
-_SETTINGS = {
-    "prompt": "Prompt",
-    "compile": "Compiled",
-    "quantize": "Quantised",
-    "speculate": "Speculation",
-    "draft_tokens": "Guesses a pass",
-    "adaptive": "Guesses follow the acceptance",
-    "samples": "Samples asked for",
-    "new_tokens": "Most new tokens",
-    "temperature": "Temperature",
-    "top_k": "Top-k",
-    "top_p": "Top-p",
-    "seed": "Seed",
-    "ignore_eos": "Goes on after the end of text",
 }
 _VERSIONS = {
     "workshop": "workshop",
@@ -76,7 +62,7 @@ def facts(result: Result) -> list[Fact]:
     """All that a record tells of how its run was made; what is not known is left out."""
     parts: list[tuple[object, dict[str, str]]] = [
         (result, _PLAIN),
-        (result.settings, _SETTINGS),
+        (result.settings, LABELS),
         (result.versions, _VERSIONS),
         (result.slurm, _SLURM),
     ]

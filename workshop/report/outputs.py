@@ -6,17 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workshop.record.results import Result
 from workshop.report.text import shown
-from workshop.results import Result
 from workshop.roofline.models import model_of
+from workshop.stages import STAGES
 
 _MOST_TEXTS = 5  # of one stage that are worth reading
-_MAY_PART = {
-    "compile": "compiled kernels sum in another order than eager ones",
-    "quantize": "quantised weights are not the bf16 weights",
-    "speculative": "a pass over several tokens sums in another order than one over a single token",
-    "tp": "ranks sum their parts in another order than one process does",
-}
+_ANY_ORDER = "two paths may sum in different orders"  # of what is not a stage
 
 
 @dataclass(frozen=True)
@@ -58,10 +54,11 @@ def agreement(result: Result, against: Result | None) -> str:
         return f"{same}, in all {common} tokens."
     if parted is None:
         return f"{same} in the {common} tokens that both have."
-    reason = _MAY_PART.get(result.stage or "", "two paths may sum in different orders")
+    stage = STAGES.get(result.stage or "")
+    reason = (stage and stage.may_differ) or _ANY_ORDER
     return (
         f"{same} in the first {parted} of {common} tokens, then they part. They may: {reason}, "
-        f"and a near tie between two tokens is enough.{_verifier(result)}"
+        "and a near tie between two tokens is enough."
     )
 
 
@@ -75,12 +72,3 @@ def same_question(one: Result, other: Result) -> bool:
         return False
     asked = one.settings.prompt == other.settings.prompt
     return asked and one.settings.ignore_eos == other.settings.ignore_eos
-
-
-def _verifier(result: Result) -> str:
-    if result.stage != "speculative":
-        return ""
-    return (
-        " What has to be the same, token for token, is the output of the verifier's own path, "
-        "without a draft."
-    )

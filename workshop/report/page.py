@@ -9,9 +9,9 @@ import hashlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from workshop.assets import folder
-from workshop.readers.html import MARK
+from workshop.record.readers.html import MARK
 from workshop.report.view import View
+from workshop.util.assets import folder
 
 
 def page(view: View) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workshop.predicted import held
+from workshop.analysis.predicted import held
+from workshop.analysis.table import number
+from workshop.record.results import Result
 from workshop.report.rows import Cell, Row
 from workshop.report.runs import Run, status
 from workshop.report.text import shown
-from workshop.results import Result
 from workshop.roofline.against import Comparison
-from workshop.summary import number
 
 PREDICTED = (
     "Stage",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workshop.analysis.table import factor, number, scaled, speed
+from workshop.record.results import Quality, Reference, Result
 from workshop.report.runs import Run, base_of, baseline_of, status
 from workshop.report.text import shown
-from workshop.results import Quality, Reference, Result
-from workshop.summary import factor, number, scaled, speed
 
 NONE = "–"
 COLUMNS = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from workshop.figures.naming import names_of
 from workshop.figures.pooling import has_number
+from workshop.record.results import Result
 from workshop.report.text import shown
-from workshop.results import Result
 from workshop.roofline.models import model_of
 from workshop.stages import BASELINE, STAGES, stage_order
 

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workshop import __version__
-from workshop.explain import kept, why
-from workshop.readers.html import embedded
-from workshop.report.expected import SYMBOLS, Expectation, expectation
+from workshop.analysis.explain import kept, why
+from workshop.analysis.table import number
+from workshop.record.readers.html import embedded
+from workshop.record.results import Result
 from workshop.report.facts import Fact, listed, split
 from workshop.report.outputs import Outputs, agreement, outputs
 from workshop.report.predicted import PREDICTED, Foretold, foretold, prediction
 from workshop.report.rows import COLUMNS, Row, rows
 from workshop.report.runs import Group, Run, base_of, groups, status
 from workshop.report.text import shown
-from workshop.results import Result
 from workshop.stages import STAGES
-from workshop.summary import number
+from workshop.stages.stage import SYMBOLS, Expectation
 
 NEXT_STEP = "Read the end of its log."
 
@@ -167,7 +167,7 @@ def _section(place: int, group: Group, results: Sequence[Result]) -> Section:
         label=group.label,
         change=shown(first.change or (stage.summary if stage else "")),
         against=shown(first.against or (stage and stage.against) or ""),
-        expected=expectation(first.stage),
+        expected=stage.expectation if stage else None,
         predicted=_distinct(map(shown, told)),
         unpredicted="" if told else f"No number can be predicted: {shown(why_not[0])}.",
         came=_distinct(

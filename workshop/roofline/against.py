@@ -20,15 +20,15 @@ from workshop.roofline.workload import Plan, Workload
 AS_EXPECTED = 0.15  # what the fit promises
 MORE_THAN_HALF = 0.5  # of a gap, that a cause has to explain
 MUCH = 0.2  # of a token's time
-BITS = {"bfloat16": 16, "float16": 16, "float32": 32}
-WEIGHT_BITS = {"int8": 8, "int4": 4}
 
 
 class Settings(Protocol):
     """What a record says of how its run was set up."""
 
     @property
-    def dtype(self) -> str: ...
+    def plain_bits(self) -> int: ...
+    @property
+    def weight_bits(self) -> int: ...
     @property
     def compile(self) -> bool: ...
     @property
@@ -215,8 +215,7 @@ def case_of(
 
 def plan_of(settings: Settings) -> Plan:
     """How a run was set up."""
-    plain = BITS.get(settings.dtype, 16)
-    weights = WEIGHT_BITS.get(settings.quantize, plain)
+    plain, weights = settings.plain_bits, settings.weight_bits
     precision = Precision(weights, plain, settings.group_size)
     return Plan(precision, settings.compile, settings.ranks)
 

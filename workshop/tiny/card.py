@@ -9,7 +9,6 @@ from pathlib import Path
 import jinja2
 import torch
 
-from workshop import assets, files
 from workshop.llm.cache import StaticCache
 from workshop.llm.config import Config
 from workshop.llm.generate import Steps, generate
@@ -18,6 +17,7 @@ from workshop.llm.sampling import Sampler
 from workshop.llm.text.tokenizer import Tokenizer
 from workshop.roofline.widths import COPIES, MOST_COPIES, TINY, name_of
 from workshop.tiny import recipe
+from workshop.util import assets, files
 
 PROMPT = "Hello, my name is"
 NEW_TOKENS = 200

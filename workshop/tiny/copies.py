@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workshop.roofline import widths
 from workshop.roofline.errors import RooflineError
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 WEIGHTS = Path(__file__).parent / "weights"
 

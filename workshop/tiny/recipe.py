@@ -22,12 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from workshop import files
 from workshop.llm.config import Config
 from workshop.llm.model import Llama
 from workshop.llm.text.tokenizer import Tokenizer
 from workshop.llm.weights import checkpoint
 from workshop.tiny.corpus import document, documents
+from workshop.util import files
 
 SEED = 20
 HELD_OUT_SEED = 21  # a stream of documents of its own: never trained on

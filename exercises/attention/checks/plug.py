@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from workshop.llm import attention
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 STAGE = "baseline"
 SETTINGS: dict[str, Any] = {"compile": False}

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.learn.checking import Work, Wrong, number
-from workshop.readers import read_logs
-from workshop.results import Result
-from workshop.stages import STAGES, UsageError, variant
+from workshop.record.readers import read_logs
+from workshop.record.results import Result
+from workshop.stages import STAGES, variant
+from workshop.util.errors import UsageError
 
 MOST_LOGS = 200
 

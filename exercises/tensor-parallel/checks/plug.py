@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workshop import assemble
 from workshop.llm.model import Block, Llama
 from workshop.llm.ranks import parallel
 from workshop.llm.ranks.part import Part
-from workshop.models import Source
+from workshop.runner import assemble
+from workshop.runner.models import Source
 
 STAGE = "tp"
 SETTINGS: dict[str, Any] = {"compile": False, "quantize": "none", "fuse": False}

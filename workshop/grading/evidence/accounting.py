@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Run
 from workshop.grading.records import Finding, Severity
-from workshop.readers.text import one_line
-from workshop.results import Result
+from workshop.record.readers.text import one_line
+from workshop.record.results import Result
 from workshop.slurm.queue import squeue
 
 FORMAT = "JobIDRaw,User,State,ElapsedRaw,Suspended,NodeList,Partition,Start,End"

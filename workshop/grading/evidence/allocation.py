@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from workshop.compare import refusal
+from workshop.analysis.compare import refusal
 from workshop.grading.evidence.log import Run
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.stages import BASELINE
 
 Where = Literal["in the same job", "on the same node", "on another node"]

@@ -14,7 +14,7 @@ from workshop.grading.evidence.consistency import SHORTEST
 from workshop.grading.evidence.finding import Check, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.records import Finding, Severity
-from workshop.readers.text import one_line
+from workshop.record.readers.text import one_line
 from workshop.stages import BASELINE, variant
 
 COLD = 1.5  # times the others' median: noise of a quiet machine is a few percent

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from workshop.compose import sequences
 from workshop.grading.evidence.finding import Check, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.evidence.model import expected_bytes, shape_of
 from workshop.grading.records import Finding
-from workshop.readers.text import one_line
-from workshop.stages import STAGES, in_words, variant
+from workshop.record.readers.text import one_line
+from workshop.stages import STAGES, variant
+from workshop.stages.compose import sequences
+from workshop.stages.settings import in_words
 
-BYTES_OF = {"bfloat16": 2, "float16": 2, "float32": 4}
-LEAST_BYTES = {"int8": 1.0, "int4": 0.5}  # of a weight
 # How far off the expected bytes may be before a doubt, and before a contradiction. In 16 bits on
 # one rank they are exact; int4 is padded, and ranks hold copies of what they cannot share.
 EXACT, ROUGH = (0.03, 0.08), (0.25, 0.5)
@@ -107,7 +106,7 @@ def stored(run: Run) -> Iterator[Finding]:
                 f"{result.model} has {expected:.0f}",
             )
     else:
-        each = LEAST_BYTES.get(settings.quantize, BYTES_OF[settings.dtype])
+        each = settings.weight_bits / 8
         if result.model_bytes < 0.9 * each * result.model_parameters:
             yield found(
                 "contradiction",

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from workshop.grading.evidence.finding import Check, close, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.records import Finding, Severity
-from workshop.results import Result, Sample, guesses_made, spread, with_samples
+from workshop.record.results import Result, Sample, guesses_made, spread, with_samples
 
 SHORTEST = 1e-3  # seconds: of less, a clock's steps may give one reading twice
 FEWEST_BYTES = 0.2  # of a model's, that a pass reads: the rest is a table of which it reads a row

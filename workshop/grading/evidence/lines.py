@@ -14,8 +14,8 @@ from workshop.grading.evidence.finding import Check, close, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.evidence.said import Number
 from workshop.grading.records import Finding
-from workshop.readers.text import one_line
-from workshop.results import Result, Sample
+from workshop.record.readers.text import one_line
+from workshop.record.results import Result, Sample
 from workshop.stages import STAGES
 
 MILLI = 1e3

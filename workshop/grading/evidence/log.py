@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workshop.grading.evidence.said import Said, runs_said
-from workshop.readers import results_in_file
-from workshop.readers.lines import bounded_lines
-from workshop.readers.text import one_line
-from workshop.results import Result
+from workshop.record.readers import results_in_file
+from workshop.record.readers.lines import bounded_lines
+from workshop.record.readers.text import one_line
+from workshop.record.results import Result
 
 SUFFIXES = (".out", ".log")
 MOST_BYTES = 4_000_000  # of a log; one of five samples has some thirty thousand

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.roofline.against import plan_of
 from workshop.roofline.errors import RooflineError
 from workshop.roofline.memory import weight_bytes

@@ -21,7 +21,7 @@ from workshop.grading.evidence.finding import Check, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.evidence.model import shape_of
 from workshop.grading.records import Finding
-from workshop.results import Result
+from workshop.record.results import Result
 from workshop.roofline.device import Device, find_device
 from workshop.roofline.errors import RooflineError
 

@@ -18,16 +18,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from workshop.compose import refusals, sequences
 from workshop.grading.evidence.allocation import Pair, pair, speed_of
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Log
 from workshop.grading.evidence.sane import usable
 from workshop.grading.records import Finding, Severity
-from workshop.readers.text import one_line
-from workshop.results import Result
+from workshop.record.readers.text import one_line
+from workshop.record.results import Result
 from workshop.roofline.models import model_of
-from workshop.stages import BASELINE, Settings
+from workshop.stages import BASELINE
+from workshop.stages.compose import refusals, sequences
+from workshop.stages.settings import Settings
 from workshop.tiny.corpus import prompts
 
 ROUNDS = 3  # of baseline and run, in turns
@@ -187,7 +188,7 @@ def machine(result: Result) -> str:
 
 def run_here(settings: Settings) -> Result:
     """Run in processes of their own on this machine, as ``workshop run`` does."""
-    from workshop.launch import run_locally
+    from workshop.runner.launch import run_locally
 
     with tempfile.TemporaryDirectory(prefix="workshop-rerun-") as folder:
         log = Path(folder) / f"job-{settings.stage}-0.out"

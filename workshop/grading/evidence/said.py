@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from workshop.readers.ours import record_of
-from workshop.results import (
+from workshop.record.readers.ours import record_of
+from workshop.record.results import (
     PREFIX,
     SAMPLE_PREFIX,
     SETTINGS_PREFIX,
@@ -21,7 +21,8 @@ from workshop.results import (
     sample_from_json,
     settings_from_json,
 )
-from workshop.stages import STAGES, Settings
+from workshop.stages import STAGES
+from workshop.stages.settings import Settings
 
 LONGEST = 400  # characters of a line for people
 MOST_NUMBERS = 20_000  # in the lines of a run

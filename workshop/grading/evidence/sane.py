@@ -8,7 +8,7 @@ from dataclasses import fields
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Run
 from workshop.grading.records import Finding
-from workshop.results import Result
+from workshop.record.results import Result
 
 MOST = 1e15  # no time, speed, count or number of bytes of a run is larger
 HUGE = 1e300  # what still is a float

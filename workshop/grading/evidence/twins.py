@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from workshop.assets import folder
 from workshop.grading.evidence.consistency import SHORTEST
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Log, Run, logs_below
 from workshop.grading.records import Finding, Severity
-from workshop.readers.text import one_line
+from workshop.record.readers.text import one_line
+from workshop.util.assets import folder
 
 DIGITS = 9  # of a proportion between two times
 FEWEST = 3  # samples of which proportions tell enough

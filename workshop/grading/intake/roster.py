@@ -27,7 +27,7 @@ from pathlib import Path
 
 from workshop.grading.intake.left_out import shown
 from workshop.grading.records import Finding, Participant
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 # In the order of preference, as they are called once case, hyphens and underscores are gone.
 ID = (

@@ -43,7 +43,7 @@ from workshop.grading.records import Finding, Participant
 from workshop.learn.answers import MOST_BYTES
 from workshop.learn.exercise import ANSWERS, CODE
 from workshop.learn.exercise import exercises as all_exercises
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 __all__ = ["Attempt", "Gathered", "gather"]
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from workshop.analysis.table import number
 from workshop.grading.pages import text
 from workshop.grading.pages.distribution import BINS, Distribution
-from workshop.summary import number
 
 WIDTH = 320
 _LEFT, _RIGHT, _TOP, _HEIGHT = 8, 312, 38, 64  # of the bars

@@ -22,7 +22,7 @@ from workshop.grading.pages.roll import (
     total,
 )
 from workshop.grading.records import Class, Graded, Participant
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 Rows = list[list[str]]
 NBGRADER = [

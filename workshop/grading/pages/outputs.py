@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from workshop import files
 from workshop.grading.pages.feedback import (
     Setting,
     feedback,
@@ -28,7 +27,8 @@ from workshop.grading.pages.gradescope import results_json
 from workshop.grading.pages.roll import in_order
 from workshop.grading.pages.summary import summary, summary_html, summary_markdown
 from workshop.grading.records import Class, Graded, Participant
-from workshop.stages import UsageError
+from workshop.util import files
+from workshop.util.errors import UsageError
 
 PARTICIPANTS, UNKNOWN, RESULTS = "participants", "unknown", "results.json"
 PRIVATE = 0o700  # grades are nobody else's business on a cluster that many share

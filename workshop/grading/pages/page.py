@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from workshop import __version__
-from workshop.assets import folder
 from workshop.grading.pages.markdown import code, spelt
+from workshop.util.assets import folder
 
 
 def html(template: str, **values: Any) -> str:

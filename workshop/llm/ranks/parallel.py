@@ -22,7 +22,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import _functional_collectives as functional
 
-from workshop import numa
 from workshop.llm.model import Block, Llama
 from workshop.llm.quantization.int4 import Int4Linear
 from workshop.llm.quantization.int8 import Int8Linear
@@ -30,7 +29,8 @@ from workshop.llm.quantization.quantize import split
 from workshop.llm.ranks import shared_memory
 from workshop.llm.ranks.part import Part, check_divides, slice_of
 from workshop.llm.ranks.shared_memory import CannotShareError, Shared
-from workshop.numa import Seat
+from workshop.runner import numa
+from workshop.runner.numa import Seat
 
 # For a rank that still compiles while the others wait: minutes. One that has ended is noticed in
 # seconds, by whoever started the ranks.

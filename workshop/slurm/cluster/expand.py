@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from workshop.slurm.cluster.description import Cluster
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 REFERENCE = re.compile(r"\$(?:\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))?")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.cluster.expand import user_home
 from workshop.slurm.cluster.load import close, load
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 VARIABLE = "WORKSHOP_CLUSTER"
 HERE = "workshop.toml"

@@ -16,7 +16,7 @@ from typing import Any
 
 from workshop.slurm import times
 from workshop.slurm.cluster.description import Cluster
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MEMORY = re.compile(r"0|[1-9][0-9]*([KMGT]B?)?", re.IGNORECASE)

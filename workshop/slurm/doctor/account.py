@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.provenance import user
+from workshop.runner.provenance import user
 from workshop.slurm.cluster.load import close
 from workshop.slurm.doctor.finding import Finding, one_of
 from workshop.slurm.facts.ask import NoAnswerError, ask

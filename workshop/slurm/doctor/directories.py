@@ -6,7 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from workshop import compile_cache, runs
+from workshop.runner import compile_cache
+from workshop.slurm import runs
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.doctor.finding import Finding
 from workshop.slurm.job.request import Request

@@ -38,7 +38,7 @@ class Facts:
 
 def look_around() -> Facts:
     """What the job runs."""
-    from workshop import compile_cache
+    from workshop.runner import compile_cache
 
     kept = compile_cache.keep()
     version, built_for, error = None, None, None
@@ -187,7 +187,7 @@ def still_waiting(job: Any) -> Finding:
 
 def came_to_nothing(job: Any, error: Exception) -> Finding:
     """The reason from the job's log; from submitit's exception if the log tells none."""
-    from workshop.readers.ours import read_log
+    from workshop.record.readers.ours import read_log
 
     told = str(error).strip().splitlines()
     reason, advice = told[0] if told else type(error).__name__, None

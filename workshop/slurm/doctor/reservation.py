@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from workshop.provenance import user
+from workshop.runner.provenance import user
 from workshop.slurm.cluster.load import close
 from workshop.slurm.doctor.finding import Finding
 from workshop.slurm.facts import inventory

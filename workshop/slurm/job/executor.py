@@ -18,10 +18,10 @@ from typing import Any
 from submitit.core import core, utils
 from submitit.slurm.slurm import SlurmExecutor, SlurmInfoWatcher, SlurmJob
 
-from workshop.runs import log_of
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import render
 from workshop.slurm.queue import squeue
+from workshop.slurm.runs import log_of
 
 LONGEST_POLL = 30  # seconds between two looks at the queue
 

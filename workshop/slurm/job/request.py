@@ -10,7 +10,8 @@ from typing import Any
 
 from workshop.slurm import times
 from workshop.slurm.cluster.description import Cluster, GpuRequest
-from workshop.stages import Settings, UsageError
+from workshop.stages.settings import Settings
+from workshop.util.errors import UsageError
 
 SIGNAL_SECONDS = 60  # Slurm checks its clock about twice a minute
 

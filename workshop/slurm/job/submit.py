@@ -11,14 +11,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop import runs
 from workshop.roofline.widths import is_tiny
+from workshop.slurm import runs
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.job.refusal import SubmitError, explain
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import render
-from workshop.stages import Settings, UsageError, settings_of
+from workshop.stages import settings_of
+from workshop.stages.settings import Settings
 from workshop.tiny.copies import copies_of
+from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.slurm.job.executor import WorkshopExecutor
@@ -40,7 +42,7 @@ def submit(
         SubmitError: Slurm is not here, or did not take the job.
         UsageError: a template or a value that cannot be, or a directory that cannot be written.
     """
-    from workshop.launch import Task
+    from workshop.runner.launch import Task
 
     directory = runs.new_directory(where, settings.stage)
     run = runs.Run(

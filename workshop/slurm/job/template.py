@@ -18,9 +18,10 @@ import jinja2
 from jinja2 import meta
 from markupsafe import Markup
 
-from workshop.assets import folder
 from workshop.slurm.job.request import Request
-from workshop.stages import UsageError
+from workshop.stages import STAGES
+from workshop.util.assets import folder
+from workshop.util.errors import UsageError
 
 SUFFIX = ".slurm.j2"
 LONGEST_VALUE = 2000  # characters; sbatch cuts a directive off at some 8000
@@ -77,7 +78,8 @@ def render(request: Request, command: Sequence[str], own: Path | None = None) ->
             does not use, or a value that cannot be written.
     """
     env = environment(own)
-    name = request.stage + SUFFIX
+    stage = STAGES.get(request.stage)
+    name = stage.template if stage else request.stage + SUFFIX
     values = {one.name: getattr(request, one.name) for one in dataclasses.fields(request)} | {
         name: getattr(request, name) for name in PROPERTIES
     }

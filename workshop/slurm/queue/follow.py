@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop import runs
-from workshop.readers.ours import read_log
-from workshop.results import Result
+from workshop.record.readers.ours import read_log
+from workshop.record.results import Result
+from workshop.slurm import runs
 from workshop.slurm.queue import reasons, squeue
 from workshop.slurm.queue.jobstate import JobState
-from workshop.stages import UsageError
+from workshop.util.errors import UsageError
 
 Ask = Callable[[Collection[str]], dict[str, JobState]]
 

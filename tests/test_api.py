@@ -1,0 +1,88 @@
+"""The five functions for notebooks and scripts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import record_line, result
+
+import workshop
+from workshop.record.results import Result
+from workshop.util.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def measured() -> Result:
+    return workshop.run("baseline", model="tiny:1", samples=2, new_tokens=8)
+
+
+def test_a_stage_is_measured_in_this_process_without_output(
+    measured: Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert measured.status == "ok"
+    assert len(measured.samples) == 2
+    assert measured.settings is not None
+    assert measured.settings.new_tokens == 8
+    workshop.run("baseline", model="tiny:1", samples=1, new_tokens=2)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "sentence"),
+    [
+        ("turbo", {}, "there is no stage 'turbo'"),
+        ("baseline", {"sample": 2}, "there is no setting 'sample'"),
+        ("speculative", {"batch_size": 2}, "speculation is for one sequence at a time"),
+    ],
+)
+def test_what_cannot_be_run_is_a_usage_error(
+    stage: str, settings: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        workshop.run(stage, **settings)
+
+
+def test_a_notebook_shows_a_result_as_a_table(measured: Result) -> None:
+    html = measured._repr_html_()
+    assert html.startswith("<table><caption>baseline")
+    assert "tokens/s" in html
+    assert "<script>" not in replace(measured, device="<script>")._repr_html_()
+
+
+def test_logs_are_read_and_compared_and_drawn(tmp_path: Path) -> None:
+    logs = []
+    for name, stage, speed in (("a", "baseline", 100.0), ("b", "compile", 200.0)):
+        log = tmp_path / f"{name}.out"
+        log.write_text(record_line(result(stage, speed, speed)) + "\n", encoding="utf-8")
+        logs.append(log)
+    results = workshop.read(*logs)
+    assert [one.stage for one in results] == ["baseline", "compile"]
+    figure = tmp_path / "ladder.svg"
+    workshop.plot(results, kind="progression", theme="slide", to=figure)
+    assert figure.read_text(encoding="utf-8").startswith("<?xml")
+    found = workshop.compare(results[:1], [replace(results[0], tokens_per_second=50.0)])
+    assert [change.label for change in found.changes][:1] == ["baseline"]
+    with pytest.raises(UsageError, match="there is no figure 'pie'"):
+        workshop.plot(results, kind="pie")
+
+
+def test_a_prediction_has_an_ideal_and_an_expected_reading() -> None:
+    ideal, expected = workshop.predict("llama-2-7b", gpu="a100", batch=1)
+    assert ideal.tpot_seconds < expected.tpot_seconds
+    with pytest.raises(UsageError, match="has no option 'gpus'"):
+        workshop.predict("llama-2-7b", gpu="a100", gpus=2)
+    with pytest.raises(UsageError):
+        workshop.predict("no-such-model", gpu="a100")
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = "import sys, workshop; print([m for m in sys.modules if m in HEAVY])"
+    heavy = "HEAVY = {'torch', 'matplotlib', 'submitit', 'click', 'msgspec'}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", heavy + program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

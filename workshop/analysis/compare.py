@@ -1,0 +1,308 @@
+"""Two sets of runs against each other: percent, and whether it is more than noise.
+
+The test is Welch's t on logarithms: what is compared is a ratio, times scatter by factors, and the
+two sides may scatter differently. Where both sides have several runs of a stage, a run's mean is
+one value: samples of one process are more alike than runs are.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeGuard
+
+from workshop.analysis.students_t import quantile, two_sided_p
+from workshop.record.results import Result
+from workshop.roofline.models import model_of
+from workshop.stages import stage_order
+from workshop.util.errors import UsageError
+
+LEVEL = 0.01  # a compare makes a few dozen tests: at 5 % each would often cry wolf
+METHOD = "Welch's t-test on logarithms; intervals of the ratio of geometric means at 99 %"
+Unit = Literal["runs", "samples"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One quantity: what a run says of it, and which of its samples do."""
+
+    name: str
+    unit: str
+    more_is_better: bool
+    mean: Callable[[Result], float | None]
+    samples: Callable[[Result], list[float]]
+    std: Callable[[Result], float | None] = lambda run: None
+
+
+METRICS = (
+    Metric(
+        "tokens/s",
+        "tokens/s",
+        True,
+        lambda run: run.tokens_per_second,
+        lambda run: run.sample_speeds,
+        lambda run: run.tokens_per_second_std,
+    ),
+    Metric(
+        "TTFT",
+        "s",
+        False,
+        lambda run: run.ttft_seconds,
+        lambda run: [sample.ttft_seconds for sample in run.samples],
+    ),
+    Metric(
+        "TPOT",
+        "s",
+        False,
+        lambda run: run.tpot_seconds,
+        lambda run: [s.tpot_seconds for s in run.samples if s.tpot_seconds is not None],
+    ),
+    Metric(
+        "bandwidth",
+        "GB/s",
+        True,
+        lambda run: run.bandwidth_gb_per_second,
+        lambda run: [],
+        lambda run: run.bandwidth_std,
+    ),
+    Metric("memory", "GB", False, lambda run: run.memory_gb, lambda run: []),
+)
+SPEED = METRICS[0].name
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What is known of the logarithms of one side: their mean, their variance, how many."""
+
+    mean: float
+    variance: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The new side over the old one.
+
+    Attributes:
+        low, high: the interval at 99 %; None where there are too few values.
+        p: how often chance alone would give a difference like this one.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+
+    @property
+    def more_than_noise(self) -> bool | None:
+        """None if it cannot be told."""
+        return None if self.p is None else self.p < LEVEL
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of one stage.
+
+    Attributes:
+        unit: of ``old`` and ``new``.
+        counted: what is one value of the test.
+    """
+
+    label: str
+    metric: str
+    unit: str
+    old: float
+    new: float
+    percent: float
+    ratio: Ratio
+    counted: Unit
+    counts: tuple[int, int]
+    more_than_noise: bool | None
+    better: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All changes, and what has no counterpart.
+
+    Attributes:
+        missing: labels that the old side has tokens/s of and the new side has not, and why.
+        added: labels that only the new side has tokens/s of.
+    """
+
+    changes: list[Change]
+    missing: dict[str, str]
+    added: list[str]
+    method: str = METHOD
+
+
+def compare(old: Sequence[Result], new: Sequence[Result]) -> Comparison:
+    """Hold the runs of each stage against those of the same stage on the other side.
+
+    Raises:
+        UsageError: numbers that mean different things, or none on the old side.
+    """
+    before, after = by_name(old), by_name(new)
+    if not before:
+        raise UsageError("A has no run with tokens/s to hold anything against")
+    shared = [label for label in before if label in after]
+    for label in shared:
+        if sentence := refusal([*before[label], *after[label]]):
+            raise UsageError(f"{label} cannot be compared: {sentence}")
+    changes = [
+        change
+        for label in shared
+        for metric in METRICS
+        if (change := change_of(label, metric, before[label], after[label])) is not None
+    ]
+    return Comparison(
+        changes=changes,
+        missing={label: _why_missing(label, new) for label in before if label not in after},
+        added=[label for label in after if label not in before],
+    )
+
+
+def by_name(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The runs that have tokens/s, in the stages' order.
+
+    Where one side has runs of a name that mean different things (a log can hold several
+    benchmarks), what they mean becomes part of their names.
+    """
+    usable = [result for result in results if _usable(result.tokens_per_second)]
+    ordered = sorted(usable, key=lambda one: stage_order(one.stage))
+    found: dict[str, list[Result]] = {}
+    for name, same in _grouped(ordered, name_of).items():
+        if refusal(same) is None:
+            found[name] = same
+        else:
+            found |= _grouped(same, lambda one: f"{name_of(one)} ({_meaning(one)})")
+    return found
+
+
+def name_of(result: Result) -> str:
+    """A run's label, or its format if it is of another tool and no stage."""
+    if result.stage is None and result.format != "workshop":
+        return result.format
+    return result.label
+
+
+def _grouped(results: Sequence[Result], name: Callable[[Result], str]) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        found.setdefault(name(result), []).append(result)
+    return found
+
+
+def _meaning(run: Result) -> str:
+    parts = [
+        ("", run.definition),
+        ("model ", model_of(run)),
+        ("batch ", run.batch_size),
+        ("prompt ", run.prompt_tokens),
+    ]
+    return ", ".join(f"{word}{value}" for word, value in parts if value is not None)
+
+
+def refusal(runs: Sequence[Result]) -> str | None:
+    """Why these runs' numbers do not mean the same thing; None if they do."""
+    definitions = dict.fromkeys(
+        str(run.definition) if run.definition else "something unknown" for run in runs
+    )
+    if len(definitions) > 1:
+        return f"tokens/s count different things ({'; '.join(definitions)})"
+    for name, values in (
+        ("models", [model_of(run) for run in runs]),
+        ("batch sizes", [run.batch_size for run in runs]),
+        ("lengths of the prompt in tokens", [run.prompt_tokens for run in runs]),
+    ):
+        known = dict.fromkeys(str(value) for value in values if value is not None)
+        if len(known) > 1:
+            return f"there are different {name} ({', '.join(known)})"
+    return None
+
+
+def change_of(
+    label: str, metric: Metric, old: Sequence[Result], new: Sequence[Result]
+) -> Change | None:
+    """The change of one metric; None if a side lacks it."""
+    means = [[m for m in map(metric.mean, side) if _usable(m)] for side in (old, new)]
+    if not all(means):
+        return None
+    counted: Unit = "runs" if min(map(len, means)) > 1 else "samples"
+    before, after = (
+        logs_of(side_means) if counted == "runs" else _of_samples(metric, side, side_means)
+        for side, side_means in zip((old, new), means, strict=True)
+    )
+    ratio = ratio_of(before, after)
+    return Change(
+        label=label,
+        metric=metric.name,
+        unit=metric.unit,
+        old=math.exp(before.mean),
+        new=math.exp(after.mean),
+        percent=100 * (ratio.value - 1),
+        ratio=ratio,
+        counted=counted,
+        counts=(before.count, after.count),
+        more_than_noise=ratio.more_than_noise,
+        better=(ratio.value >= 1) == metric.more_is_better,
+    )
+
+
+def logs_of(values: Sequence[float]) -> Logs:
+    """The moments of the logarithms of these values, all above 0."""
+    logs = [math.log(value) for value in values]
+    variance = statistics.variance(logs) if len(logs) > 1 else 0.0
+    return Logs(statistics.fmean(logs), variance, len(logs))
+
+
+def ratio_of(old: Logs, new: Logs) -> Ratio:
+    """The ratio of the two, with Welch's test; without one if a side has fewer than two values."""
+    difference = new.mean - old.mean
+    if min(old.count, new.count) < 2:
+        return Ratio(_exp(difference))
+    parts = (old.variance / old.count, new.variance / new.count)
+    error = math.sqrt(sum(parts))
+    if error < 1e-12 * max(1.0, abs(difference)):  # no scatter but that of rounding
+        same = abs(difference) < 1e-12
+        return Ratio(_exp(difference), _exp(difference), _exp(difference), 1.0 if same else 0.0)
+    largest = max(parts)  # the squares of tiny variances would vanish
+    shares = [part / largest for part in parts]
+    degrees = sum(shares) ** 2 / (
+        shares[0] ** 2 / (old.count - 1) + shares[1] ** 2 / (new.count - 1)
+    )
+    reach = quantile(LEVEL, degrees) * error
+    return Ratio(
+        _exp(difference),
+        _exp(difference - reach),
+        _exp(difference + reach),
+        two_sided_p(difference / error, degrees),
+    )
+
+
+def _of_samples(metric: Metric, runs: Sequence[Result], means: Sequence[float]) -> Logs:
+    values = [value for run in runs for value in metric.samples(run) if _usable(value)]
+    if values:
+        return logs_of(values)
+    (run, mean), std = (runs[0], means[0]), metric.std(runs[0])
+    if len(means) == 1 and len(runs) == 1 and std is not None and 0 <= std < math.inf:
+        relative = min(std / mean, 1e6)  # to first order, the scatter of the logarithm
+        return Logs(math.log(mean), relative**2, max(len(run.sample_speeds), 1))
+    return logs_of(means)
+
+
+def _why_missing(label: str, new: Sequence[Result]) -> str:
+    runs = [run for run in new if name_of(run) == label]
+    if not runs:
+        return "it has no such run"
+    return f"its run has no tokens/s: {runs[0].reason or 'it gives no reason'}"
+
+
+def _usable(value: float | None) -> TypeGuard[float]:
+    return value is not None and 0 < value < math.inf
+
+
+def _exp(value: float) -> float:
+    return math.exp(max(min(value, 700.0), -700.0))

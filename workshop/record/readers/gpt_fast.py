@@ -1,0 +1,137 @@
+"""Logs of gpt-fast, of every age, and of its many relatives.
+
+A run prints, for each sample, what the model said, and after it `Time for inference N: …` with
+`Bandwidth achieved: …`; at the end a rule and the footer. What the model says may imitate any of
+these lines (``gpt_fast_runs`` tells what counts), so an average that is not that of the samples is
+not taken.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice, product
+
+from workshop.record.readers import gpt_fast_blocks
+from workshop.record.readers.gpt_fast_lines import STARTS, said
+from workshop.record.readers.gpt_fast_runs import Footer, Ranks, Run, Variant
+from workshop.record.readers.units import deviation
+from workshop.record.results import Definition, Result
+from workshop.stages import BASELINE, STAGES, lineage
+
+NAME = "gpt-fast"
+NEEDLES = tuple(start.encode() for start in STARTS)
+ANCHORS = (b"Time for inference",)  # without a sample there is no run
+
+# Its tokens are those of one sequence, in a batch too, and its seconds those of the whole call.
+WHOLE_CALL = Definition("new", "prefill and decode", "sequence")
+DECODE_ONLY = Definition("new", "decode", "sequence")
+
+_ROUNDING = 0.011  # of an average of numbers with two decimals, and of those themselves
+_MOST_TRIED = 100_000  # samples of all the combinations of variants
+# A frozen dataclass sets each of its fifty fields by a call, and a file can hold tens of thousands
+# of runs: they start from these fields all at once.
+_NOTHING = vars(Result(None, "ok", format=NAME))
+_LISTS = [name for name, value in _NOTHING.items() if isinstance(value, list)]  # each has its own
+
+
+def results(lines: Iterable[str], file_name: str) -> list[Result]:
+    """The runs of a log; of several ranks' lines, those of the first rank."""
+    ranks = Ranks(_result)
+    for line in lines:
+        for one in said(line):
+            ranks.hear(one)
+    return ranks.results()
+
+
+def results_in_blocks(blocks: Iterable[bytes], file_name: str) -> list[Result]:
+    """The same of the whole log, in blocks that end where a line does."""
+    ranks = Ranks(_result)
+    gpt_fast_blocks.hear(ranks, blocks)
+    return ranks.results()
+
+
+def _result(run: Run) -> Result:
+    header, footer = run.header, run.footer
+    average = footer.get("average")
+    chosen = [variants[-1] for variants in run.samples]
+    agrees = average is not None and _have(chosen, average)
+    if average is not None and not agrees:
+        chosen, agrees = _others(run.samples, average)
+    # Without a rule or the right average, that was a model's footer in a run that was stopped;
+    # but relatives that number no samples, or tell no bandwidth, draw no rule either.
+    trusted = agrees or "rule" in footer or not (run.sure and run.numbered)
+    if not trusted:
+        footer = {}
+    speeds = [speed for speed, _ in chosen if speed is not None]
+    bandwidths = [bandwidth for _, bandwidth in chosen if bandwidth is not None]
+    told = average if trusted and (agrees or not speeds) else None
+    example = header.get("example")
+    fields = _NOTHING.copy()
+    for name in _LISTS:
+        fields[name] = []
+    if isinstance(example, str):
+        fields["stage"] = stage_of(example)
+    fields["status"] = "ok" if "average" in footer or "memory" in footer else "incomplete"
+    fields["definition"] = DECODE_ONLY if agrees and run.decode_only else WHOLE_CALL
+    fields["tokens_per_second"] = told or (_mean(speeds) if speeds else None)
+    fields["tokens_per_second_std"] = deviation(speeds)
+    fields["speeds"] = speeds
+    fields["bandwidth_gb_per_second"] = _mean(bandwidths) if bandwidths else None
+    fields["bandwidth_std"] = deviation(bandwidths)
+    fields["memory_gb"] = footer.get("memory")
+    fields["load_seconds"] = header.get("load")
+    fields["compile_seconds"] = header.get("compile")
+    fields["mean_accepted"] = footer.get("accepted")
+    fields["batch_size"] = _whole(footer.get("batch"))
+    fields["prompt_tokens"] = _whole(footer.get("prompt"))
+    fields["new_tokens"] = _whole(footer.get("generated"))
+    fields["device"] = header.get("device")
+    fields["warnings"] = _problems(footer, speeds, agrees)
+    result = object.__new__(Result)
+    object.__setattr__(result, "__dict__", fields)
+    return result
+
+
+def _problems(footer: Footer, speeds: Sequence[float], agrees: bool) -> list[str]:
+    told = footer.get("average")
+    if told is None or agrees or not speeds:
+        return []
+    return [f"the log's average ({told:.2f} tokens/s) is not that of its samples: it is left out"]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _others(variants: Sequence[list[Variant]], average: float) -> tuple[list[Variant], bool]:
+    """Of each sample the latest line, unless only others have the average; and whether any have.
+
+    Some relatives leave the first sample, in which they compile, out of the average.
+    """
+    for counted in (variants, variants[1:]):
+        newest_first = [lines[::-1] for lines in counted]
+        for chosen in islice(product(*newest_first), _MOST_TRIED // len(variants) + 1):
+            if _have(chosen, average):
+                return list(chosen), True
+    return [lines[-1] for lines in variants], False
+
+
+def _have(chosen: Sequence[Variant], average: float) -> bool:
+    speeds = [speed for speed, _ in chosen if speed is not None]
+    return len(speeds) > 0 and abs(_mean(speeds) - average) <= _ROUNDING
+
+
+def stage_of(example: str) -> str | None:
+    """The stage that 'quantize + compile' is: the latest of the lesson's that it names."""
+    words = set(re.findall(r"[a-z0-9]+", example.lower())) - {"and", "with"}
+    named = [name for name, stage in STAGES.items() if words & stage.words]
+    known = frozenset[str]().union(*(stage.words for stage in STAGES.values()))
+    if not named or words - known or (BASELINE in named and len(named) > 1):
+        return None
+    return named[-1] if set(named) <= set(lineage(named[-1])) else None

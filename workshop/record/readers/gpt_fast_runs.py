@@ -1,0 +1,213 @@
+"""What a gpt-fast log says, line by line, put together to runs.
+
+What a model says may imitate any line, but it stands before the lines of its own sample: so the
+later of two lines with the same number counts, a footer that a sample follows was none, and a
+header that no sample 1 follows neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from workshop.record.readers.gpt_fast_lines import Kind, Said
+from workshop.record.results import Result
+
+Header = dict[Kind, float | str | None]  # None is a line whose number is none, such as nan
+Footer = dict[Kind, float | None]
+Variant = tuple[float | None, float | None]  # a sample's line: tokens/s, and the GB/s after it
+
+_HEADER: tuple[Kind, ...] = ("example", "device", "load", "compile")
+_FOOTER: tuple[Kind, ...] = (
+    "rule",
+    "accepted",
+    "batch",
+    "prompt",
+    "generated",
+    "average",
+    "memory",
+)
+_TEXTS: tuple[Kind, ...] = ("example", "device")
+_MOST_VARIANTS = 8  # of a sample, that are remembered
+_MOST_RANKS = 4096
+_UNLABELLED = -1
+
+
+@dataclass(slots=True)
+class Run:
+    """What a log says of one run.
+
+    Attributes:
+        decode_only: whether its average counts decode alone.
+        sure: samples with bandwidths, as the variants of each; ``bare`` those without, since some
+            relatives print none.
+    """
+
+    header: Header = field(default_factory=dict)
+    footer: Footer = field(default_factory=dict)
+    decode_only: bool = False
+    sure: list[list[Variant]] = field(default_factory=list)
+    bare: list[list[Variant]] = field(default_factory=list)
+    numbered: bool = False
+
+    @property
+    def samples(self) -> list[list[Variant]]:
+        return self.sure or self.bare
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one process of a job wrote; runs come one after the other.
+
+    Attributes:
+        result: makes a run's result, as soon as it has ended: a log can hold very many runs.
+        header: of a run that may be to come.
+        pending: number and tokens/s of a sample's line whose bandwidth may be to come.
+    """
+
+    result: Callable[[Run], Result]
+    ended: list[Result] = field(default_factory=list)
+    run: Run = field(default_factory=Run)
+    header: Header = field(default_factory=dict)
+    pending: tuple[int | None, float | None] | None = None
+
+    def hear(self, one: Said) -> None:
+        if one.kind == "bandwidth":
+            if self.pending is not None:
+                nth, speed = self.pending
+                self.pending = None
+                self._settle(nth, (speed, one.number), sure=True)
+        elif one.kind == "sample":
+            self.sample(one.nth, one.number)
+        elif one.kind in _HEADER:
+            self.head(one.kind, one.text if one.kind in _TEXTS else one.number)
+        elif one.kind in _FOOTER:
+            self.foot(one.kind, one.number, decode_only=one.text == "decode")
+
+    def sample(self, nth: int | None, speed: float | None) -> None:
+        """Take a sample's line, whose bandwidth may follow."""
+        if self.pending is not None:
+            self._without_bandwidth()
+        self.pending = (nth, speed)
+
+    def whole_sample(self, nth: int, speed: float, bandwidth: float) -> None:
+        """Take a sample's line and the bandwidth right after it."""
+        if self.pending is not None:
+            self._without_bandwidth()
+        run = self.run
+        if nth == len(run.sure) + 1 and nth > 1 and not run.footer and not self.header:
+            run.sure.append([(speed, bandwidth)])  # what _settle would do with most of them
+        else:
+            self._settle(nth, (speed, bandwidth), sure=True)
+
+    def head(self, kind: Kind, value: float | str | None) -> None:
+        """Take a line of a header. What comes first counts: the model's text stands after it."""
+        if self.pending is not None:
+            self._without_bandwidth()
+        self.header.setdefault(kind, value)
+
+    def foot(self, kind: Kind, value: float | None, decode_only: bool = False) -> None:
+        """Take a line of a footer; of an average, whether it counts decode alone."""
+        if self.pending is not None:
+            self._without_bandwidth()
+        run = self.run
+        if kind not in run.footer and (run.sure or run.bare):
+            run.footer[kind] = value
+            run.decode_only = run.decode_only or decode_only
+
+    def whole_header(self, header: Header) -> None:
+        """Take several lines of a header."""
+        if self.pending is None and not self.header:
+            self.header = header
+        else:
+            for kind, value in header.items():
+                self.head(kind, value)
+
+    def whole_footer(self, footer: Footer) -> None:
+        """Take a footer from its rule on."""
+        if self.pending is None and self.run.sure and not self.run.footer:
+            self.run.footer = footer
+        else:
+            for kind, value in footer.items():
+                self.foot(kind, value)
+
+    def end(self) -> list[Result]:
+        """The results of all runs, when there are no more lines."""
+        if self.pending is not None:
+            self._without_bandwidth()
+        return [*self.ended, self.result(self.run)] if self.run.samples else self.ended
+
+    def _without_bandwidth(self) -> None:
+        if self.pending is not None:
+            nth, speed = self.pending
+            self.pending = None
+            if not self.run.sure:
+                self._settle(nth, (speed, None), sure=False)
+
+    def _settle(self, nth: int | None, variant: Variant, sure: bool) -> None:
+        """Put a sample's line where its number says that it belongs, if it belongs anywhere."""
+        run = self.run
+        if nth == 1 and (run.sure or run.bare) and self._may_begin():
+            self.ended.append(self.result(run))
+            run = self.run = Run()
+        kept = run.sure if sure else run.bare
+        count = len(kept)
+        place = nth or count + 1
+        if place not in (count, count + 1):
+            return
+        if not run.sure and not run.bare:
+            run.header, run.numbered = self.header, nth is not None
+            self.header = {}
+        elif self.header:
+            self.header = {}  # there is no run to begin
+        if run.footer:
+            run.footer, run.decode_only = {}, False  # and none that has ended
+        if place > count:
+            kept.append([variant])
+        else:
+            kept[-1] = [*kept[-1][1 - _MOST_VARIANTS :], variant]
+
+    def _may_begin(self) -> bool:
+        """Whether a sample 1 can be a new run's: after a header, or where no run has one."""
+        return len(self.header) > 0 or ("average" in self.run.footer and not self.run.header)
+
+
+@dataclass(slots=True)
+class Ranks:
+    """What each process of a job wrote.
+
+    Attributes:
+        result: makes a run's result.
+        example: the job script's line, before the ranks'.
+        ours: whether a line was heard that our own logs have, and gpt-fast's have not.
+    """
+
+    result: Callable[[Run], Result]
+    streams: dict[int, Stream] = field(default_factory=dict)
+    example: str | None = None
+    ours: bool = False
+
+    def hear(self, one: Said) -> None:
+        if one.kind == "ours":
+            self.ours = True
+        elif one.kind == "example":
+            self.example = one.text
+            for known in self.streams.values():
+                known.hear(one)
+        elif (stream := self.stream(_UNLABELLED if one.rank is None else one.rank)) is not None:
+            stream.hear(one)
+
+    def stream(self, rank: int = _UNLABELLED) -> Stream | None:
+        """What this rank wrote; None if there are too many ranks to tell apart."""
+        stream = self.streams.get(rank)
+        if stream is None and len(self.streams) < _MOST_RANKS:
+            header: Header = {} if self.example is None else {"example": self.example}
+            stream = self.streams[rank] = Stream(self.result, header=header)
+        return stream
+
+    def results(self) -> list[Result]:
+        """The runs of the first rank that has any; none of our own log, which counts otherwise."""
+        for rank in [] if self.ours else sorted(self.streams):
+            if ended := self.streams[rank].end():
+                return ended
+        return []

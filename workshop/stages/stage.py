@@ -1,0 +1,74 @@
+"""What a stage is: all that anything says of it, in one record.
+
+Each stage is a module beside this one, which fills in every field. None has a default, so what is
+missing does not import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workshop.record.results import Result
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a stage should do to the time of a token, and why."""
+
+    sentence: str
+    formula: str
+
+
+SYMBOLS = (
+    "P: parameters; b: bytes of each; BW: memory bandwidth; n: ranks; L: layers; "
+    "a: share of the guesses that are accepted; k: guesses a pass; "
+    "c: cost of a pass in plain steps."
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a stage is drawn: told apart by colour, by hatch or marker, and by name.
+
+    Attributes:
+        color, dark: of its bar on a light and on a dark ground. Lightness falls from stage to
+            stage, so that a grey print keeps them apart.
+        hatch, marker: matplotlib's, of a bar and of a point.
+    """
+
+    color: str
+    dark: str
+    hatch: str
+    marker: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the lesson.
+
+    Attributes:
+        against: the earlier stage that this one is measured against; None for the first.
+        changes: the settings that differ from that stage's: one, and only one.
+        summary: the change, in a participant's words.
+        template: the job script's, in ``templates/``.
+        expectation: what theory lets one expect of it.
+        explain: (result, the result of the stage it builds on) -> why it ran at that speed, in a
+            sentence.
+        may_differ: why its greedy tokens may differ from those of the stage it builds on, as the
+            end of a sentence that begins with "They may:"; None of the first stage.
+        words: what other tools' logs call it by, in lower case.
+    """
+
+    name: str
+    against: str | None
+    changes: dict[str, Any]
+    summary: str
+    template: str
+    expectation: Expectation
+    explain: Callable[[Result, Result], str]
+    may_differ: str | None
+    look: Look
+    words: frozenset[str]

@@ -1,0 +1,1 @@
+"""Files and what ships beside the code."""
