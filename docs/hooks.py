@@ -59,19 +59,19 @@ def all_help() -> Iterator[str]:
 
 def sections(context: click.Context, heading: str) -> Iterator[str]:
     yield f"{heading} {context.command_path}\n\n```text\n{context.get_help()}\n```"
-    for name, command in subcommands(context):
-        beneath = heading if context.parent is None else f"{heading}#"
-        yield from sections(click.Context(command, context, name), beneath)
+    for beneath in subcommands(context):
+        yield from sections(beneath, heading if context.parent is None else f"{heading}#")
 
 
-def subcommands(context: click.Context) -> Iterator[tuple[str, click.Command]]:
+def subcommands(context: click.Context) -> Iterator[click.Context]:
     from workshop.cli.predict import BESIDE, WithSubcommands
 
     command = context.command
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             if found := command.get_command(context, name):
-                yield name, found
+                yield click.Context(found, context, name)
     elif isinstance(command, WithSubcommands):
         for name in BESIDE:
-            yield name, getattr(importlib.import_module(f"workshop.cli.predict.{name}"), name)
+            found = getattr(importlib.import_module(f"workshop.cli.predict.{name}"), name)
+            yield click.Context(found, context.parent, f"{context.info_name} {name}")

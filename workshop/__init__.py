@@ -99,7 +99,8 @@ def predict(model: str, gpu: str | None = None, **options: Any) -> tuple[Predict
     """What a machine should do with a model: the ideal reading and the expected one.
 
     Args:
-        gpu, options: as ``workshop predict`` has them, without dashes: ``prompt=512``, ``tp=2``.
+        gpu: a GPU or CPU of the tables (``workshop predict`` without one lists them).
+        options: as ``workshop predict`` has them, without dashes: ``prompt=512``, ``tp=2``.
 
     Raises:
         UsageError: a model, a machine or an option that there is not.
