@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from workshop.stages import STAGES, settings_of
 from workshop.stages.compose import (
+    COLUMNS,
     DEVICES,
     NEEDS,
     RULES,
-    TECHNIQUES,
     check,
     device_notes,
     pairs,
@@ -49,14 +49,14 @@ def test_the_docs_have_the_table_of_the_rules() -> None:
 
 
 def test_every_technique_of_the_settings_is_in_the_table() -> None:
-    brought = {name for changes in TECHNIQUES.values() for name in changes}
+    brought = {name for changes in COLUMNS.values() for name in changes}
     assert brought >= {
         *("compile", "decode_steps", "fuse", "kernels", "attention", "quantize"),
         *("speculate", "adaptive", "ranks", "batch_size", "temperature"),
     }
 
 
-@given(st.sets(st.sampled_from(list(TECHNIQUES)), min_size=3), st.sampled_from([None, *DEVICES]))
+@given(st.sets(st.sampled_from(list(COLUMNS)), min_size=3), st.sampled_from([None, *DEVICES]))
 def test_several_go_together_where_every_two_of_them_do(
     names: set[str], device: str | None
 ) -> None:
@@ -65,7 +65,7 @@ def test_several_go_together_where_every_two_of_them_do(
         return
     changes: dict[str, Any] = {}
     for name in names:
-        changes = NEEDS.get(name, {}) | changes | TECHNIQUES[name]
+        changes = NEEDS.get(name, {}) | changes | COLUMNS[name]
     assert refusals(plain(**changes), device) == []
 
 

@@ -105,14 +105,11 @@ def predict(model: str, gpu: str | None = None, **options: Any) -> tuple[Predict
     Raises:
         UsageError: a model, a machine or an option that there is not.
     """
-    import click
-
     from workshop.cli.predict import predict as command
     from workshop.cli.predict.options import Asked, usage_errors
     from workshop.util.errors import UsageError
 
-    context = click.Context(command)
-    known = {one.name: one.get_default(context) for one in command.params if one.name != "what"}
+    known = command.make_context("predict", [model], resilient_parsing=True).params
     if unknown := sorted(options.keys() - known.keys()):
         raise UsageError(f"workshop predict has no option {unknown[0]!r}")
     with usage_errors():

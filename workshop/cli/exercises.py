@@ -45,7 +45,7 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
 
     The starter must fail, the solution pass, and every known wrong answer fail with a hint that
     names its cause; links and snippets of the READMEs must work. Code runs as the grader runs it:
-    behind the strongest walls there are here, and through the hidden checks, too.
+    in the strongest isolation that this machine supports, and with the hidden checks, too.
     """
     from workshop.cli import cli
     from workshop.cli.check import draw_seed, started

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 WATCH_SECONDS = 5
 RECENT = datetime.timedelta(days=1)
-LONGEST_ANSWER = 30  # seconds, of scancel
+TIMEOUT_SECONDS = 30  # seconds, of scancel
 
 
 @click.command()
@@ -40,7 +40,7 @@ LONGEST_ANSWER = 30  # seconds, of scancel
     "--all", "everything", is_flag=True, help="Include jobs that ended more than a day ago."
 )
 @click.option("--watch", is_flag=True, help="Refresh until all jobs have ended.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the jobs as JSON.")
 def status(
     jobs: tuple[str, ...], cluster: str | None, everything: bool, watch: bool, as_json: bool
 ) -> None:
@@ -221,7 +221,7 @@ def stop(job: Job) -> None:
     command = ["scancel", f"--name={job.run.job_name}", f"--user={os.getuid()}", job.job_id]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LONGEST_ANSWER, check=False
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise click.ClickException(f"scancel did not work: {error}") from None

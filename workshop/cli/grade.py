@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 # A default of None means: what the cluster's description says.
 ARRAY_OPTIONS: list[Callable[[C], C]] = [
     CLUSTER_OPTION,
-    *(click.option(f"--{name}", help="sbatch option of the job array.") for name in (
-        "reservation", "partition", "account", "qos", "constraint", "exclude",
-    )),
+    click.option("--reservation", help="Reservation of the job array."),
+    click.option("--partition", help="Partition of the job array."),
+    click.option("--account", help="Account that the job array is charged to."),
+    click.option("--qos", help="Quality of service of the job array."),
+    click.option("--constraint", help="Node features that the job array requires."),
+    click.option("--exclude", help="Nodes that the job array excludes."),
     click.option("--time", help="Time limit of a task: minutes or HH:MM:SS."),
-]  # fmt: skip
+]
 
 
 def print_example(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -131,8 +134,8 @@ def grade(
 ) -> None:
     """Grade SUBMISSIONS (folders, archives, an LMS's download) to a gradebook and feedback.
 
-    Participants' code runs in processes of its own, behind the strongest walls there are here.
-    What was graded is kept: interrupted, the same command goes on.
+    Participants' code runs in processes of its own, in the strongest isolation that this machine
+    supports. Results are kept: after an interruption, repeat the command to resume.
     """
     from workshop.grading import store
     from workshop.grading.intake.roster import read_roster

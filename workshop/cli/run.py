@@ -20,7 +20,7 @@ from workshop.stages import settings_of
 def run(stage: str, as_json: bool, **options: Any) -> None:
     """Run STAGE here and now; its log goes to standard output.
 
-    What the stage brings can be changed by option: 'workshop run tp --quantize none'.
+    Options override the stage's settings: 'workshop run tp --quantize none'.
     """
     from workshop.runner.launch import run_here
 

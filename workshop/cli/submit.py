@@ -40,9 +40,9 @@ EXERCISE = "exercise"
 SLURM_OPTIONS: list[Callable[[C], C]] = [
     CLUSTER_OPTION,
     click.option("--reservation", help="Reservation of the class."),
-    click.option("--partition"),
-    click.option("--account"),
-    click.option("--qos"),
+    click.option("--partition", help="Partition."),
+    click.option("--account", help="Account that the job is charged to."),
+    click.option("--qos", help="Quality of service."),
     click.option("--constraint", help="Node features to require."),
     click.option("--time", help="Time limit: minutes or HH:MM:SS."),
     click.option("--nodes", type=click.IntRange(1), default=1, help="Number of nodes.  [1]"),
@@ -121,7 +121,7 @@ class Job:
 @click.option(
     "--wait", "waits", is_flag=True, help="Wait for the jobs and exit with their outcome."
 )
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the submitted jobs as JSON.")
 def submit(
     stage: str,
     name: str | None,

@@ -256,6 +256,28 @@ def _draw(
     look: Theme,
 ) -> None:
     size, air = LABEL * look.scale, AIR * look.scale
+    highest, values = _draw_bars(axes, sides, stages, many, look)
+    # The values stand upright over their bars, and the median's text over the tallest of them.
+    upright = max((_DIGIT * len(text) * size for _, _, text in values), default=0.0) + air
+    over = max(text_height(text, size) for text in told) + 2 * air
+    panel = 72 * HEIGHT
+    top = max(highest.values()) * panel / (panel - upright - over) or 1.0
+    for x, end, text in values:
+        _write_upright(axes, x, end, text, look)
+    for slot, (stage, text) in enumerate(zip(stages, told, strict=True)):
+        note(axes, text, (slot, highest[stage]), upright + air, size, look)
+        if with_median:
+            _draw_median(axes, slot, medians(stage, sides)[0], look)
+    axes.set(ylim=(0, top), ylabel="tokens/s")
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axes.yaxis.grid(True, color=look.grid, lw=0.6)
+
+
+def _draw_bars(
+    axes: Axes, sides: Sequence[Side], stages: Sequence[str], many: bool, look: Theme
+) -> tuple[dict[str, float], list[tuple[float, float, str]]]:
+    """The bars; returns the highest end of each stage, and the values to write: x, end, text."""
     step = _FILLED / len(sides)
     highest = dict.fromkeys(stages, 0.0)
     values = []
@@ -266,14 +288,9 @@ def _draw(
                 if not many:
                     _dash(axes, x, look)
                 continue
+            fill, width = side.look, step * (1.0 if many else 0.9)
             axes.bar(
-                x,
-                value.mean,
-                step * (1.0 if many else 0.9),
-                color=side.look.color,
-                hatch=side.look.hatch,
-                edgecolor=side.look.edge,
-                lw=0,
+                x, value.mean, width, color=fill.color, hatch=fill.hatch, edgecolor=fill.edge, lw=0
             )
             if value.std is not None and not many:
                 error_bar(axes, x, value, look, cap=1.5)
@@ -282,32 +299,27 @@ def _draw(
             if not many or side.mine:
                 star = " \N{BLACK STAR}" if side.mine else ""
                 values.append((x, end, f"{number(value.mean)}{star}"))
-    # The values stand upright over their bars, and the median's text over the tallest of them.
-    upright = max((_DIGIT * len(text) * size for _, _, text in values), default=0.0) + air
-    over = max(text_height(text, size) for text in told) + 2 * air
-    panel = 72 * HEIGHT
-    top = max(highest.values()) * panel / (panel - upright - over) or 1.0
-    for x, end, text in values:
-        axes.annotate(
-            text,
-            (x, end),
-            (0, air),
-            textcoords="offset points",
-            rotation=90,
-            ha="center",
-            va="bottom",
-            size=size,
-            bbox={"facecolor": look.ground, "edgecolor": "none", "alpha": 0.85, "pad": 0.4},
-            zorder=5,
-        )
-    for slot, (stage, text) in enumerate(zip(stages, told, strict=True)):
-        note(axes, text, (slot, highest[stage]), upright + air, size, look)
-        if with_median:
-            ends = [slot - _FILLED / 2, slot + _FILLED / 2]
-            median, _ = medians(stage, sides)
-            line: dict[str, Any] = {"color": look.ink, "lw": 1.3 * look.scale, "ls": (0, (4, 2))}
-            axes.plot(ends, [median] * 2, **line, zorder=4)
-    axes.set(ylim=(0, top), ylabel="tokens/s")
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
-    axes.yaxis.grid(True, color=look.grid, lw=0.6)
+    return highest, values
+
+
+def _write_upright(axes: Axes, x: float, end: float, text: str, look: Theme) -> None:
+    """A value over the end of its bar."""
+    axes.annotate(
+        text,
+        (x, end),
+        (0, AIR * look.scale),
+        textcoords="offset points",
+        rotation=90,
+        ha="center",
+        va="bottom",
+        size=LABEL * look.scale,
+        bbox={"facecolor": look.ground, "edgecolor": "none", "alpha": 0.85, "pad": 0.4},
+        zorder=5,
+    )
+
+
+def _draw_median(axes: Axes, slot: int, median: float, look: Theme) -> None:
+    """A dashed line across the bars of a stage."""
+    ends = [slot - _FILLED / 2, slot + _FILLED / 2]
+    line: dict[str, Any] = {"color": look.ink, "lw": 1.3 * look.scale, "ls": (0, (4, 2))}
+    axes.plot(ends, [median] * 2, **line, zorder=4)

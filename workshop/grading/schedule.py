@@ -82,12 +82,7 @@ def in_processes(jobs: Sequence[Job], order: Order, count: int) -> Results:
             busy = sum(worker.job is not None for worker in workers)
             while len(workers) < min(count, busy + len(waiting)):
                 workers.append(start(order))
-            for worker in workers:
-                if worker.ready and worker.job is None and waiting:
-                    worker.job, worker.tries = waiting.popleft()
-                    worker.since = time.monotonic()
-                    with contextlib.suppress(OSError):  # it has died: its pipe says so, below
-                        worker.pipe.send(worker.job)
+            hand_out(waiting, workers)
             speaking = wait_for(workers)
             for worker in [one for one in workers if one.pipe in speaking]:
                 heard = hear(worker)
@@ -111,6 +106,16 @@ def in_processes(jobs: Sequence[Job], order: Order, count: int) -> Results:
                     yield job, heard
     finally:
         end(workers)
+
+
+def hand_out(waiting: deque[tuple[Job, int]], workers: Sequence[Worker]) -> None:
+    """A job to each worker that is ready and has none."""
+    for worker in workers:
+        if worker.ready and worker.job is None and waiting:
+            worker.job, worker.tries = waiting.popleft()
+            worker.since = time.monotonic()
+            with contextlib.suppress(OSError):  # it has died: its pipe says so when it is heard
+                worker.pipe.send(worker.job)
 
 
 def wait_for(workers: Sequence[Worker]) -> list[Any]:

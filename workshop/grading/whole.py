@@ -72,44 +72,25 @@ def grade_class(
         UsageError: a rubric that gives an exercise no points that it could have.
     """
     before = time.monotonic()
-    ours = planned(control.attempts(order, {one.number for one in gathered.attempts}), order)
     plans = planned(gathered.attempts, order)
-    of_ours, jobs = to_run(ours, order.work), to_run(plans, order.work)
-    why = run_all([*of_ours, *jobs], order, out, run, step)
-    faults = {plan.attempt.number: control.faulty(parts_of(plan, order.work)) for plan in ours}
-    ran = {
-        i: [control.without(one, faults[plan.attempt.number]) for one in parts]
-        for i, plan in enumerate(plans)
-        if (parts := parts_of(plan, order.work))
-    }
-    lost = {
-        named(plan.attempt): why.get(plan.attempt.folder, "what it came to was not kept")
-        for i, plan in enumerate(plans)
-        if i not in ran
-    }
-    whose = {i: plans[i].attempt.participant for i in ran}
-    shown, told = logs.read_all({i: (plans[i].attempt.folder, whose[i]) for i in ran})
-
-    def counted(i: int, seen: Shown) -> Graded:
-        return graded(plans[i], ran[i], seen, rubric, order)
-
-    chosen = that_count([(i, counted(i, shown[i])) for i in ran], plans, rubric.attempt)
-    beside = logs.beside_each_other(
-        {i: shown[i] for i in chosen}, {i: whose[i] for i in chosen}, again
-    )
-    final = {i: counted(i, beside[i]) for i in chosen}
+    done = run_plans(gathered, plans, order, out, run, step)
+    final, told = count_all(plans, done.parts, rubric, order, again)
     cls = Class(
         rubric.title,
         roster.participants,
-        {whose[i].id: one for i, one in final.items() if plans[i].attempt.known},
+        {
+            plans[i].attempt.participant.id: one
+            for i, one in final.items()
+            if plans[i].attempt.known
+        },
         attempts=attempts_of_each(gathered),
         unknown=[one for i, one in final.items() if not plans[i].attempt.known],
         remarks=[
-            *control.remarks(faults),
+            *control.remarks(done.faults),
             *roster.remarks,
             *gathered.remarks,
             *told,
-            *map(about_lost, lost.items()),
+            *map(about_lost, done.lost.items()),
         ],
         exercises=points_to_be_had(list(final.values()), rubric),
         due=rubric.due.isoformat() if rubric.due else None,
@@ -117,7 +98,74 @@ def grade_class(
         deadlines={name: one.due.isoformat() for name, one in rubric.exercises.items() if one.due},
         thresholds=rubric.thresholds,
     )
-    return Outcome(cls, len(jobs), lost)
+    return Outcome(cls, done.jobs, done.lost)
+
+
+@dataclass(frozen=True)
+class PlansRun:
+    """What running the plans came to.
+
+    Attributes:
+        jobs: how many were run now; the rest was in the store.
+        parts: by the plan's index, what ran of it, without what our own solutions fail.
+        faults: by attempt number, the checks that our own solutions fail.
+        lost: by attempt, why nothing came of it.
+    """
+
+    jobs: int
+    parts: dict[int, list[Ran]]
+    faults: dict[int, dict[str, control.Faulty]]
+    lost: dict[str, str]
+
+
+def run_plans(
+    gathered: Gathered,
+    plans: Sequence[Planned],
+    order: Order,
+    out: Path,
+    run: Runner,
+    step: Callable[[int, int], None],
+) -> PlansRun:
+    """Run what the store lacks of these plans, and our own solutions beside them."""
+    ours = planned(control.attempts(order, {one.number for one in gathered.attempts}), order)
+    jobs = to_run(plans, order.work)
+    why = run_all([*to_run(ours, order.work), *jobs], order, out, run, step)
+    faults = {plan.attempt.number: control.faulty(parts_of(plan, order.work)) for plan in ours}
+    parts = {
+        i: [control.without(one, faults[plan.attempt.number]) for one in found]
+        for i, plan in enumerate(plans)
+        if (found := parts_of(plan, order.work))
+    }
+    lost = {
+        named(plan.attempt): why.get(plan.attempt.folder, "what it came to was not kept")
+        for i, plan in enumerate(plans)
+        if i not in parts
+    }
+    return PlansRun(len(jobs), parts, faults, lost)
+
+
+def count_all(
+    plans: Sequence[Planned],
+    parts: dict[int, list[Ran]],
+    rubric: Rubric,
+    order: Order,
+    again: Again,
+) -> tuple[dict[int, Graded], list[Finding]]:
+    """The grades of the attempts that count, by the plan's index; and remarks on their logs.
+
+    Logs are held against each other only among the attempts that count.
+    """
+    whose = {i: plans[i].attempt.participant for i in parts}
+    shown, remarks = logs.read_all({i: (plans[i].attempt.folder, whose[i]) for i in parts})
+
+    def counted(i: int, seen: Shown) -> Graded:
+        return graded(plans[i], parts[i], seen, rubric, order)
+
+    chosen = that_count([(i, counted(i, shown[i])) for i in parts], plans, rubric.attempt)
+    beside = logs.beside_each_other(
+        {i: shown[i] for i in chosen}, {i: whose[i] for i in chosen}, again
+    )
+    return {i: counted(i, beside[i]) for i in chosen}, remarks
 
 
 def later(first: Outcome, second: Outcome) -> Outcome:

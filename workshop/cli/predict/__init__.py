@@ -64,9 +64,8 @@ def predict(
     """Say what a machine should do with MODEL before running it: TTFT, TPOT, memory, and why.
 
     MODEL is a known shape (llama-2-7b, tiny, ...), a Hugging Face config.json or a checkpoint
-    directory; or give its numbers by option. Two readings: the ideal, where every efficiency is 1,
-    and the expected, with the few constants that were fitted on published measurements
-    (docs/predict.md).
+    directory; or pass its dimensions as options. Prints two results: ideal, without losses, and
+    expected, with efficiencies fitted to published measurements (docs/predict.md).
 
     \b
     workshop predict sweep MODEL ...   draw TTFT and TPOT against batch, prompt, context or tp

@@ -138,30 +138,38 @@ class Tree:
             FullError: the whole has reached a bound.
             RoomError: the disk is full, or may not be written to.
         """
+        path = self._path_of(name, below, packed)
+        why = path if path is None or isinstance(path, Reason) else self._store(path, read, packed)
+        if isinstance(why, Reason):
+            self.left_out.tell(why, name)
+        elif isinstance(path, PurePosixPath):
+            if modified is not None and 0 <= modified < 2**33:
+                os.utime(self.root / path, (modified, modified))
+            self.taken[key(path)] = path
+
+    def _path_of(
+        self, name: str, below: PurePosixPath, packed: int | None
+    ) -> PurePosixPath | Reason | None:
+        """Where a file goes, or why it goes nowhere; None of small junk, which nobody misses."""
         inside = safe(name, self.bounds)
         if isinstance(inside, Reason):
-            self.left_out.tell(inside, name)
-            return
+            return inside
         path = below / inside
         if is_junk(path):
-            if packed is not None and packed > MIB:
-                self.left_out.tell(BULK, name)
-            return
+            return BULK if packed is not None and packed > MIB else None
         if len(self.taken) >= self.bounds.files:
             raise FullError
-        if key(path) in self.taken:
-            self.left_out.tell(CLASH, name)
-            return
+        return CLASH if key(path) in self.taken else path
+
+    def _store(
+        self, path: PurePosixPath, read: Callable[[int], bytes], packed: int | None
+    ) -> Reason | None:
+        """Write a file whole, or not at all; returns why not."""
         target = self.root / path
         try:
-            if path.parent not in self._folders:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                self._folders.add(path.parent)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            handle = os.open(target, flags, 0o600)
+            handle = self._open(target, path.parent)
         except (FileExistsError, NotADirectoryError):  # a file where a folder is, or the reverse
-            self.left_out.tell(CLASH, name)
-            return
+            return CLASH
         except OSError as error:
             raise RoomError(f"{target.parent}: {error.strerror}") from error
         whole = False
@@ -172,12 +180,14 @@ class Tree:
             os.close(handle)
             if not whole:
                 target.unlink(missing_ok=True)
-        if why is not None:
-            self.left_out.tell(why, name)
-            return
-        if modified is not None and 0 <= modified < 2**33:
-            os.utime(target, (modified, modified))
-        self.taken[key(path)] = path
+        return why
+
+    def _open(self, target: Path, parent: PurePosixPath) -> int:
+        """A new file for writing, and the folders that it needs; follows no link."""
+        if parent not in self._folders:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._folders.add(parent)
+        return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
 
     def _write(
         self, handle: int, read: Callable[[int], bytes], packed: int | None

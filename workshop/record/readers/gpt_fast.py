@@ -15,7 +15,7 @@ from itertools import islice, product
 
 from workshop.record.readers import gpt_fast_blocks
 from workshop.record.readers.gpt_fast_lines import STARTS, said
-from workshop.record.readers.gpt_fast_runs import Footer, Ranks, Run, Variant
+from workshop.record.readers.gpt_fast_runs import Footer, Header, Ranks, Run, Variant
 from workshop.record.readers.units import deviation
 from workshop.record.results import Definition, Result
 from workshop.stages import BASELINE, STAGES, lineage
@@ -53,20 +53,29 @@ def results_in_blocks(blocks: Iterable[bytes], file_name: str) -> list[Result]:
 
 
 def _result(run: Run) -> Result:
-    header, footer = run.header, run.footer
-    average = footer.get("average")
-    chosen = [variants[-1] for variants in run.samples]
-    agrees = average is not None and _have(chosen, average)
-    if average is not None and not agrees:
-        chosen, agrees = _others(run.samples, average)
+    """The record of a run: which of its lines count, and what they say."""
+    chosen, agrees = _counted(run.samples, run.footer.get("average"))
     # Without a rule or the right average, that was a model's footer in a run that was stopped;
     # but relatives that number no samples, or tell no bandwidth, draw no rule either.
-    trusted = agrees or "rule" in footer or not (run.sure and run.numbered)
-    if not trusted:
-        footer = {}
+    trusted = agrees or "rule" in run.footer or not (run.sure and run.numbered)
+    return _record(run.header, run.footer if trusted else {}, chosen, agrees, run.decode_only)
+
+
+def _counted(samples: Sequence[list[Variant]], average: float | None) -> tuple[list[Variant], bool]:
+    """Of each sample the line that counts, and whether they have the average that the log tells."""
+    latest = [variants[-1] for variants in samples]
+    if average is None:
+        return latest, False
+    return (latest, True) if _have(latest, average) else _others(samples, average)
+
+
+def _record(
+    header: Header, footer: Footer, chosen: Sequence[Variant], agrees: bool, decode_only: bool
+) -> Result:
+    """The record that these lines make; what none of them says is left out."""
     speeds = [speed for speed, _ in chosen if speed is not None]
     bandwidths = [bandwidth for _, bandwidth in chosen if bandwidth is not None]
-    told = average if trusted and (agrees or not speeds) else None
+    told = footer.get("average") if agrees or not speeds else None
     example = header.get("example")
     fields = _NOTHING.copy()
     for name in _LISTS:
@@ -74,7 +83,7 @@ def _result(run: Run) -> Result:
     if isinstance(example, str):
         fields["stage"] = stage_of(example)
     fields["status"] = "ok" if "average" in footer or "memory" in footer else "incomplete"
-    fields["definition"] = DECODE_ONLY if agrees and run.decode_only else WHOLE_CALL
+    fields["definition"] = DECODE_ONLY if agrees and decode_only else WHOLE_CALL
     fields["tokens_per_second"] = told or (_mean(speeds) if speeds else None)
     fields["tokens_per_second_std"] = deviation(speeds)
     fields["speeds"] = speeds

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from workshop.util.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
-LONGEST_ANSWER = 20  # seconds
+TIMEOUT_SECONDS = 20  # seconds
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def reachable(node: str) -> str:
     command = ["scontrol", "--oneliner", "show", "node", node]
     try:
         told = subprocess.run(
-            command, capture_output=True, text=True, timeout=LONGEST_ANSWER, check=False
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return node

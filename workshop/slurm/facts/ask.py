@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 
-LONGEST_ANSWER = 20  # seconds
+TIMEOUT_SECONDS = 20  # seconds
 _FIELD = re.compile(r"(\S+?)=(.*?)(?=\s+[A-Za-z][\w:/]*=|\s*$)")
 
 
@@ -15,7 +15,7 @@ class NoAnswerError(RuntimeError):
     """Slurm did not answer; the message is the command's own last line."""
 
 
-def ask(command: Sequence[str], seconds: float = LONGEST_ANSWER) -> str:
+def ask(command: Sequence[str], seconds: float = TIMEOUT_SECONDS) -> str:
     """What a command of Slurm's prints; raises NoAnswerError."""
     configuration = os.environ.get("SLURM_CONF")
     if configuration and not os.path.exists(configuration):  # which Slurm tries for a minute

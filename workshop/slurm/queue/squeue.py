@@ -15,7 +15,7 @@ from workshop.slurm.queue.jobstate import GONE, JobState
 
 Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
-LONGEST_ANSWER = 30  # seconds
+TIMEOUT_SECONDS = 30  # seconds
 LONGEST_WORD = 100_000  # characters; Linux takes 131,071 in one word of a command line
 # The reason comes last: it alone may hold anything.
 SQUEUE = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%T|%M|%N|%S|%r"]
@@ -53,7 +53,7 @@ def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=LONGEST_ANSWER,
+        timeout=TIMEOUT_SECONDS,
         check=False,
         env=kept | fixed,
     )
@@ -155,8 +155,8 @@ def answer(command: list[str], run: Run) -> subprocess.CompletedProcess[str]:
         return run(command)
     except subprocess.TimeoutExpired:
         raise QueueError(
-            f"{command[0]} did not answer within {LONGEST_ANSWER} seconds: your jobs go on without "
-            "it; ask again in a minute"
+            f"{command[0]} did not answer within {TIMEOUT_SECONDS} seconds: your jobs go on "
+            "without it; ask again in a minute"
         ) from None
     except OSError as error:
         raise QueueError(
