@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from workshop.cli.options import CLUSTER_OPTION
-from workshop.slurm import runs
-from workshop.slurm.queue import follow
 from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ def logs(job: str, cluster: str | None, following: bool) -> None:
         raise UsageError(f"job {job} is an array: name one of {listed}")
     (one,) = chosen
     if not one.log.exists() and not (following and appears(one)):
-        (view,) = asked(lambda: follow.look([one]))
+        (view,) = seen([one])
         raise click.ClickException(
             f"there is no log yet at {one.log}: job {one.job_id} is {view.state}, {view.words}"
             + (f"; {view.advice}" if view.advice else "")
@@ -100,7 +98,7 @@ def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bo
     if bool(jobs) == everything:
         raise UsageError("name the jobs to cancel, or give --all")
     chosen = submitted(the_cluster(cluster), jobs)
-    views = asked(lambda: follow.look(chosen))
+    views = seen(chosen)
     going = [one for one, view in zip(chosen, views, strict=True) if not view.ended]
     if not going:
         click.echo("Nothing to cancel: " + ("none is left." if everything else "they have ended."))
@@ -131,6 +129,8 @@ def wait_until_ended(chosen: Sequence[Job]) -> int:
         if sys.stderr.isatty() or view.ended:
             click.echo(line_of(view), err=True)
 
+    from workshop.slurm.queue import follow
+
     views = asked(lambda: follow.wait(chosen, say))
     return 0 if all(view.ok for view in views) else 1
 
@@ -156,8 +156,18 @@ def submitted(cluster: Cluster, names: Sequence[str] = ()) -> list[Job]:
     Raises:
         UsageError: no job has one of the names.
     """
-    every = follow.jobs_of(runs.every(runs.root(cluster.paths.kept)))
-    return follow.chosen(every, names) if names else every
+    from workshop.slurm import runs
+    from workshop.slurm.queue.follow import chosen, jobs_of
+
+    every = jobs_of(runs.every(runs.root(cluster.paths.kept)))
+    return chosen(every, names) if names else every
+
+
+def seen(jobs: Sequence[Job]) -> list[View]:
+    """What has become of jobs; raises ClickException where Slurm does not answer."""
+    from workshop.slurm.queue import follow
+
+    return asked(lambda: follow.look(jobs))
 
 
 def views_of(names: Sequence[str], cluster: str | None, everything: bool) -> list[View]:
@@ -165,7 +175,7 @@ def views_of(names: Sequence[str], cluster: str | None, everything: bool) -> lis
     chosen = submitted(the_cluster(cluster), names)
     if not names and not everything:
         chosen = [one for one in chosen if recent(one)]
-    return asked(lambda: follow.look(chosen))
+    return seen(chosen)
 
 
 def recent(job: Job) -> bool:
@@ -194,7 +204,7 @@ def asked(question: Callable[[], T]) -> T:
 def appears(job: Job) -> bool:
     """Wait for a job to start writing; False if it ended without."""
     while not job.log.exists():
-        (view,) = asked(lambda: follow.look([job]))
+        (view,) = seen([job])
         if view.ended:
             return job.log.exists()
         time.sleep(1)
@@ -209,7 +219,7 @@ def ended(job: Job) -> Callable[[], bool]:
         nonlocal asked_at, over
         if not over and time.monotonic() - asked_at > 2:
             asked_at = time.monotonic()
-            (view,) = asked(lambda: follow.look([job]))
+            (view,) = seen([job])
             over = view.ended
         return over
 
