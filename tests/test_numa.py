@@ -161,7 +161,7 @@ def test_this_machine_has_the_cores_that_this_process_may_use() -> None:
 ONE_RANK = """
 import os, sys
 from dataclasses import replace
-from workshop import numa
+from workshop.runner import numa
 from workshop.runner.launch import measure_rank
 from workshop.runner.ranks.rank import Rank
 from workshop.stages import settings_of

@@ -76,7 +76,7 @@ def test_two_sessions_write_the_same_file_and_a_reader_sees_it_whole(tmp_path: P
     """Processes, as two logins have them; every read meets one of the two contents."""
     path = tmp_path / "run.json"
     code = (
-        "import sys; from pathlib import Path; from workshop import files\n"
+        "import sys; from pathlib import Path; from workshop.util import files\n"
         f"for _ in range(300): files.write(Path({str(path)!r}), sys.argv[1].encode() * 5000)"
     )
     files.write(path, b"a" * 5000)
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     path.write_text("before")
     code = (
-        "import resource, signal; from pathlib import Path; from workshop import files\n"
+        "import resource, signal; from pathlib import Path; from workshop.util import files\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         f"files.write(Path({str(path)!r}), b'x' * 1000)"
