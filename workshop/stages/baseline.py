@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workshop.stages.sentences import alone
-from workshop.stages.stage import Expectation, Look, Stage
-
-if TYPE_CHECKING:
-    from workshop.record.results import Result
+from workshop.stages.stage import Expectation, Look, Measured, Stage
 
 
-def explain(result: Result, against: Result) -> str:
+def explain(result: Measured, against: Measured) -> str:
     """Of the first stage nothing is beside it, whatever ``against`` is."""
     return alone(result)
 

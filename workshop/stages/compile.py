@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workshop.stages.sentences import FASTER, factor, outcome
-from workshop.stages.stage import Expectation, Look, Stage
-
-if TYPE_CHECKING:
-    from workshop.record.results import Result
+from workshop.stages.stage import Expectation, Look, Measured, Stage
 
 
-def explain(result: Result, against: Result) -> str:
+def explain(result: Measured, against: Measured) -> str:
     if factor(result, against) >= FASTER:
         return (
             f"{outcome(result, against)}: the same weights are read, but by a few fused kernels "

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workshop.stages.sentences import FASTER, factor, outcome, read_bytes
-from workshop.stages.stage import Expectation, Look, Stage
-
-if TYPE_CHECKING:
-    from workshop.record.results import Result
+from workshop.stages.stage import Expectation, Look, Measured, Stage
 
 
-def explain(result: Result, against: Result) -> str:
+def explain(result: Measured, against: Measured) -> str:
     shrunk = read_bytes(against) / (read_bytes(result) or 1)
     gain = factor(result, against)
     told = f"{outcome(result, against)}: a token reads {shrunk:.2g} times fewer bytes of weights"

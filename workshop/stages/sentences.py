@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from workshop.record.results import Result
+from workshop.stages.stage import Measured
 
 MS = 1e3
 MB = 1e6
 FASTER = 1.05  # times as fast, from which a stage counts as faster
 
 
-def factor(result: Result, against: Result) -> float:
+def factor(result: Measured, against: Measured) -> float:
     """How many times as fast; both have a number."""
     return (result.tokens_per_second or 0.0) / (against.tokens_per_second or 1.0)
 
 
-def ms(result: Result) -> str:
+def ms(result: Measured) -> str:
     """The time of a token."""
     return f"{(result.tpot_seconds or 0.0) * MS:.3g} ms"
 
 
-def outcome(result: Result, against: Result) -> str:
+def outcome(result: Measured, against: Measured) -> str:
     """'1.56 times as fast as compile (4.2 to 2.7 ms a token)'."""
     how = f"{factor(result, against):.3g} times as fast as {against.stage}"
     return f"{how} ({ms(against)} to {ms(result)} a token)"
 
 
-def compared(result: Result, against: Result) -> str:
+def compared(result: Measured, against: Measured) -> str:
     """The outcome alone, where there is nothing to explain it by."""
     return f"{outcome(result, against)}."
 
 
-def read_bytes(result: Result) -> float:
+def read_bytes(result: Measured) -> float:
     """Bytes of weights read for a token."""
     return (result.bandwidth_gb_per_second or 0.0) * 1e9 * (result.tpot_seconds or 0.0)
 
 
-def reading_seconds(result: Result) -> float | None:
+def reading_seconds(result: Measured) -> float | None:
     """Seconds that reading the weights of a token takes at the device's measured bandwidth."""
     if not (result.mbu and result.tpot_seconds):
         return None
     return result.mbu * result.tpot_seconds
 
 
-def alone(result: Result) -> str:
+def alone(result: Measured) -> str:
     """Why a run takes as long as it does, with no other run beside it."""
     floor = reading_seconds(result)
     if floor is None or not result.mbu:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workshop.stages.sentences import compared, factor, outcome
-from workshop.stages.stage import Expectation, Look, Stage
-
-if TYPE_CHECKING:
-    from workshop.record.results import Result
+from workshop.stages.stage import Expectation, Look, Measured, Stage
 
 
-def explain(result: Result, against: Result) -> str:
+def explain(result: Measured, against: Measured) -> str:
     """Speed-up = tokens per pass / cost of a pass, in plain steps (Leviathan et al. 2023)."""
     if result.mean_accepted is None or not factor(result, against):
         return compared(result, against)

@@ -8,10 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from workshop.record.results import Result
+from workshop.stages.settings import Settings
+
+
+class Measured(Protocol):
+    """What of a run's record (``workshop.record.results.Result``) explains its speed."""
+
+    @property
+    def stage(self) -> str | None: ...
+    @property
+    def settings(self) -> Settings | None: ...
+    @property
+    def tokens_per_second(self) -> float | None: ...
+    @property
+    def tpot_seconds(self) -> float | None: ...
+    @property
+    def bandwidth_gb_per_second(self) -> float | None: ...
+    @property
+    def mbu(self) -> float | None: ...
+    @property
+    def mean_accepted(self) -> float | None: ...
+    @property
+    def acceptance_rate(self) -> float | None: ...
+    @property
+    def world_size(self) -> int | None: ...
+    @property
+    def threads(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -68,7 +92,7 @@ class Stage:
     summary: str
     template: str
     expectation: Expectation
-    explain: Callable[[Result, Result], str]
+    explain: Callable[[Measured, Measured], str]
     may_differ: str | None
     look: Look
     words: frozenset[str]

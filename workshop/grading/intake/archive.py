@@ -13,6 +13,7 @@ import importlib
 import lzma
 import os
 import stat
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +22,7 @@ from workshop.grading.intake.guarded import DAMAGED, NO_ARCHIVE, Guarded
 from workshop.grading.intake.left_out import Reason
 from workshop.grading.intake.tree import SPECIAL, TOP, UNREADABLE, FullError, RoomError, Tree
 from workshop.grading.intake.untar import untar, untar_compressed
-from workshop.grading.intake.unzip import unzip
+from workshop.grading.intake.unzip import NO_LIST, unzip
 
 SUFFIXES = (
     *(".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz"),
@@ -82,6 +83,8 @@ def unpack(archive: Path, tree: Tree, below: PurePosixPath = TOP) -> None:
             _by_its_first_bytes(file, name, tree, below)
         except (FullError, RoomError):
             raise
+        except zipfile.BadZipFile:
+            tree.left_out.tell(NO_LIST, name)
         except Exception:  # whatever a parser trips over is the archive's fault
             tree.left_out.tell(DAMAGED, name)
         if (tree.entries, tree.left_out.told) == (seen, told):

@@ -9,29 +9,32 @@ from __future__ import annotations
 import stat
 import time
 import zipfile
-import zlib
 from pathlib import PurePosixPath
 
 from workshop.grading.intake.guarded import Guarded, is_small_junk
 from workshop.grading.intake.left_out import Reason
-from workshop.grading.intake.salvage import salvaged
 from workshop.grading.intake.tree import BROKEN, LINK, MIB, SPECIAL, FullError, RoomError, Tree
 
 ENCRYPTED = Reason("doubt", "it is encrypted: ask for it without a password")
 OVERLAPPING = Reason("doubt", "it shares its bytes with other files: a bomb")
+NO_LIST = Reason("doubt", "as a zip archive it is damaged or cut off: ask for it again")
 METHOD = Reason("doubt", "it is compressed in a way that is not read here: only stored and deflate")
 
 
 def unzip(file: Guarded, tree: Tree, below: PurePosixPath) -> None:
+    """Take the plain files of a zip archive.
+
+    Raises:
+        zipfile.BadZipFile: its list of files is cut off or damaged; then nothing is taken.
+        FullError, RoomError: as Tree.take.
+    """
     file.most = 200 * tree.bounds.entries  # the directory is read in one piece
     try:
         archive = zipfile.ZipFile(file)
     except FullError:
         raise
-    except Exception:  # its list of files is not there, or damaged
-        file.most = MIB
-        _salvage(file, tree, below)
-        raise
+    except Exception as error:  # whatever its list of files, at its end, trips the parser over
+        raise zipfile.BadZipFile(str(error)) from error
     file.most = MIB
     with archive:
         entries = archive.infolist()
@@ -58,17 +61,6 @@ def unzip(file: Guarded, tree: Tree, below: PurePosixPath) -> None:
                 raise
             except Exception:  # a wrong checksum, a header that contradicts the directory
                 tree.left_out.tell(BROKEN, name)
-
-
-def _salvage(file: Guarded, tree: Tree, below: PurePosixPath) -> None:
-    for one in salvaged(file):
-        if one.name.endswith("/"):
-            continue
-        tree.look()
-        try:
-            tree.take(one.name, one.read, below=below, packed=one.left)
-        except (EOFError, ValueError, zlib.error):
-            tree.left_out.tell(BROKEN, one.name)
 
 
 def overlapping(entries: list[zipfile.ZipInfo]) -> set[int]:
