@@ -1,4 +1,4 @@
-"""What the tests of attacks share: a little check, walls to try them in, and how one is graded."""
+"""What the tests of attacks share: a small check, isolation to try it in, and how it is graded."""
 
 from __future__ import annotations
 

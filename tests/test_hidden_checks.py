@@ -26,7 +26,7 @@ SLOW = ("compile", "capstone")  # to look at all that participants see takes the
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ForkServer]:
-    with room() as started:  # behind the walls that grading has
+    with room() as started:  # in the isolation that grading has
         yield started
 
 

@@ -1,4 +1,4 @@
-"""The walls themselves: which there are, what they let through, and that one server serves many."""
+"""The layers of isolation: which there are, what they let through; one server serves many."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from patience import HANG
 
 from workshop.judge import judge, landlock, places, seccomp
-from workshop.judge.confine import Walls, trial
+from workshop.judge.confine import Layers, trial
 from workshop.judge.isolation import (
     STRONGEST_FIRST,
     WHAT_IT_MEANS,
@@ -121,7 +121,7 @@ def test_walls_of_bubblewrap_work_where_they_have_to() -> None:
 def test_older_kernels_are_asked_only_for_what_they_know(version: int) -> None:
     fence = landlock.fence([], version)
     try:
-        assert trial(Walls(fence, False))
+        assert trial(Layers(fence, False))
     finally:
         os.close(fence.closed)
         os.close(fence.loopback)
@@ -268,8 +268,8 @@ def test_what_python_cannot_remove_is_removed(server: ForkServer, tmp_path: Path
 
 def test_walls_are_named_by_a_server_that_is_ready(servers: dict[Isolation, ForkServer]) -> None:
     for kind in WALLED:
-        assert servers[kind].walls.split(",")[0].startswith(kind)
-    assert servers["process"].walls == "process"
+        assert servers[kind].layers.split(",")[0].startswith(kind)
+    assert servers["process"].layers == "process"
 
 
 # --- plain data, counted before it is read -------------------------------------------------------

@@ -58,7 +58,7 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
             raise UsageError(f"there is no exercise {name!r}; the exercises are {', '.join(known)}")
     flaws = []
     drawn = draw_seed(seed)
-    with started(None) as server:  # what works behind the strongest walls works for the grader
+    with started(None) as server:  # what works in the strongest isolation works for the grader
         for name in names or known:
             found = list(flaws_of(known[name], server, drawn, cli))
             flaws += found

@@ -50,7 +50,7 @@ def tell_what_is_there(gathered: Gathered, roster: Roster) -> None:
 
 
 def tell(outcome: Outcome, order: Order, out: Path, format_: str) -> None:
-    """The end: how many, with what findings, behind which walls, and where to look."""
+    """The end: how many, with what findings, in which isolation, and where to look."""
     from workshop.judge.isolation import WHAT_IT_MEANS
 
     cls = outcome.cls

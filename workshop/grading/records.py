@@ -100,7 +100,7 @@ class Graded(msgspec.Struct, frozen=True):
         handed_in: when, in ISO 8601 with its zone; None where nothing tells.
         source: the archive or folder that it came from.
         digest: of what was graded and by what: files, rubric, checks, seed.
-        isolation: the walls around the participant's code.
+        isolation: the layers around the participant's code.
         remarks: what became of the submission on its way: an empty archive, a file left out.
         speeds: tokens/s relative to the own baseline, by stage, of the logs that count.
         evidence: what was noticed about its job logs, beside others' as well: for the teacher.

@@ -15,7 +15,7 @@ CAPABILITIES = 0x20080522  # the version of the kernel's structure that has 64 o
 
 
 @dataclass(frozen=True)
-class Walls:
+class Layers:
     """What is put up around a run.
 
     Attributes:
@@ -27,17 +27,17 @@ class Walls:
     filtered: bool
 
 
-def confine(walls: Walls, bounds: Limits) -> None:
+def confine(layers: Layers, bounds: Limits) -> None:
     """Bind this process, and those that it starts; raises OSError where the kernel refuses."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     network = bounds.network == "loopback"
     limits.apply(bounds)
-    if walls.fence is not None:
-        landlock.put_up(walls.fence, network)
+    if layers.fence is not None:
+        landlock.put_up(layers.fence, network)
         give_up_capabilities(libc)
-    if walls.filtered:
+    if layers.filtered:
         seccomp.put_up(network, bounds.processes > 0)
 
 
@@ -54,12 +54,12 @@ def hide_memory() -> None:
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def trial(walls: Walls) -> bool:
+def trial(layers: Layers) -> bool:
     """Whether a fork can be confined so."""
     pid = os.fork()
     if pid == 0:
         try:
-            confine(walls, Limits())
+            confine(layers, Limits())
             os._exit(0)
         finally:
             os._exit(1)

@@ -22,7 +22,7 @@ from typing import Any
 
 from workshop.judge import child, landlock, seccomp, wire
 from workshop.judge.bubblewrap import SHARED
-from workshop.judge.confine import Walls, confine, hide_memory, trial
+from workshop.judge.confine import Layers, confine, hide_memory, trial
 from workshop.judge.limits import MB, Limits
 from workshop.judge.places import Guard
 from workshop.judge.watch import Watched, drain, empty, memory_of, reap, watch
@@ -44,17 +44,17 @@ def main(number: str, isolation: str, place: str) -> None:
     # Whatever a run leaves behind becomes our child, wherever it hides: nothing survives us.
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     sys.meta_path.insert(0, Guard())
-    walls = walls_for(isolation, places)
-    if not trial(walls):
+    layers = layers_for(isolation, places)
+    if not trial(layers):
         sys.exit(f"the isolation {isolation!r} cannot be put up around a process here")
     hide_memory()
-    version = walls.fence.version if walls.fence else 0
-    wire.send(orders, {"landlock": version, "seccomp": walls.filtered})
+    version = layers.fence.version if layers.fence else 0
+    wire.send(orders, {"landlock": version, "seccomp": layers.filtered})
     try:
         while True:
             channel = receive_socket(orders)
             order = wire.receive(orders, MOST_BYTES_OF_ORDER)
-            outcome = run(order, channel, orders, walls, home, places)
+            outcome = run(order, channel, orders, layers, home, places)
             wire.send(orders, outcome)
             if not outcome["clean"]:
                 return  # whoever comes next shall find nothing of it
@@ -64,11 +64,11 @@ def main(number: str, isolation: str, place: str) -> None:
                 folder.rmdir()
 
 
-def walls_for(isolation: str, places: Sequence[Path]) -> Walls:
+def layers_for(isolation: str, places: Sequence[Path]) -> Layers:
     if isolation == "process":
-        return Walls(None, False)
+        return Layers(None, False)
     known = landlock.version()
-    return Walls(landlock.fence(places, known) if known else None, seccomp.works())
+    return Layers(landlock.fence(places, known) if known else None, seccomp.works())
 
 
 def receive_socket(orders: socket.socket) -> socket.socket:
@@ -82,7 +82,7 @@ def run(
     order: dict[str, Any],
     channel: socket.socket,
     orders: socket.socket,
-    walls: Walls,
+    layers: Layers,
     home: Path,
     places: Sequence[Path],
 ) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def run(
     if pid == 0:
         orders.close()
         os.close(reader)
-        become(order, channel, writer, bounds, walls, home)
+        become(order, channel, writer, bounds, layers, home)
     channel.close()
     os.close(writer)
     watched = Watched(pid, reader, places, memory_of(os.getpid()))
@@ -130,7 +130,7 @@ def become(
     channel: socket.socket,
     writer: int,
     bounds: Limits,
-    walls: Walls,
+    layers: Layers,
     home: Path,
 ) -> None:
     """The rest of a fork's life; never returns."""
@@ -143,7 +143,7 @@ def become(
         os.close(empty_input)
         os.close(writer)
         os.chdir(home / WORK)
-        confine(walls, bounds)
+        confine(layers, bounds)
         driver = str(home / DRIVER) if order["driver"] is not None else None
         file = str(home / WORK / order["file"])
         child.serve(channel, file, driver, bounds.answer_mb * MB, order["ready"])

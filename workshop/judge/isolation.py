@@ -1,10 +1,10 @@
-"""What a process that runs someone else's code can see: the strongest walls there are here.
+"""What a process that runs someone else's code can see: the strongest isolation there is here.
 
 ``bubblewrap`` (https://github.com/containers/bubblewrap) gives it namespaces of its own: no
 network, no processes but its own, and of the file system only Python, torch, a compiler, and a
 folder in memory. ``landlock`` needs no namespaces, which many clusters forbid: the kernel itself
 refuses what is not on a list (workshop.judge.landlock), and a filter the system calls that no
-exercise needs (workshop.judge.seccomp); both stand inside bubblewrap as well, as a second wall.
+exercise needs (workshop.judge.seccomp); both apply inside bubblewrap as well, as a second layer.
 ``process`` is what is left where neither works: limits, a scrubbed environment and a session of its
 own; the file system and the network are then as open to it as to whoever runs it, and that is said.
 

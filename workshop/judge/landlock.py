@@ -40,7 +40,7 @@ INTERFACES = ("/sys/class/net", "/sys/bus/pci", "/sys/devices")
 
 
 class LandlockError(OSError):
-    """The kernel refused to build the wall."""
+    """The kernel refused to restrict this process."""
 
 
 class Ruleset(ctypes.Structure):
@@ -58,7 +58,7 @@ class PathBeneath(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Fence:
-    """Walls that are ready to be put up: the kernel's own lists, by their descriptors.
+    """Restrictions that are ready to be applied: the kernel's own lists, by their descriptors.
 
     Attributes:
         closed: without TCP.
@@ -106,12 +106,12 @@ def readable() -> list[tuple[Path, int]]:
     return [*rules, (PACKAGE, READ_DIR), *((place, READ) for place in shown())]
 
 
-def put_up(wall: Fence, network: bool) -> None:
-    """Stand behind the wall from now on; ``network``: TCP is left open. Raises LandlockError."""
+def put_up(fence: Fence, network: bool) -> None:
+    """Restrict this process from now on; ``network``: TCP is left open. Raises LandlockError."""
     ctypes.CDLL(None).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    failed = _call(RESTRICT_SELF, wall.loopback if network else wall.closed, 0)
-    os.close(wall.loopback)
-    os.close(wall.closed)
+    failed = _call(RESTRICT_SELF, fence.loopback if network else fence.closed, 0)
+    os.close(fence.loopback)
+    os.close(fence.closed)
     if failed:
         raise LandlockError(ctypes.get_errno(), "not restricted")
 

@@ -25,8 +25,8 @@ class Limits:
         file_mb: in any one file that it writes.
         disk_mb: in all of them together.
         answer_mb: in any one value that it returns.
-        network: ``loopback`` for exercises whose processes meet over TCP on this machine; the walls
-            that tell (workshop.judge.isolation) keep everything else away.
+        network: ``loopback`` for exercises whose processes meet over TCP on this machine; layers
+            that can (workshop.judge.isolation) keep everything else away.
     """
 
     seconds: float = 10

@@ -1,4 +1,4 @@
-"""The judge's hold on a fork server: started inside its walls, and started anew where it died.
+"""The judge's hold on a fork server: started in its isolation, and started anew where it died.
 
 One serves any number of files, of any number of people, one run after another:
 
@@ -58,7 +58,7 @@ class ForkServer:
         home: the folder that its homes are made in, where they are not in memory.
         orders: the socket for orders to it.
         family: the processes that it consists of; whoever else descends from it is a run's.
-        walls: what stands around its runs, in words; known once it is ready.
+        layers: what isolates its runs, in words; known once it is ready.
         usable: False where its next run needs another process.
         starts: how often one was started.
     """
@@ -68,7 +68,7 @@ class ForkServer:
     process: subprocess.Popen[bytes]
     orders: socket.socket
     family: frozenset[int] = frozenset()
-    walls: str = ""
+    layers: str = ""
     usable: bool = True
     starts: int = field(default=1)
 
@@ -78,10 +78,10 @@ def room(isolation: Isolation | None = None) -> Iterator[ForkServer]:
     """A fork server in a folder of its own, ready: for as many files and people as there are.
 
     Args:
-        isolation: the walls; the strongest that work here where it is None.
+        isolation: the kind; the strongest that works here where it is None.
 
     Raises:
-        IsolationError: it does not start in these walls; the message says why.
+        IsolationError: it does not start in this isolation; the message says why.
     """
     kind = isolation or strongest()
     home = HOME if kind == "bubblewrap" else Path(tempfile.mkdtemp(prefix="workshop-"))
@@ -113,10 +113,10 @@ def fork_server(home: Path, isolation: Isolation = "process") -> Iterator[ForkSe
 def start(home: Path, isolation: Isolation) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """A fork server's process, and our end of the socket that it takes orders from."""
     if isolation == "bubblewrap":
-        walls, inside, cwd = words(), HOME, Path("/")
+        prefix, inside, cwd = words(), HOME, Path("/")
     else:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        walls, inside, cwd = [], home.resolve(), home
+        prefix, inside, cwd = [], home.resolve(), home
     environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     environment |= {"HOME": str(inside), "TMPDIR": str(inside), "USER": "participant", **QUIET}
     ours, theirs = socket.socketpair()
@@ -124,7 +124,7 @@ def start(home: Path, isolation: Isolation) -> tuple[subprocess.Popen[bytes], so
         number = theirs.fileno()
         python = [sys.executable, "-I", "-B", "-m", "workshop.judge.forkserver"]
         process = subprocess.Popen(
-            [*walls, *python, str(number), isolation, str(inside)],
+            [*prefix, *python, str(number), isolation, str(inside)],
             pass_fds=[number],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -146,7 +146,7 @@ def wait_until_ready(server: ForkServer) -> None:
             "(docs/isolation.md has what each needs); what it said stands above"
         ) from None
     server.family = frozenset({server.process.pid, *descendants(server.process.pid)})
-    server.walls = describe(server.isolation, ready["landlock"], ready["seccomp"])
+    server.layers = describe(server.isolation, ready["landlock"], ready["seccomp"])
 
 
 def give(server: ForkServer, order: dict[str, Any], channel: socket.socket) -> None:

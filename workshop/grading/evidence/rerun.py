@@ -5,7 +5,7 @@ whatever slows this machine slows both. On another kind of device nothing can be
 said. A different ratio is a doubt, never more: no two nodes are quite alike.
 
 A log's settings are a participant's words: only models that come with the workshop are run, within
-bounds, and never anybody's code: that belongs behind the judge's walls, where nothing is timed in
+bounds, and never anybody's code: that belongs in the judge's isolation, where nothing is timed in
 proportion to a run without them.
 """
 
@@ -142,7 +142,7 @@ def why_not(settings: Settings | None) -> str | None:
     if settings is None:
         return "it does not say how it was run"
     if settings.exercise is not None:
-        return "it ran a participant's own code, which is run behind the judge's walls alone"
+        return "it ran a participant's own code, which runs in the judge's isolation alone"
     if settings.model not in MODELS or settings.draft not in (None, "tiny"):
         return f"the model {one_line(settings.model, 60)} does not come with the workshop"
     within = (

@@ -86,7 +86,7 @@ class Summary:
     title: str
     most: str
     facts: list[tuple[str, str]]
-    walls: list[tuple[str, str, int]]
+    layers: list[tuple[str, str, int]]
     total: Figure | None
     go_over: list[Stumble]
     chapters: list[Chapter]
@@ -131,7 +131,7 @@ def summary(
         title=text.line(cls.title),
         most=text.points(most),
         facts=facts(cls),
-        walls=walls(cls),
+        layers=layers(cls),
         total=total_figure(cls),
         go_over=[one for one in stumbles(cls) if one.share >= GO_OVER_FROM][:GO_OVER],
         chapters=chapters(cls),
@@ -172,7 +172,7 @@ def facts(cls: Class) -> list[tuple[str, str]]:
     return [(name, value) for name, value in known if value]
 
 
-def walls(cls: Class) -> list[tuple[str, str, int]]:
+def layers(cls: Class) -> list[tuple[str, str, int]]:
     """What stood around participants' code: its name, what that means, for how many."""
     everybody = [*cls.graded.values(), *cls.unknown]
     counts = Counter(graded.isolation for graded in everybody)
