@@ -86,3 +86,64 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         [sys.executable, "-c", heavy + program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"samples": "2"}, "samples cannot be '2': Expected `int`, got `str`"),
+        ({"ranks": 2.5}, "ranks cannot be 2.5"),
+        ({"fuse": "no"}, "fuse cannot be 'no'"),
+        ({"prompts": "ab"}, "prompts cannot be 'ab'"),
+        ({"new_tokens": None}, "new_tokens cannot be None"),
+        ({"temperature": float("nan")}, "temperature cannot be nan"),
+        ({"model": "/no/such/model"}, "/no/such/model"),
+    ],
+)
+def test_a_setting_of_another_type_is_a_usage_error(
+    settings: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        workshop.run("baseline", **settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"tp": 0}, "tp cannot be 0"),
+        ({"prompt": []}, "prompt cannot be"),
+        ({"explain": True}, "has no option 'explain'"),
+        ({"stage": "turbo"}, "stage cannot be 'turbo'"),
+    ],
+)
+def test_what_a_prediction_is_asked_has_the_bounds_of_its_options(
+    options: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        workshop.predict("llama-2-7b", gpu="a100", **options)
+
+
+def test_a_model_may_be_given_by_its_numbers() -> None:
+    numbers = {"dim": 4096, "layers": 32, "heads": 32, "hidden": 11008, "vocab": 32000}
+    ideal, _ = workshop.predict(gpu="a100", **numbers)
+    known, _ = workshop.predict("llama-2-7b", gpu="a100")
+    assert ideal.tpot_seconds == pytest.approx(known.tpot_seconds, rel=1e-3)
+
+
+def test_one_result_is_drawn_and_a_notebook_shows_the_figure() -> None:
+    figure = workshop.plot(result("baseline", 100.0, 110.0))
+    png = figure._repr_png_()  # type: ignore[attr-defined]
+    assert png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("wrong", ["job.out", ["job.out"]])
+def test_names_of_logs_are_no_results(wrong: object) -> None:
+    with pytest.raises(UsageError, match=r"as workshop\.run and workshop\.read give them"):
+        workshop.plot(wrong)  # type: ignore[arg-type]
+
+
+def test_of_no_results_there_is_nothing_to_draw() -> None:
+    from workshop.figures.theme import NothingToDrawError
+
+    with pytest.raises(NothingToDrawError):
+        workshop.plot([])

@@ -182,3 +182,12 @@ def test_an_error_that_comes_of_a_loss_is_told_from_one_of_its_own(
     error: Exception, follows: bool
 ) -> None:
     assert follows_from_loss(error) == follows
+
+
+def test_a_rank_whose_parent_is_not_its_controller_knows_that_this_one_has_ended() -> None:
+    """Killed before the rank had started, it was replaced by a process that ends never."""
+    program = (
+        "from workshop.runner.ranks.parent import end_after_parent; print(end_after_parent(1))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == ("False\n" if sys.platform == "linux" else "True\n"), done.stderr

@@ -13,7 +13,7 @@ Five functions are for notebooks and scripts; each imports what it needs when it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["compare", "plot", "predict", "read", "run"]
 __version__ = "0.2.0"
 
+NO_QUESTIONS = ("what", "measured", "explain", "as_json", "output")  # of workshop predict's options
 
-def run(stage: str, **settings: Any) -> Result:
+
+def run(stage: str, /, **settings: Any) -> Result:
     """Measure a stage on this machine, as ``workshop run`` does, without its output.
 
     Args:
@@ -38,13 +40,19 @@ def run(stage: str, **settings: Any) -> Result:
     Raises:
         UsageError: a stage, a setting or a combination that there is not.
     """
+    import click
+
+    from workshop.cli.options import check
     from workshop.runner.launch import run_here
     from workshop.stages import settings_of
-    from workshop.stages.compose import check
     from workshop.stages.settings import changed
+    from workshop.util.errors import UsageError
 
     wanted = changed(settings_of(stage), settings)
-    check(wanted)
+    try:
+        check(wanted)
+    except click.ClickException as error:
+        raise UsageError(error.message) from None
     return run_here(wanted)
 
 
@@ -60,12 +68,12 @@ def read(*logs: str | Path) -> list[Result]:
 
 
 def plot(
-    results: Sequence[Result],
+    results: Iterable[Result] | Result,
     kind: str = "progression",
     theme: str = "paper",
     to: str | Path | None = None,
 ) -> Figure:
-    """A figure of results, which a notebook shows; ``to`` writes it into a file as well.
+    """A figure of results (or of one), which a notebook shows; ``to`` writes it into a file too.
 
     Args:
         kind: progression, ladder, latency, samples, compare or roofline (docs/figures.md).
@@ -78,45 +86,62 @@ def plot(
     """
     from workshop.figures import KINDS, THEME_NAMES
     from workshop.figures.kinds import figure_of
-    from workshop.figures.theme import THEMES, check_target, save_figure
+    from workshop.figures.theme import THEMES, NothingToDrawError, check_target, save_figure
     from workshop.runner.provenance import user
     from workshop.util.errors import UsageError
 
-    if kind not in KINDS or theme not in THEME_NAMES:
+    chosen = list_of_results(results)
+    if kind not in [*KINDS] or theme not in THEME_NAMES:
         raise UsageError(
             f"there is no figure {kind!r} in the theme {theme!r}: kinds are {', '.join(KINDS)}; "
             f"themes are {', '.join(THEME_NAMES)}"
         )
     if to is not None:
         check_target(Path(to))
-    figure = figure_of(kind, results, THEMES[theme], user())
+    if not chosen:
+        raise NothingToDrawError("there are no results")
+    figure = figure_of(kind, chosen, THEMES[theme], user())
     if to is not None:
         save_figure(figure, Path(to))
     return figure
 
 
-def predict(model: str, gpu: str | None = None, **options: Any) -> tuple[Prediction, Prediction]:
+def predict(
+    model: str | Path | None = None, gpu: str | None = None, **options: Any
+) -> tuple[Prediction, Prediction]:
     """What a machine should do with a model: the ideal reading and the expected one.
 
     Args:
+        model: a known shape, a config.json or a checkpoint directory; None with the numbers of a
+            model as options (``dim=4096, layers=32, heads=32, hidden=11008, vocab=32000``).
         gpu: a GPU or CPU of the tables (``workshop predict`` without one lists them).
         options: as ``workshop predict`` has them, without dashes: ``prompt=512``, ``tp=2``.
 
     Raises:
         UsageError: a model, a machine or an option that there is not.
     """
+    import click
+
     from workshop.cli.predict import predict as command
     from workshop.cli.predict.options import Asked, usage_errors
     from workshop.util.errors import UsageError
 
-    known = command.make_context("predict", [model], resilient_parsing=True).params
-    if unknown := sorted(options.keys() - known.keys()):
-        raise UsageError(f"workshop predict has no option {unknown[0]!r}")
+    context = command.make_context("predict", [], resilient_parsing=True)
+    types = {one.name: one.type for one in command.params}
+    known = {name: None for name in context.params if name not in NO_QUESTIONS}
+    given = {"gpu": gpu, **options}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise UsageError(f"workshop.predict has no option {unknown[0]!r}")
+    for name, value in given.items():
+        try:
+            known[name] = None if value is None else types[name].convert(value, None, context)
+        except (click.BadParameter, TypeError, ValueError) as error:
+            raise UsageError(f"{name} cannot be {value!r}: {error}") from None
     with usage_errors():
-        return Asked.of(model, {**known, "gpu": gpu, **options}).readings()
+        return Asked.of(None if model is None else str(model), known).readings()
 
 
-def compare(before: Sequence[Result], after: Sequence[Result]) -> Comparison:
+def compare(before: Iterable[Result] | Result, after: Iterable[Result] | Result) -> Comparison:
     """Hold results against earlier ones, stage by stage: ratios, and what is more than noise.
 
     Raises:
@@ -124,4 +149,17 @@ def compare(before: Sequence[Result], after: Sequence[Result]) -> Comparison:
     """
     from workshop.analysis.compare import compare as compared
 
-    return compared(list(before), list(after))
+    return compared(list_of_results(before), list_of_results(after))
+
+
+def list_of_results(results: Iterable[Result] | Result) -> list[Result]:
+    """Results as a list; raises UsageError of anything else, such as the name of a log."""
+    from workshop.record.results import Result
+    from workshop.util.errors import UsageError
+
+    if isinstance(results, Result):
+        return [results]
+    found = [] if isinstance(results, (str, Path)) else list(results)
+    if isinstance(results, (str, Path)) or not all(isinstance(one, Result) for one in found):
+        raise UsageError("results are needed, as workshop.run and workshop.read give them")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -68,8 +69,20 @@ def type_of(said: Declared, kind: Any) -> Any:
     if said.least is None:
         return int if int in (kind, *choices) else str
     if kind is float:
-        return click.FloatRange(said.least, said.most, min_open=said.least_open)
+        return FiniteRange(said.least, said.most, min_open=said.least_open)
     return click.IntRange(int(said.least), None if said.most is None else int(said.most))
+
+
+class FiniteRange(click.FloatRange):
+    """A number in bounds; nan and inf, which compare with none of them, are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 class Number(click.Choice):

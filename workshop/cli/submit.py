@@ -187,6 +187,8 @@ def render(stage: str, output: str | None, **options: Any) -> None:
         click.echo(script, nl=False)
         return
     path = Path(output or f"{name}.slurm")
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent} to write {path.name} in")
     if path.exists() and path.read_bytes() != script.encode():
         raise UsageError(f"{path} is there already: move it, or name another with -o")
     files.write(path, script.encode())

@@ -6,6 +6,7 @@ same type, the same bars and labels that do not touch: only its width differs.
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from workshop.figures.theme import SMALL, NothingToDrawError, Theme, printable
+from workshop.figures.theme import theme as drawing
 
 # Inches, at a theme's scale of 1.
 _LEFT, _RIGHT = 0.82, 0.1  # of each panel: the axis with its numbers, and air
@@ -29,6 +31,16 @@ _CHARACTER = 0.56  # width, in type sizes
 _BOLD = 1.1  # how much wider bold type is
 _MOST_LINES = 9  # of a name or a sentence
 _LARGEST = 100.0  # inches of a figure that anyone can look at
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows by itself: its own way is for pyplot's figures alone."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        with drawing():
+            self.savefig(content, format="png")
+        return content.getvalue()
 
 
 def sheet(
@@ -68,7 +80,7 @@ def sheet(
     if max(full_width, full_height) > _LARGEST:
         raise NothingToDrawError("there are too many different results for one figure")
 
-    figure = Figure(figsize=(full_width, full_height))
+    figure = ShownFigure(figsize=(full_width, full_height))
     FigureCanvasAgg(figure)
     panels = []
     for place, title in enumerate(titles):

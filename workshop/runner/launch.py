@@ -83,7 +83,8 @@ class LocalTask:
     visible_devices: str | None = None
 
     def __call__(self) -> Result:
-        end_after_parent(LONGEST_END_SECONDS)
+        if not end_after_parent(LONGEST_END_SECONDS):
+            sys.exit(KILLED)
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if self.visible_devices is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices

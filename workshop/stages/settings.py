@@ -7,8 +7,10 @@ stage, and the facts of a report are made of these declarations.
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from workshop.util.errors import UsageError
@@ -243,7 +245,10 @@ def changed(settings: Settings, given: dict[str, Any]) -> Settings:
     Raises:
         UsageError: a name that no setting has, or a value that it cannot have.
     """
+    import msgspec
+
     known = declared()
+    values = {}
     for name, value in given.items():
         if name not in known:
             raise UsageError(f"there is no setting {name!r}; the settings are {', '.join(known)}")
@@ -252,9 +257,14 @@ def changed(settings: Settings, given: dict[str, Any]) -> Settings:
         if choices and value not in choices:
             listed = ", ".join(map(str, choices))
             raise UsageError(f"{name} is one of {listed}, not {value!r}")
-        if value is not None and not within(said, value):
+        plain = str(value) if isinstance(value, Path) else value
+        try:
+            values[name] = msgspec.convert(plain, kind)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{name} cannot be {value!r}: {error}") from None
+        if value is not None and not within(said, plain):
             raise UsageError(f"{name} cannot be {value!r}: {bounds(said)}")
-    return dataclasses.replace(settings, **given)
+    return dataclasses.replace(settings, **values)
 
 
 def kind_is_literal(kind: Any) -> bool:
@@ -263,10 +273,11 @@ def kind_is_literal(kind: Any) -> bool:
 
 
 def within(said: Declared, value: Any) -> bool:
-    """Whether a number is within the bounds of a setting; of no bounds, anything is."""
-    if said.least is not None and (value < said.least or (said.least_open and value == said.least)):
-        return False
-    return said.most is None or value <= said.most
+    """Whether a number is finite and in the bounds of a setting; without any, all values are."""
+    if said.least is None:
+        return True
+    above = value > said.least or (value == said.least and not said.least_open)
+    return above and value <= (math.inf if said.most is None else said.most) and value < math.inf
 
 
 def bounds(said: Declared) -> str:
