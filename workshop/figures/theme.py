@@ -54,7 +54,7 @@ class Theme:
 
     Attributes:
         dark: whether stages have their colours for a dark ground.
-        other: how what is not a stage is filled.
+        other: the fill for results that belong to no stage.
         scale: size of the type, and of all that has to hold it; panels keep their height.
         columns: most panels side by side.
     """
@@ -128,7 +128,7 @@ def _rc(look: Theme) -> Any:
 
 
 def fills(theme: Theme) -> list[Fill]:
-    """Of every stage in its order, and of what is not a stage.
+    """The fill of every stage, in order, and last the one for results that belong to no stage.
 
     The stages' own colours, hatches and markers are in their files (workshop/stages/).
     """

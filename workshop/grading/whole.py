@@ -153,7 +153,7 @@ def count_all(
 ) -> tuple[dict[int, Graded], list[Finding]]:
     """The grades of the attempts that count, by the plan's index; and remarks on their logs.
 
-    Logs are held against each other only among the attempts that count.
+    Only the logs of attempts that count are compared with each other.
     """
     whose = {i: plans[i].attempt.participant for i in parts}
     shown, remarks = logs.read_all({i: (plans[i].attempt.folder, whose[i]) for i in parts})

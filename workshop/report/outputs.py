@@ -12,7 +12,7 @@ from workshop.roofline.models import model_of
 from workshop.stages import STAGES
 
 _MOST_TEXTS = 5  # of one stage that are worth reading
-_ANY_ORDER = "two paths may sum in different orders"  # of what is not a stage
+_ANY_ORDER = "two paths may sum in different orders"  # where no stage is known
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def find_stage(name: str) -> Stage:
 
 
 def stage_order(name: str | None) -> int:
-    """Place in the progression; what is not a stage comes last."""
+    """Place in the progression; an unknown name comes last."""
     return list(STAGES).index(name) if name in STAGES else len(STAGES)
 
 
