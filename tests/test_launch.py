@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from patience import HANG, wait_for
 
+from workshop.record.readers.ours import read_log
 from workshop.record.results import PREFIX, from_json
 from workshop.runner.launch import follow, make_directory, next_id, reserve_log, run_locally
 from workshop.runner.models import EMBEDDED
@@ -255,7 +256,10 @@ def test_a_run_whose_controller_is_killed_says_so_and_leaves_no_rank(tmp_path: P
     assert result.status != "ok"
     assert result.reason is not None
     assert "was killed" in result.reason
+    size = log.stat().st_size
     wait_for(lambda: not any(Path(f"/proc/{process}").exists() for process in killed[0]))
+    assert log.stat().st_size == size  # no rank has written anything since
+    assert read_log(log)[-1] == result
 
 
 def marked(mark: Path) -> list[int]:

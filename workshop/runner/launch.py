@@ -22,6 +22,7 @@ from typing import Any
 from workshop.record.readers.ours import read_log
 from workshop.record.results import PREFIX, Result
 from workshop.runner import compile_cache, huge_pages
+from workshop.runner.ranks import running
 from workshop.runner.ranks.lifeline import Lifeline, RankLostError
 from workshop.runner.ranks.meeting import meet
 from workshop.runner.ranks.parent import end_after_parent
@@ -74,17 +75,20 @@ class LocalTask:
 
     Attributes:
         log: the one file for everything that the job prints, all ranks of it.
+        running: a file on this node, locked by every rank for as long as it runs.
         visible_devices: CUDA_VISIBLE_DEVICES as the user had it; submitit's local executor
             overwrites it without looking.
     """
 
     settings: Settings
     log: Path
+    running: Path
     visible_devices: str | None = None
 
     def __call__(self) -> Result:
         if not end_after_parent(LONGEST_END_SECONDS):
             sys.exit(KILLED)
+        running.hold(self.running)
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         if self.visible_devices is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
@@ -226,12 +230,13 @@ def run_locally(
         log: an existing file, to which all output of the job goes.
         each_line: called with every line of the log as it comes.
     """
-    task = LocalTask(settings, log.resolve(), os.environ.get("CUDA_VISIBLE_DEVICES"))
     with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
-        said = Path(folder) / "controller.err"
+        said, ranks = Path(folder) / "controller.err", Path(folder) / "running"
+        visible_devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+        task = LocalTask(settings, log.resolve(), ranks, visible_devices)
         job = start_locally(task, settings.ranks, folder, said)
         try:
-            for line in follow(log, job.done):
+            for line in follow(log, all_ended(job, ranks)):
                 each_line(line)
         except BaseException:
             end(job)
@@ -245,6 +250,26 @@ def run_locally(
     if not recorded:
         each_line(f"Error: {result.reason}")
     return result
+
+
+def all_ended(job: Any, ranks: Path) -> Callable[[], bool]:
+    """Whether a job is done and none of its ranks still writes, asked again and again.
+
+    Ranks outlive a controller that is killed, for as long as ``end_after_parent`` lets them.
+
+    Args:
+        ranks: the file that each rank locks.
+    """
+    done_since: list[float] = []
+
+    def ask() -> bool:
+        if not job.done():
+            return False
+        done_since.append(time.monotonic())
+        waited = done_since[-1] - done_since[0]
+        return running.all_ended(ranks) or waited > LONGEST_END_SECONDS + 1
+
+    return ask
 
 
 def start_locally(task: Callable[[], Any], ranks: int, folder: str, said: Path) -> Any:
