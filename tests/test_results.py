@@ -39,6 +39,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of(*(values_of(argument) for argument in arguments))
     if origin is list:
         return st.lists(values_of(arguments[0]), max_size=3)
+    if origin is dict:
+        return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=3)
     if kind is float:
         return st.floats(allow_nan=False, allow_infinity=False)
     return st.from_type(kind)

@@ -21,6 +21,7 @@ SETTINGS_PREFIX = "WORKSHOP-SETTINGS "
 SAMPLE_PREFIX = "WORKSHOP-SAMPLE "
 
 Status = Literal["ok", "incomplete", "failed"]
+Condition = bool | int | float | str
 T = TypeVar("T")
 
 
@@ -194,6 +195,13 @@ class Result:
             that accepted it and those before it.
         speeds: tokens/s of each sample, where a source gives no more of a sample than that.
         cache_bytes: of the last-level caches of the cores that the run could use; None on a GPU.
+        stage_source: what told the stage of another tool's run: the log, its file name or the user.
+        concurrency: requests that a server was kept busy with at a time.
+        conditions: the source's settings that no other field holds, by name and unit, such as
+            ``flash attention`` or ``request rate, 1/s``. Runs that differ in one are not pooled.
+        latency_seconds: mean time of a whole batch or request, from its start to its last token.
+        latencies: the times that this is the mean of, in seconds.
+        latency_percentiles: in seconds, by percentile: ``{"50": 0.766, "99": 0.977}``.
     """
 
     stage: str | None
@@ -229,6 +237,12 @@ class Result:
     format: str = "workshop"
     definition: Definition | None = DECODE_OF_ONE
     speeds: list[float] = field(default_factory=list)
+    stage_source: str | None = None
+    latency_seconds: float | None = None
+    latencies: list[float] = field(default_factory=list)
+    latency_percentiles: dict[str, float] = field(default_factory=dict)
+    concurrency: int | None = None
+    conditions: dict[str, Condition] = field(default_factory=dict)
 
     batch_size: int | None = None
     prompt_tokens: int | None = None

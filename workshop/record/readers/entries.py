@@ -23,9 +23,13 @@ FIRST = (
     "ttft_seconds",
     "tpot_seconds",
     "bandwidth_gb_per_second",
+    "latency_seconds",
     "memory_gb",
     "compile_seconds",
     "mean_accepted",
+    "acceptance_rate",
+    "concurrency",
+    "conditions",
     "batch_size",
     "prompt_tokens",
     "new_tokens",
@@ -42,6 +46,7 @@ MEASURED = (
     "tpot_seconds",
     "bandwidth_gb_per_second",
     "memory_gb",
+    "latency_seconds",
 )
 
 
