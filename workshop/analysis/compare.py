@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeGuard
 
+from workshop.analysis.identity import subject
+from workshop.analysis.matching import Group, Matching, groups_of, labels_of, matched
 from workshop.analysis.students_t import quantile, two_sided_p
 from workshop.record.results import Result
 from workshop.roofline.models import model_of
-from workshop.stages import stage_order
 from workshop.util.errors import UsageError
 
 LEVEL = 0.01  # a compare makes a few dozen tests: at 5 % each would often cry wolf
@@ -144,65 +145,48 @@ def compare(old: Sequence[Result], new: Sequence[Result]) -> Comparison:
     Raises:
         UsageError: numbers that mean different things, or none on the old side.
     """
-    before, after = by_name(old), by_name(new)
+    before, after = (
+        groups_of([r for r in side if _usable(r.tokens_per_second)]) for side in (old, new)
+    )
     if not before:
         raise UsageError("A has no run with tokens/s to hold anything against")
-    shared = [label for label in before if label in after]
-    for label in shared:
-        if sentence := refusal([*before[label], *after[label]]):
-            raise UsageError(f"{label} cannot be compared: {sentence}")
+    found = matched(before, after)
+    labels = _labels(found)
+    for group, _ in found.missing:
+        _refuse_what_differs(group, found.added, labels[group])
     changes = [
         change
-        for label in shared
+        for one, other in found.pairs
         for metric in METRICS
-        if (change := change_of(label, metric, before[label], after[label])) is not None
+        if (change := change_of(labels[one], metric, one.runs, other.runs)) is not None
     ]
     return Comparison(
         changes=changes,
-        missing={label: _why_missing(label, new) for label in before if label not in after},
-        added=[label for label in after if label not in before],
+        missing={labels[group]: _why_missing(group, why, new) for group, why in found.missing},
+        added=[labels[group] for group in found.added],
     )
 
 
-def by_name(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """The runs that have tokens/s, in the stages' order.
-
-    Where one side has runs of a name that mean different things (a log can hold several
-    benchmarks), what they mean becomes part of their names.
-    """
-    usable = [result for result in results if _usable(result.tokens_per_second)]
-    ordered = sorted(usable, key=lambda one: stage_order(one.stage))
-    found: dict[str, list[Result]] = {}
-    for name, same in _grouped(ordered, name_of).items():
-        if refusal(same) is None:
-            found[name] = same
-        else:
-            found |= _grouped(same, lambda one: f"{name_of(one)} ({_meaning(one)})")
-    return found
-
-
-def name_of(result: Result) -> str:
-    """A run's label, or its format if it is of another tool and no stage."""
-    if result.stage is None and result.format != "workshop":
-        return result.format
-    return result.label
-
-
-def _grouped(results: Sequence[Result], name: Callable[[Result], str]) -> dict[str, list[Result]]:
-    found: dict[str, list[Result]] = {}
-    for result in results:
-        found.setdefault(name(result), []).append(result)
-    return found
-
-
-def _meaning(run: Result) -> str:
-    parts = [
-        ("", run.definition),
-        ("model ", model_of(run)),
-        ("batch ", run.batch_size),
-        ("prompt ", run.prompt_tokens),
+def _labels(found: Matching) -> dict[Group, str]:
+    """What each group is called, among all of both sides; the two of a pair alike."""
+    groups = [
+        *(one for one, _ in found.pairs),
+        *(group for group, _ in found.missing),
+        *found.added,
     ]
-    return ", ".join(f"{word}{value}" for word, value in parts if value is not None)
+    return dict(zip(groups, labels_of(groups), strict=True))
+
+
+def _refuse_what_differs(group: Group, added: Sequence[Group], label: str) -> None:
+    """Say why the only two groups of a subject that are left over cannot be compared.
+
+    Raises:
+        UsageError: they are of different models, batches or prompts, or their tokens/s count
+            different things.
+    """
+    others = [other for other in added if other.subject == group.subject]
+    if len(others) == 1 and (sentence := refusal([*group.runs, *others[0].runs])):
+        raise UsageError(f"{label} cannot be compared: {sentence}")
 
 
 def refusal(runs: Sequence[Result]) -> str | None:
@@ -293,10 +277,10 @@ def _of_samples(metric: Metric, runs: Sequence[Result], means: Sequence[float]) 
     return logs_of(means)
 
 
-def _why_missing(label: str, new: Sequence[Result]) -> str:
-    runs = [run for run in new if name_of(run) == label]
-    if not runs:
-        return "it has no such run"
+def _why_missing(group: Group, why: str, new: Sequence[Result]) -> str:
+    runs = [run for run in new if subject(run) == group.subject]
+    if not runs or any(_usable(run.tokens_per_second) for run in runs):
+        return why
     return f"its run has no tokens/s: {runs[0].reason or 'it gives no reason'}"
 
 

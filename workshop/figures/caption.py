@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from workshop.figures.naming import counted
+from workshop.analysis.identity import counted
 from workshop.figures.pooling import Pool, baseline_of, drawable, has_number, pooled
 from workshop.figures.theme import number, printable
 from workshop.record.readers.text import one_line

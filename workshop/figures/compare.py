@@ -12,11 +12,19 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from workshop.analysis.identity import counted
 from workshop.figures.bars import FEWEST, error_bar, note, set_slots
 from workshop.figures.caption import caption_for, counted_as, mixed_in
-from workshop.figures.groups import UNKNOWN, Group, grouped
-from workshop.figures.naming import counted
-from workshop.figures.pooling import Pool, Value, builds_on, drawable, pooled, relative_of
+from workshop.figures.groups import UNKNOWN, Group, grouped, names_beside_groups
+from workshop.figures.pooling import (
+    Pool,
+    Value,
+    builds_on,
+    drawable,
+    pooled,
+    pools_of,
+    relative_of,
+)
 from workshop.figures.sheet import AIR, HEIGHT, bar_name, sheet, text_height, text_width
 from workshop.figures.theme import (
     LABEL,
@@ -138,11 +146,17 @@ def _sides(
     fields: Sequence[str], groups: Sequence[Group], mine: str | None, look: Theme
 ) -> list[Side]:
     looks = fills(look)
+    runs = [run for group in groups for run in group.runs]
+    names = {id(run): name for run, name in zip(runs, names_beside_groups(runs), strict=True)}
     several = len({user for group in groups for user in group.users}) > 1
     sides = []
     for place, group in enumerate(groups):
         own = several and mine is not None and group.users == {mine}
-        pools = {pool.label: pool for pool in pooled(group.runs) if pool.tokens_per_second}
+        pools = {
+            pool.label: pool
+            for pool in pools_of([names[id(run)] for run in group.runs], group.runs)
+            if pool.tokens_per_second
+        }
         if len(groups) <= len(looks):
             sides.append(Side(_name(fields, group), looks[place], own, pools))
         else:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from workshop.figures.naming import counted
+from workshop.analysis.identity import ENVIRONMENT, counted, names_of
 from workshop.record.results import Result
 from workshop.roofline.models import model_of
 
@@ -19,6 +19,7 @@ FIELDS: dict[str, Callable[[Result], object]] = {
     "tokens/s": counted,
     "user": lambda run: run.user,
     "torch": lambda run: run.versions and run.versions.torch,
+    "threads": lambda run: run.threads,
     "host": lambda run: run.host,
     "commit": lambda run: run.versions and run.versions.git_commit,
 }
@@ -45,27 +46,33 @@ def grouped(results: Sequence[Result]) -> tuple[list[str], list[Group]]:
     """
     fields: list[str] = []
     groups = [Group((), list(results))] if results else []
+    names = {id(run): name for run, name in zip(results, names_beside_groups(results), strict=True)}
     for name, get in FIELDS.items():
-        if any(_differ(group, get) for group in groups):
+        if any(_differ(group, get, names) for group in groups):
             fields.append(name)
             groups = [part for group in groups for part in _split(group, get)]
     place = {id(result): number for number, result in enumerate(results)}
     return fields, sorted(groups, key=lambda group: place[id(group.runs[0])])
 
 
-def _differ(group: Group, get: Callable[[Result], object]) -> bool:
+def names_beside_groups(results: Sequence[Result]) -> list[str]:
+    """What each result is called on every side: without what tells the sides apart."""
+    return names_of(results, without={*FIELDS, *ENVIRONMENT})
+
+
+def _differ(group: Group, get: Callable[[Result], object], names: Mapping[int, str]) -> bool:
     values: dict[str, set[str]] = {}
     for run in group.runs:
-        values.setdefault(run.label, set()).add(_told(get(run)))
+        values.setdefault(names[id(run)], set()).add(_known(get(run)))
     return any(len(same) > 1 for same in values.values())
 
 
 def _split(group: Group, get: Callable[[Result], object]) -> list[Group]:
     parts: dict[str, list[Result]] = {}
     for run in group.runs:
-        parts.setdefault(_told(get(run)), []).append(run)
+        parts.setdefault(_known(get(run)), []).append(run)
     return [Group((*group.values, value), runs) for value, runs in parts.items()]
 
 
-def _told(value: object) -> str:
+def _known(value: object) -> str:
     return UNKNOWN if value is None else str(value)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from workshop.figures.naming import names_of
+from workshop.analysis.identity import names_of
 from workshop.record.results import Result, Sample, spread
 from workshop.stages import BASELINE, STAGES, stage_order
 
@@ -44,8 +44,12 @@ class Pool:
 
 def pooled(results: Sequence[Result]) -> list[Pool]:
     """One pool for each name: stages in their order, each variant beside its stage."""
+    return pools_of(names_of(results, [has_number(result) for result in results]), results)
+
+
+def pools_of(names: Sequence[str], results: Sequence[Result]) -> list[Pool]:
+    """One pool for each of these names, which the results have in turn."""
     runs: dict[str, list[Result]] = {}
-    names = names_of(results, [has_number(result) for result in results])
     for name, result in zip(names, results, strict=True):
         runs.setdefault(name, []).append(result)
     pools = [_pool(label, same) for label, same in runs.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workshop.figures.naming import names_of
+from workshop.analysis.identity import names_of
 from workshop.figures.pooling import has_number
 from workshop.record.results import Result
 from workshop.report.text import shown
