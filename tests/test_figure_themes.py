@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 import random
 from pathlib import Path
 
@@ -78,8 +79,24 @@ CROWDS = {
 ALONE = [("compare", "one"), ("compare", "long names")]
 
 
+def swept(results: Sequence[Result]) -> list[Result]:
+    """Each of these runs with 1, 8 and 64 requests side by side, ever faster."""
+    return [
+        dataclasses.replace(
+            run,
+            concurrency=requests,
+            tokens_per_second=None
+            if run.tokens_per_second is None
+            else run.tokens_per_second * faster,
+        )
+        for run in results
+        for requests, faster in ((1, 1), (8, 5), (64, 11))
+    ]
+
+
 def drawn(kind: str, crowd: str, theme: str = "paper") -> Figure:
-    return figure_of(kind, CROWDS[crowd], THEMES[theme], "ken")
+    results = swept(CROWDS[crowd]) if kind == "sweep" else CROWDS[crowd]
+    return figure_of(kind, results, THEMES[theme], "ken")
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
@@ -124,7 +141,7 @@ def test_a_figure_says_where_its_numbers_come_from(kind: str) -> None:
 def test_every_axis_with_numbers_has_its_unit(kind: str) -> None:
     for axes in drawn(kind, "five").axes:
         assert axes.get_ylabel()
-        if kind in ("samples", "roofline"):
+        if kind in ("samples", "roofline", "sweep"):
             assert axes.get_xlabel()
 
 
@@ -183,7 +200,7 @@ def test_hostile_words_are_only_words(kind: str, tmp_path: Path) -> None:
         )
         for i, run in enumerate(FULL)
     ]
-    figure = figure_of(kind, runs, mine=evil)
+    figure = figure_of(kind, swept(runs) if kind == "sweep" else runs, mine=evil)
     save_figure(figure, tmp_path / "figure.svg")
     assert "<script>" not in (tmp_path / "figure.svg").read_text()
     for text in every_text(figure):
@@ -195,7 +212,7 @@ def test_too_much_for_one_figure_is_refused_in_a_sentence(kind: str) -> None:
     runs = [dataclasses.replace(FULL[0], stage=f"s{i}", settings=None) for i in range(600)]
     runs += [dataclasses.replace(run, user="eve") for run in runs]
     with pytest.raises(NothingToDrawError, match="too many"):
-        figure_of(kind, runs)
+        figure_of(kind, swept(runs) if kind == "sweep" else runs)
 
 
 # Names

@@ -20,6 +20,7 @@ from workshop.grading.evidence.log import Run
 from workshop.record.readers.gpt_fast import stage_of
 from workshop.record.readers.ours import read_log
 from workshop.record.results import Result
+from workshop.record.stage_evidence import stage_shown
 from workshop.report.outputs import agreement
 from workshop.roofline.against import plan_of
 from workshop.stages import STAGES, settings_of, variant
@@ -39,6 +40,7 @@ SPARSE = Stage(
     may_differ="weights that are not there are not the weights",
     look=Look("#123456", dark="#fedcba", hatch="**", marker="*"),
     words=frozenset({"sparse", "sparsity"}),
+    shows=lambda run: "sparsity" in run.conditions,
 )
 
 
@@ -126,6 +128,10 @@ def test_it_has_a_look_of_its_own(theme: object) -> None:
 def test_other_tools_logs_may_name_it() -> None:
     assert stage_of("sparsity + quantize + compile") == "sparse"
     assert stage_of("sparse + speculative") is None  # neither is built on the other
+
+
+def test_other_tools_runs_may_show_it() -> None:
+    assert stage_shown(Result(None, "ok", conditions={"sparsity": "2:4"})) == "sparse"
 
 
 def test_a_log_that_lost_its_record_is_known_by_its_name(tmp_path: Path) -> None:

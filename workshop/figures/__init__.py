@@ -15,6 +15,7 @@ KINDS = {
     "latency": "time to the first token, and for each later one",
     "samples": "every sample, in order",
     "compare": "machines, models or people side by side",
+    "sweep": "tokens/s and times against the one setting that was varied",
     "roofline": "FLOP/s against FLOP per byte, of prefill and decode",
 }
 PROGRESSION = "progression"

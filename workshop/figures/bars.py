@@ -24,12 +24,14 @@ class Bar:
     Attributes:
         label: the text over it.
         reference: text and height of a line across it.
+        gap: whether a missing value is told; else the place is empty.
     """
 
     look: Fill
     value: Value | None
     label: str = ""
     reference: tuple[str, float] | None = None
+    gap: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def draw_bars(
     top = _top(bars, 72 * height, theme.scale)
     for x, bar in enumerate(bars):
         if bar.value is None:
-            gap(axes, x, theme)
+            if bar.gap:
+                gap(axes, x, theme)
             continue
         look = bar.look
         axes.bar(

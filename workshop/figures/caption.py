@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from workshop.analysis.identity import counted
 from workshop.figures.pooling import Pool, baseline_of, drawable, has_number, pooled
+from workshop.figures.servers import in_own_panel
 from workshop.figures.theme import number, printable
 from workshop.record.readers.text import one_line
 from workshop.record.results import DECODE_OF_ONE, Result
@@ -36,8 +37,11 @@ def mixed_in(results: Sequence[Result], but: Sequence[str] = ()) -> list[str]:
         for name in values
         if name not in but and len(_distinct(values[name])) > 1
     ]
-    with_speed = [result for result in drawn if drawable(result.tokens_per_second)]
-    meanings = [counted(result) for result in with_speed]
+    meanings = [
+        counted(result)
+        for result in drawn
+        if drawable(result.tokens_per_second) and not in_own_panel(result, drawn)
+    ]
     if "meanings" not in but and len(_distinct(meanings)) > 1:
         sentences.append(
             f"the tokens/s of these results count differently ({_listed(meanings)}): "
@@ -72,6 +76,7 @@ def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
         _days(runs),
         _field(runs, "Slurm job {}", lambda run: run.slurm and run.slurm.job_id),
         _field(runs, "read from {}", _foreign),
+        _stage_sources(runs),
         _field(runs, "memory: {}", lambda run: run.memory_kind),
     ]
     lines = (_joined(setup), _joined(software), _joined(notes))
@@ -81,10 +86,22 @@ def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
 def counted_as(results: Sequence[Result]) -> str:
     """What tokens/s count: of one sequence's decode, or whatever other logs have."""
     runs = [result for result in results if has_number(result)]
-    batch = _listed(run.batch_size for run in runs) or "1"
+    batch = _listed(run.batch_size for run in runs)
     if all(run.definition == DECODE_OF_ONE for run in runs):
-        return f"tokens/s: decode only, batch {batch}"
-    return f"tokens/s: {_listed(counted(run) for run in runs)}, batch {batch}"
+        return f"tokens/s: decode only, batch {batch or 1}"
+    meaning = f"tokens/s: {_listed(counted(run) for run in runs)}"
+    return f"{meaning}, batch {batch}" if batch else meaning
+
+
+def _stage_sources(runs: Sequence[Result]) -> str:
+    """What told the stages of other tools' runs: 'stage from the file name: baseline'."""
+    sources: dict[str, list[str | None]] = {}
+    for run in runs:
+        if run.stage_source is not None:
+            sources.setdefault(run.stage_source, []).append(run.stage)
+    return "; ".join(
+        f"stage from {printable(source)}: {_listed(stages)}" for source, stages in sources.items()
+    )
 
 
 def _foreign(run: Result) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from workshop.figures import caption, compare, ladder
+from workshop.figures import caption, compare, ladder, sweep
 from workshop.figures.theme import PAPER, Theme
 from workshop.record.results import Result
 
@@ -36,4 +36,6 @@ def cautions_of(kind: str, results: Sequence[Result]) -> list[str]:
     """What not to conclude from this kind of figure of these results, a sentence each."""
     if kind == "compare":
         return compare.cautions(results)
+    if kind == "sweep":
+        return sweep.cautions(results)
     return caption.mixed_in(results) if kind in _WITHOUT_FACTORS else caption.warnings_for(results)

@@ -28,6 +28,7 @@ from workshop.figures.pooling import (
     pooled,
     relative_of,
 )
+from workshop.figures.servers import in_own_panel
 from workshop.figures.sheet import AIR, bar_name, sheet, text_height, text_width
 from workshop.figures.stacking import Note, stacked
 from workshop.figures.theme import (
@@ -103,6 +104,8 @@ def ladder(
     Raises:
         NothingToDrawError: no result has tokens/s.
     """
+    servers = [run for run in results if in_own_panel(run, results)]
+    results = [run for run in results if run not in servers]
     pools = pooled(results)
     steps = [_step(pool, pools, look, predicted or {}) for pool in pools]
     if not any(step.speed for step in steps):
@@ -117,12 +120,20 @@ def ladder(
             ["Where the speed-up comes from"],
             width=max(len(pools), FEWEST) * pitch,
             below=max(text_height(name, size) for name in names),
-            caption=[*caption_for(pools, _notes(results, steps)), *_gaps(predicted or {})],
+            caption=[
+                *caption_for(pools, [*_notes(results, steps), *_left_out(servers)]),
+                *_gaps(predicted or {}),
+            ],
             cautions=warnings_for(results),
             height=_HEIGHT,
         )
         _draw(axes, steps, names, look)
     return figure
+
+
+def _left_out(servers: Sequence[Result]) -> list[str]:
+    names = ", ".join(dict.fromkeys(printable(run.format) for run in servers))
+    return [f"left out, since they count all requests of a server: {names}"] if names else []
 
 
 def ceiling_of(run: Result) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
@@ -53,7 +54,14 @@ def pools_of(names: Sequence[str], results: Sequence[Result]) -> list[Pool]:
     for name, result in zip(names, results, strict=True):
         runs.setdefault(name, []).append(result)
     pools = [_pool(label, same) for label, same in runs.items()]
-    return sorted(pools, key=lambda pool: (stage_order(pool.stage), pool.stage or "~", pool.label))
+    return sorted(pools, key=_place)
+
+
+def _place(pool: Pool) -> tuple[int, str, list[tuple[int, str]]]:
+    """Stages in their order, and the points of a sweep in that of their numbers."""
+    parts = re.split(r"(\d{1,18})", pool.label)
+    natural = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return stage_order(pool.stage), pool.stage or "~", natural
 
 
 def baseline_of(pools: Sequence[Pool]) -> Pool | None:

@@ -1,8 +1,11 @@
-"""The progression: memory, bandwidth and tokens per second, a bar for each stage."""
+"""The progression: memory, bandwidth and tokens per second, a bar for each stage.
+
+Servers that answer many requests at a time have a panel of their own beside single sequences.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -10,6 +13,13 @@ from matplotlib.figure import Figure
 from workshop.figures.bars import FEWEST, REFERENCE, Bar, draw_bars
 from workshop.figures.caption import caption_for, counted_as, warnings_for
 from workshop.figures.pooling import Pool, Value, baseline_of, drawable, pooled, relative_of
+from workshop.figures.servers import (
+    NOTE,
+    in_own_panel,
+    is_server,
+    sequence_speed,
+    server_speed,
+)
 from workshop.figures.sheet import HEIGHT, bar_name, sheet, text_height, wrapped
 from workshop.figures.theme import (
     LABEL,
@@ -29,55 +39,74 @@ _PITCH = 0.72  # inches from bar to bar, at a scale of 1
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity of the three."""
+    """One quantity.
+
+    Attributes:
+        belongs: whether a pool without a value is a gap here; else its place is left empty.
+    """
 
     title: str
     unit: str
-    name: str  # of the pool's value
-
-    def value(self, pool: Pool) -> Value | None:
-        found: Value | None = getattr(pool, self.name)
-        return found
+    value: Callable[[Pool], Value | None]
+    belongs: Callable[[Pool], bool] = lambda pool: True
 
 
-PANELS = (
-    Panel("Memory used", "GB", "memory_gb"),
-    Panel("Bandwidth achieved", "GB/s", "bandwidth_gb_per_second"),
-    Panel("Tokens per second", "tokens/s", "tokens_per_second"),
+MEMORY = Panel("Memory used", "GB", lambda pool: pool.memory_gb)
+BANDWIDTH = Panel("Bandwidth achieved", "GB/s", lambda pool: pool.bandwidth_gb_per_second)
+SPEED = Panel("Tokens per second", "tokens/s", lambda pool: pool.tokens_per_second)
+# Where there are sequences and servers.
+OF_A_SEQUENCE = Panel(
+    "Tokens per second", "tokens/s", sequence_speed, lambda pool: not is_server(pool.runs[0])
+)
+OF_A_SERVER = Panel(
+    "All requests of a server",
+    "tokens/s, all requests",
+    server_speed,
+    lambda pool: is_server(pool.runs[0]),
 )
 
 
 def progression(results: Sequence[Result], look: Theme = PAPER) -> Figure:
     """The three panels, with bars in the stages' order; a result without a number leaves a gap."""
     pools = pooled(results)
+    chosen = panels_for(results)
     pitch, size = _PITCH * look.scale, LABEL * look.scale
     names = [bar_name(pool.label, pitch * 72, size) for pool in pools]
     notes = [
-        counted_as(results),
+        counted_as([run for run in results if not in_own_panel(run, results)]),
+        NOTE if OF_A_SERVER in chosen else "",
         "error bars: standard deviation over samples",
         "percentages: change against baseline" if baseline_of(pools) else "no percentages",
     ]
     with theme(look):
         figure, panels = sheet(
             look,
-            [panel.title for panel in PANELS],
+            [panel.title for panel in chosen],
             width=max(len(pools), FEWEST) * pitch,
             below=max((text_height(name, size) for name in names), default=0.0),
             caption=caption_for(pools, notes),
             cautions=warnings_for(results),
         )
-        for axes, panel in zip(panels, PANELS, strict=True):
+        for axes, panel in zip(panels, chosen, strict=True):
             bars = [_bar(panel, pool, pools, look) for pool in pools]
             draw_bars(axes, bars, names, panel.unit, HEIGHT, look)
     return figure
+
+
+def panels_for(results: Sequence[Result]) -> tuple[Panel, ...]:
+    """The panels that these results need."""
+    if any(in_own_panel(result, results) for result in results):
+        return MEMORY, BANDWIDTH, OF_A_SEQUENCE, OF_A_SERVER
+    return MEMORY, BANDWIDTH, SPEED
 
 
 def _bar(panel: Panel, pool: Pool, pools: Sequence[Pool], look: Theme) -> Bar:
     value = panel.value(pool)
     baseline = relative_of(pools, pool, BASELINE)
     label = _label(value, panel.value(baseline) if baseline else None)
-    reference = _reference(pool) if panel.name == "tokens_per_second" else None
-    return Bar(fill_of(pool.stage, pool.is_variant, look), value, label, reference)
+    reference = _reference(pool) if panel in (SPEED, OF_A_SEQUENCE) else None
+    fill = fill_of(pool.stage, pool.is_variant, look)
+    return Bar(fill, value, label, reference, gap=panel.belongs(pool))
 
 
 def _label(value: Value | None, baseline: Value | None) -> str:

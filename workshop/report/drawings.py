@@ -14,8 +14,7 @@ from workshop.figures.ladder import predicted_ladder
 from workshop.figures.latency import PANELS as TIMES
 from workshop.figures.latency import latency
 from workshop.figures.pooling import Pool, Value, has_number, pooled
-from workshop.figures.progression import PANELS as QUANTITIES
-from workshop.figures.progression import progression
+from workshop.figures.progression import panels_for, progression
 from workshop.figures.theme import DARK, PAPER, NothingToDrawError, Theme, number, theme
 from workshop.record.results import Result
 from workshop.report.svg import inline
@@ -37,8 +36,9 @@ class Kind:
 
 
 def quantities(pools: Sequence[Pool]) -> str:
+    panels = panels_for([run for pool in pools for run in pool.runs])
     return " ".join(
-        f"{panel.title}, {panel.unit}: {_listed(pools, panel.value)}." for panel in QUANTITIES
+        f"{panel.title}, {panel.unit}: {_listed(pools, panel.value)}." for panel in panels
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
 from workshop.stages import baseline, compile, quantize, speculative, tp
 from workshop.stages.settings import TECHNIQUES, Settings, in_words
@@ -39,6 +40,14 @@ def lineage(name: str) -> list[str]:
     """A stage, the stage it builds on, and so on to the first."""
     against = find_stage(name).against
     return [name, *(lineage(against) if against else [])]
+
+
+def stage_of_words(words: Collection[str]) -> str | None:
+    """The latest of the stages that these words name, if it builds on all others that they name."""
+    named = [name for name, stage in STAGES.items() if not stage.words.isdisjoint(words)]
+    if not named or (BASELINE in named and len(named) > 1):
+        return None
+    return named[-1] if set(named) <= set(lineage(named[-1])) else None
 
 
 def settings_of(name: str) -> Settings:

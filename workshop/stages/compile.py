@@ -32,4 +32,5 @@ STAGE = Stage(
     may_differ="compiled kernels sum in another order than eager ones",
     look=Look("#e69f00", dark="#f2b134", hatch="///", marker="s"),
     words=frozenset({"compile", "compiled"}),
+    shows=lambda run: run.compile_seconds is not None,
 )

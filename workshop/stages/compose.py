@@ -1,6 +1,6 @@
 """What goes together, and what does not: one list of rules.
 
-``assemble.plan`` asks it before anything is loaded; docs/composes.md is the table that follows from
+``plan.plan`` asks it before anything is loaded; docs/composes.md is the table that follows from
 it. A rule that is not here is not made anywhere else, but for what only a model's files can tell
 (heads that do not split, a draft with other tokens, no chat template).
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workshop.stages.sentences import FASTER, factor, outcome, read_bytes
+from workshop.stages.settings import WEIGHT_BITS
 from workshop.stages.stage import Expectation, Look, Measured, Stage
 
 
@@ -32,4 +33,5 @@ STAGE = Stage(
     may_differ="quantised weights are not the bf16 weights",
     look=Look("#009e73", dark="#22b48a", hatch="\\\\\\", marker="^"),
     words=frozenset({"quantize", "quantized", "quantization", "int8"}),
+    shows=lambda run: run.dtype in WEIGHT_BITS or "quantisation" in run.conditions,
 )

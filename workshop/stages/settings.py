@@ -25,6 +25,7 @@ Activations = Literal["dtype", "int8"]
 
 PLAIN_BITS = {"bfloat16": 16, "float16": 16, "float32": 32}  # by the setting ``dtype``
 WEIGHT_BITS = {"int8": 8, "int4": 4}  # of a quantised weight, by the setting ``quantize``
+LEAST_SEED, MOST_SEED = -(2**63), 2**63 - 1  # of every seed: 64 bits, signed
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,10 @@ class Settings:
             least_open=True,
         ),
     )
-    seed: int = field(default=0, metadata=question("Seed of the sampling.", "Seed"))
+    seed: int = field(
+        default=0,
+        metadata=question("Seed of the sampling.", "Seed", least=LEAST_SEED, most=MOST_SEED),
+    )
     ignore_eos: bool = field(
         default=False,
         metadata=question("Do not stop at the end of the text.", "Goes on after the end of text"),
@@ -282,8 +286,8 @@ def within(said: Declared, value: Any) -> bool:
 
 def bounds(said: Declared) -> str:
     """'it is at least 1', 'it is above 0 and at most 1'."""
-    lower = f"{'above' if said.least_open else 'at least'} {said.least:g}"
-    return f"it is {lower}" + (f" and at most {said.most:g}" if said.most is not None else "")
+    lower = f"{'above' if said.least_open else 'at least'} {said.least}"
+    return f"it is {lower}" + (f" and at most {said.most}" if said.most is not None else "")
 
 
 def in_words(name: str, value: Any) -> str:

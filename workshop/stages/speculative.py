@@ -39,4 +39,5 @@ STAGE = Stage(
     ),
     look=Look("#0072b2", dark="#3a80e0", hatch="...", marker="D"),
     words=frozenset({"speculative", "speculation", "decoding", "draft"}),
+    shows=lambda run: run.mean_accepted is not None or "draft model" in run.conditions,
 )

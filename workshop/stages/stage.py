@@ -6,7 +6,7 @@ missing does not import.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,6 +36,12 @@ class Measured(Protocol):
     def world_size(self) -> int | None: ...
     @property
     def threads(self) -> int | None: ...
+    @property
+    def compile_seconds(self) -> float | None: ...
+    @property
+    def dtype(self) -> str | None: ...
+    @property
+    def conditions(self) -> Mapping[str, object]: ...
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Stage:
         may_differ: why its greedy tokens may differ from those of the stage it builds on, as the
             end of a sentence that begins with "They may:"; None of the first stage.
         words: what other tools' logs call it by, in lower case.
+        shows: whether the record of another tool's log has a trace of this stage's technique.
     """
 
     name: str
@@ -96,3 +103,4 @@ class Stage:
     may_differ: str | None
     look: Look
     words: frozenset[str]
+    shows: Callable[[Measured], bool]

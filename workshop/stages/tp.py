@@ -37,4 +37,5 @@ STAGE = Stage(
     may_differ="ranks sum their parts in another order than one process does",
     look=Look("#4b2e68", dark="#9e4a80", hatch="xxx", marker="v"),
     words=frozenset({"tp", "tensor", "parallel", "parallelism"}),
+    shows=lambda run: (run.world_size or 1) > 1 or "tensor parallel" in run.conditions,
 )

@@ -1,7 +1,8 @@
 """Reading logs: a format per module, each turning text into results.
 
 Our own record wins: a log with one is ours, whatever else it says. Else the first of the other
-formats that knows the log has it (``registry.py``); else the log's last words are the result.
+formats that knows the log has it (``registry.py``); else the log's last words are the result. A log
+that is not ours and has no such words is of an unknown format.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from workshop.record.readers import html, ours, registry
+from workshop.record.readers import html, ours, registry, unknown
 from workshop.record.readers.documents import is_cut_off
 from workshop.record.readers.lines import first_line, opened
 from workshop.record.results import Result
+from workshop.record.stage_evidence import as_stage, parted, with_stage
 from workshop.util.errors import UsageError
 
 CUT_OFF = "the file is JSON that is cut off: its end is missing"
@@ -31,13 +33,20 @@ class Reading:
 def read_logs(paths: Iterable[Path]) -> list[Reading]:
     """The results of these logs, in the order given; a file that is named twice is read once.
 
+    ``compile=FILE`` names the stage, too, which a log of another tool may not tell.
+
     Raises:
-        UsageError: a file is missing, is a directory or cannot be read.
+        UsageError: a file is missing, is a directory or cannot be read; a stage that there is not.
     """
-    distinct: dict[Path, Path] = {}
-    for path in paths:
-        distinct.setdefault(_identity(path), path)
-    return [Reading(path, result) for path in distinct.values() for result in _results_in(path)]
+    distinct: dict[Path, tuple[str | None, Path]] = {}
+    for argument in paths:
+        stage, path = parted(argument)
+        distinct.setdefault(_identity(path), (stage, path))
+    return [
+        Reading(path, as_stage(result, stage) if stage else with_stage(result, path.name))
+        for stage, path in distinct.values()
+        for result in _results_in(path)
+    ]
 
 
 def _identity(path: Path) -> Path:
@@ -84,8 +93,10 @@ def results_in_file(file: BinaryIO, file_name: str) -> list[Result]:
 
 def _without_result(file: BinaryIO, file_name: str) -> list[Result]:
     """What can be said of a log without a result."""
-    explained = ours.explained(file, file_name)
+    explanation = ours.explanation(file, file_name)
     file.seek(0)
-    if len(explained) == 1 and is_cut_off(file, first_line(file)):
-        return [replace(explained[0], status="failed", reason=CUT_OFF, advice=None)]
-    return explained
+    found = explanation.results
+    if len(found) == 1 and is_cut_off(file, first_line(file)):
+        name = ours.NAME if unknown.is_our_document(file) else unknown.NAME
+        return [replace(found[0], status="failed", format=name, reason=CUT_OFF, advice=None)]
+    return found if explanation.known else [unknown.result()]
