@@ -59,11 +59,11 @@ def test_speculation_is_tokens_per_pass_over_the_cost_of_a_pass() -> None:
     before = stage("quantize", 100)
     # 3 tokens a pass at 1.5 times the speed: a pass costs 2 plain steps.
     wins = why(stage("speculative", 150, mean_accepted=2.0, acceptance_rate=2 / 3), before)
-    assert "a pass gives 3 tokens (67 % of the guesses are accepted)" in wins
+    assert "a pass gives 3 tokens (67 % of the proposed tokens are accepted)" in wins
     assert "takes as long as 2 plain steps" in wins
     assert "costs more" not in wins
     loses = why(stage("speculative", 50, mean_accepted=0.5, acceptance_rate=1 / 6), before)
-    assert "guessing costs more than it saves" in loses
+    assert "drafting costs more than it saves" in loses
 
 
 def test_on_a_cpu_tensor_parallelism_says_why_it_cannot_win() -> None:

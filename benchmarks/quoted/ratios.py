@@ -19,7 +19,7 @@ def stages(stored: Stored) -> str:
         rows.append(
             (name, spread(found["tokens_per_second"][name]), against, times_spread(ratio), told)
         )
-    head = ("", "tokens/s", "against", "ratio", "guesses accepted")
+    head = ("", "tokens/s", "against", "ratio", "proposed tokens accepted")
     return (
         f"{table(head, rows)}\n\n"
         f"Medians of {found['rounds']} rounds, least and most in brackets; a ratio is of the two "

@@ -22,7 +22,7 @@ _PLAIN = {
     "batch_size": "Batch size",
     "prompt_tokens": "Tokens of the prompt",
     "new_tokens": "New tokens",
-    "acceptance_by_position": "Accepted, by position of the guess",
+    "acceptance_by_position": "Accepted, by position of the proposed token",
     "device_bandwidth_gb_per_second": "Bandwidth of the device, GB/s",
     "device_bandwidth_source": "How that is known",
     "memory_kind": "What memory counts",

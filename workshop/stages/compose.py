@@ -34,8 +34,8 @@ class Rule:
 RULES = (
     Rule(
         lambda s, device: s.speculate != "none" and sequences(s) > 1,
-        "speculation is for one sequence at a time, because each would keep another number of "
-        "guesses: use --batch-size 1, or --speculate none",
+        "speculation is for one sequence at a time, because each would accept another number "
+        "of tokens: use --batch-size 1, or --speculate none",
     ),
     Rule(
         lambda s, device: s.speculate != "none" and s.decode_steps > 1,
@@ -44,7 +44,8 @@ RULES = (
     ),
     Rule(
         lambda s, device: s.speculate == "none" and s.adaptive,
-        "--adaptive says how many tokens to guess, and nothing guesses: add --speculate draft",
+        "--adaptive adapts how many tokens are proposed, and nothing proposes any: add "
+        "--speculate draft",
     ),
     Rule(
         lambda s, device: s.speculate != "draft" and s.draft is not None,

@@ -156,11 +156,11 @@ class Settings:
     )
     draft_tokens: int = field(
         default=3,
-        metadata=technique("Tokens proposed per pass.", "Guesses a pass", least=1, most=16),
+        metadata=technique("Tokens proposed per pass.", "Proposed a pass", least=1, most=16),
     )
     adaptive: bool = field(
         default=False,
-        metadata=technique("Adapt k to the acceptance rate.", "Guesses follow the acceptance"),
+        metadata=technique("Adapt k to the acceptance rate.", "k follows the acceptance"),
     )
     ranks: int = field(default=1, metadata=technique("Tensor-parallel ranks.", least=1))
     batch_size: int = field(

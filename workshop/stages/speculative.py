@@ -14,10 +14,10 @@ def explain(result: Measured, against: Measured) -> str:
     cost = per_pass / factor(result, against)
     told = (
         f"{outcome(result, against)}: a pass gives {per_pass:.3g} tokens "
-        f"({(result.acceptance_rate or 0) * 100:.0f} % of the guesses are accepted) "
-        f"and, guessing included, takes as long as {cost:.3g} plain steps"
+        f"({(result.acceptance_rate or 0) * 100:.0f} % of the proposed tokens are accepted) "
+        f"and, drafting included, takes as long as {cost:.3g} plain steps"
     )
-    return f"{told}." if per_pass > cost else f"{told}: guessing costs more than it saves."
+    return f"{told}." if per_pass > cost else f"{told}: drafting costs more than it saves."
 
 
 STAGE = Stage(
@@ -27,8 +27,8 @@ STAGE = Stage(
     summary="a small draft model proposes 3 tokens, the model verifies them in one pass",
     template="speculative.slurm.j2",
     expectation=Expectation(
-        "One pass checks several guesses, and costs hardly more than a step as long as reading the "
-        "weights is what takes the time. It pays if enough guesses are accepted.",
+        "One pass verifies several proposed tokens, and costs hardly more than a step as long as "
+        "reading the weights is what takes the time. It pays if enough of them are accepted.",
         "speed-up = (1 − a^(k+1)) / ((1 − a)·c)",
     ),
     explain=explain,

@@ -54,7 +54,7 @@ class Expectation:
 
 SYMBOLS = (
     "P: parameters; b: bytes of each; BW: memory bandwidth; n: ranks; L: layers; "
-    "a: share of the guesses that are accepted; k: guesses a pass; "
+    "a: share of the proposed tokens that are accepted; k: proposed tokens per pass; "
     "c: cost of a pass in plain steps."
 )
 
