@@ -31,8 +31,9 @@ from torch import Tensor  # noqa: E402
 from workshop.llm.compile import PLAIN  # noqa: E402
 from workshop.llm.ranks import parallel  # noqa: E402
 from workshop.runner import machine, provenance  # noqa: E402
+from workshop.runner.ranks.group import join  # noqa: E402
 from workshop.runner.ranks.meeting import free_port  # noqa: E402
-from workshop.runner.ranks.rank import LOOPBACK  # noqa: E402
+from workshop.runner.ranks.rank import Rank  # noqa: E402
 
 # Numbers: dim of the embedded model's stored width, of 15m, 110m and 7b, then prompts.
 SIZES = [256, 288, 768, 4096, 16 * 4096, 256 * 4096]
@@ -94,9 +95,9 @@ def in_turns(found: list[Way], rounds: int, size: int) -> dict[str, dict[str, fl
 
 
 def one_rank(rank: int, ranks: int, port: int, rounds: int, output: Path | None) -> None:
-    torch.set_num_threads(1)
     busy = machine.busy_warning(ranks)
-    parallel.join(rank, ranks, LOOPBACK, port, torch.device("cpu"))
+    join(Rank(rank, ranks), port, torch.device("cpu"))
+    torch.set_num_threads(1)
     shared = parallel.Memory.shared
     if shared is None:
         raise SystemExit("the ranks cannot share memory here")

@@ -40,7 +40,8 @@ from gpu_targets import Target, targets  # noqa: E402
 from workshop.llm.compile import compiled_prefill  # noqa: E402
 from workshop.llm.generate import Steps, prefill  # noqa: E402
 from workshop.runner import machine, provenance  # noqa: E402
-from workshop.runner.assemble import DTYPES, reads  # noqa: E402
+from workshop.runner.plan import DTYPES  # noqa: E402
+from workshop.runner.sizes import reads  # noqa: E402
 
 ROUNDS = 7
 FOR_TTFT = 0.2  # of the time: kept for the first tokens of long prompts

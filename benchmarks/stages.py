@@ -156,7 +156,8 @@ def main() -> None:
             report["ratio"][f"{name} / {against}"] = ratios
             told = f"{ratios['median']:.2f} ({ratios['min']:.2f} to {ratios['max']:.2f}) {against}"
         if accepted[name]:
-            told += f", {statistics.median(accepted[name]) * 100:.0f} % of the proposed tokens accepted"
+            share = statistics.median(accepted[name])
+            told += f", {share * 100:.0f} % of the proposed tokens accepted"
         print(f"{name:<30}{statistics.median(values):>10.0f}   {told}")
     if options.output:
         options.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -15,11 +15,11 @@ import torch
 
 from workshop.llm.ranks import parallel
 from workshop.record.results import Sample
-from workshop.runner import machine
 from workshop.runner.assemble import Place, assemble
 from workshop.runner.measure import take_sample, warm_up
+from workshop.runner.ranks.group import join
 from workshop.runner.ranks.meeting import free_port
-from workshop.runner.ranks.rank import LOOPBACK
+from workshop.runner.ranks.rank import Rank
 from workshop.stages.settings import Settings
 
 
@@ -62,8 +62,7 @@ def ranks_of(settings: Settings) -> Iterator[Ranks]:
 
 def one_rank(rank: int, settings: Settings, port: int, pipe: Connection) -> None:
     cpu = torch.device("cpu")
-    torch.set_num_threads(max(1, machine.cores() // settings.ranks))
-    parallel.join(rank, settings.ranks, LOOPBACK, port, cpu)
+    join(Rank(rank, settings.ranks), port, cpu)
     place = Place(cpu, rank, settings.ranks)
     with torch.inference_mode():
         engine = assemble(settings, place)

@@ -173,6 +173,7 @@ def _one_rank(work: Callable[[int, int], Any], rank: int, ranks: int, port: int,
     torch.set_num_threads(1)
     try:
         parallel.join(rank, ranks, "127.0.0.1", port, torch.device("cpu"))
+        parallel.share_memory(one_host=True)
         with torch.inference_mode():
             result = {"value": work(rank, ranks)}
     except BaseException:

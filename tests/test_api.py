@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,21 @@ from builders import record_line, result
 import workshop
 from workshop.record.results import Result
 from workshop.util.errors import UsageError
+
+# Python imports it at its start: loading a model then fails in a way that nobody expects.
+BROKEN = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Breaking(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "workshop.runner.assemble":
+            sys.meta_path.remove(self)
+            from workshop.runner import measure
+            measure.assemble = lambda settings, place: 1 // 0
+
+sys.meta_path.insert(0, Breaking())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +53,42 @@ def test_a_stage_is_measured_in_this_process_without_output(
         ("turbo", {}, "there is no stage 'turbo'"),
         ("baseline", {"sample": 2}, "there is no setting 'sample'"),
         ("speculative", {"batch_size": 2}, "speculation is for one sequence at a time"),
+        ("speculative", {"batch_size": 2}, "use batch_size=1, or speculate='none'"),
+        ("speculative", {"decode_steps": 4}, "decode_steps puts plain steps into one graph"),
+        ("baseline", {"adaptive": True}, "add speculate='draft'"),
+        ("baseline", {"compile_mode": "default"}, "nothing is compiled: add compile=True"),
+        ("baseline", {"new_tokens": 10**6}, r"use new_tokens=\d+ or a shorter prompt"),
+        ("tp", {"ranks": 5}, "choose another number with ranks$"),
     ],
 )
 def test_what_cannot_be_run_is_a_usage_error(
     stage: str, settings: dict[str, object], sentence: str
 ) -> None:
-    with pytest.raises(UsageError, match=sentence):
+    with pytest.raises(UsageError, match=sentence) as caught:
         workshop.run(stage, **settings)
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_run_that_fails_says_how_to_see_its_log(
+    ranks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without output, several ranks write a log that is gone; one rank writes none."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "sitecustomize.py").write_text(BROKEN)
+    program = (
+        f"import workshop; quiet = workshop.run('baseline', model='tiny:1', ranks={ranks}); "
+        f"print(quiet.status, quiet.advice); print('LOUD', flush=True); "
+        f"workshop.run('baseline', model='tiny:1', ranks={ranks}, quiet=False)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    quiet, _, loud = done.stdout.partition("LOUD")
+    advice = "the log has the whole traceback (to see the log, use quiet=False, "
+    assert quiet.startswith(f"failed {advice}"), done.stderr
+    assert quiet.count("\n") == 1
+    assert "ZeroDivisionError: integer division" in loud
+    assert "Traceback (most recent call last)" in loud
+    assert "to see the log" not in loud
 
 
 def test_a_notebook_shows_a_result_as_a_table(measured: Result) -> None:

@@ -198,12 +198,12 @@ def test_a_rank_that_fails_to_load_ends_the_run_with_its_reason(tmp_path: Path) 
         )
         for rank, model in enumerate([EMBEDDED / "draft", broken])
     ]
-    said = [process.communicate(timeout=HANG)[0].splitlines() for process in processes]
-    result = from_json(said[0][-1].removeprefix(PREFIX))
+    logs = [process.communicate(timeout=HANG)[0].splitlines() for process in processes]
+    result = from_json(logs[0][-1].removeprefix(PREFIX))
     assert result.status == "failed"
     assert result.reason is not None
     assert result.reason.startswith(f"rank 1: {broken / WEIGHTS}: ")
-    assert said[1][0] == f"[rank 1] No complete result: {result.reason.removeprefix('rank 1: ')}"
+    assert logs[1][0] == f"[rank 1] No complete result: {result.reason.removeprefix('rank 1: ')}"
 
 
 @pytest.mark.parametrize(
@@ -237,9 +237,9 @@ def test_ending_the_command_ends_its_jobs(
                 break
         assert len(marked(tmp_path)) >= 4  # the command, submitit's controller, two ranks
         end(process)
-        _, said = process.communicate(timeout=HANG)
+        _, errors = process.communicate(timeout=HANG)
     assert process.returncode not in (0, None)
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     wait_for(lambda: not marked(tmp_path))
 
 

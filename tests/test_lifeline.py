@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from patience import HANG, wait_for
 
-from workshop.runner.ranks.lifeline import follows_from_loss
+from workshop.runner.ranks.lifeline import Lifeline, RankLostError, follows_from_loss
 from workshop.runner.ranks.meeting import meet
 from workshop.runner.ranks.rank import Rank
 from workshop.util.errors import UsageError
@@ -61,7 +62,7 @@ class Ranks:
         stdin.write("now\n")
         stdin.flush()
 
-    def said(self, rank: int) -> str:
+    def last_line(self, rank: int) -> str:
         """The last line of a rank, which ends without waiting for what never comes."""
         out, _ = self.processes[rank].communicate(timeout=HANG)
         return out.splitlines()[-1]
@@ -90,7 +91,7 @@ def running(*what: str | None) -> Iterator[Ranks]:
 
 def test_nobody_is_missed_who_ends_as_he_should() -> None:
     with running("end", "end", "end") as ranks:
-        assert [ranks.said(rank) for rank in range(3)] == ["all went well"] * 3
+        assert [ranks.last_line(rank) for rank in range(3)] == ["all went well"] * 3
 
 
 def test_a_rank_that_fails_tells_all_others_why() -> None:
@@ -99,9 +100,9 @@ def test_a_rank_that_fails_tells_all_others_why() -> None:
         ranks.await_meeting()
         ranks.let_fail(2)
         for rank in range(2):
-            said = ranks.said(rank)
-            assert said == "rank 2: the GPU's memory is full; take a smaller model"
-        assert ranks.said(2) == "rank 2: the GPU's memory is full"
+            line = ranks.last_line(rank)
+            assert line == "rank 2: the GPU's memory is full; take a smaller model"
+        assert ranks.last_line(2) == "rank 2: the GPU's memory is full"
 
 
 @pytest.mark.parametrize("victim", [0, 1])
@@ -111,8 +112,8 @@ def test_a_rank_that_is_killed_is_missed_by_all_even_where_they_are_stuck(victim
         pid = ranks.kill(victim)
         who = "on 127.0.0.1" if victim == 0 else f"process {pid} on {socket.gethostname()}"
         for rank in {0, 1, 2} - {victim}:
-            said = ranks.said(rank)
-            assert said.startswith(f"rank {victim} ({who}) ended without a word; it was killed")
+            line = ranks.last_line(rank)
+            assert line.startswith(f"rank {victim} ({who}) ended without a word; it was killed")
             assert ranks.processes[rank].returncode == 1
 
 
@@ -120,7 +121,7 @@ def test_a_rank_that_is_killed_before_all_have_come_is_not_waited_for() -> None:
     with running("end", "end", None) as ranks:
         wait_for(lambda: ranks.hears(0))  # rank 1 is there, and waits with rank 0 for rank 2
         pid = ranks.kill(1)
-        assert ranks.said(0).startswith(f"rank 1 (process {pid}")
+        assert ranks.last_line(0).startswith(f"rank 1 (process {pid}")
 
 
 @pytest.mark.parametrize("lives", [0, 1])
@@ -149,7 +150,7 @@ def test_whoever_else_comes_to_the_port_is_turned_away() -> None:
                 with contextlib.suppress(ConnectionResetError):
                     assert connection.recv(1) == b""
         ranks.processes[1] = ranks.start(1, "end")
-        assert [ranks.said(rank) for rank in range(2)] == ["all went well"] * 2
+        assert [ranks.last_line(rank) for rank in range(2)] == ["all went well"] * 2
 
 
 def test_a_port_that_another_program_has_is_told() -> None:
@@ -191,3 +192,32 @@ def test_a_rank_whose_parent_is_not_its_controller_knows_that_this_one_has_ended
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == ("False\n" if sys.platform == "linux" else "True\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("own", "lost", "reports"),
+    [
+        (0, None, True),
+        (1, None, True),
+        (0, 2, True),  # rank 0 reports for all
+        (1, 2, False),
+        (2, 2, True),  # its own failure
+        (1, 0, True),  # nobody else is left to report that rank 0 is lost
+    ],
+)
+def test_who_reports_how_the_run_ended(own: int, lost: int | None, reports: bool) -> None:
+    error = None if lost is None else RankLostError(lost, "the GPU's memory is full")
+    assert Lifeline(Rank(own, 3), lost=error).reports_end() == reports
+
+
+def test_the_last_word_is_granted_to_one_thread_alone() -> None:
+    line, granted = Lifeline(Rank(0, 2)), threading.Event()
+
+    def claim() -> None:
+        line.claim_last_word()
+        granted.set()
+
+    line.claim_last_word()
+    threading.Thread(target=claim, daemon=True).start()
+    assert not granted.wait(0.2)
+    assert line.reports_end()  # a question, which may be asked again and again

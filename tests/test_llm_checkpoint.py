@@ -301,8 +301,8 @@ def test_a_config_that_is_not_a_llama_of_this_engine(
 def test_a_kind_of_quantisation_that_is_not_ours(directory: Path) -> None:
     change_config(directory, quantization_config={"quant_method": "gptq"})
     assert sentence(directory) == (
-        f"{directory}/config.json: quantised as {{'quant_method': 'gptq'}}, which this engine "
-        "does not read; start from the unquantised checkpoint and `workshop quantize` it"
+        f"{directory}/config.json: the weights are quantised with GPTQ, which this engine does not "
+        "read: take the unquantised checkpoint that they were made from, and `workshop quantize` it"
     )
 
 

@@ -32,7 +32,7 @@ def sentence(source: Path) -> str:
 def test_a_directory_without_weights(tmp_path: Path) -> None:
     assert sentence(tmp_path) == (
         f"{tmp_path}: there are no weights here: neither model.safetensors, pytorch_model.bin, "
-        "nor consolidated.00.pth"
+        "consolidated.00.pth nor consolidated.safetensors"
     )
     assert sentence(tmp_path / "x") == (
         f"{tmp_path / 'x'}: a checkpoint is a directory: there is none here"

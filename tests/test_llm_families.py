@@ -15,7 +15,7 @@ from workshop.llm.config import Config, ConfigError, RopeScaling
 from workshop.llm.model import Llama
 from workshop.llm.shapes import SHAPES
 from workshop.llm.weights import checkpoint
-from workshop.runner.assemble import plan
+from workshop.runner.plan import plan
 from workshop.stages.settings import Settings
 from workshop.util.errors import UsageError
 

@@ -21,7 +21,7 @@ from workshop.record.results import PREFIX, Result, from_json
 from workshop.record.runlog import RunLog
 from workshop.runner.assemble import Place, assemble
 from workshop.runner.launch import reserve_log, run_locally
-from workshop.runner.measure import kept, measure, until
+from workshop.runner.measure import cut, measure, until
 from workshop.stages import settings_of
 from workshop.stages.settings import Settings
 
@@ -190,10 +190,10 @@ def test_top_k_and_top_p_are_what_a_run_draws_with() -> None:
 
 
 def test_text_ends_at_the_end_of_sequence_token_unless_told_otherwise() -> None:
-    assert kept([5, 6, 2, 7], 10, stop=frozenset({2})) == [5, 6, 2]
-    assert kept([5, 6, 2, 7], 2, stop=frozenset({2})) == [5, 6]
-    assert kept([5, 6, 2, 7], 10, stop=frozenset({7, 6})) == [5, 6]  # whichever comes first
-    assert kept([5, 6, 2, 7], 10, stop=frozenset()) == [5, 6, 2, 7]
+    assert cut([5, 6, 2, 7], 10, stop=frozenset({2})) == [5, 6, 2]
+    assert cut([5, 6, 2, 7], 2, stop=frozenset({2})) == [5, 6]
+    assert cut([5, 6, 2, 7], 10, stop=frozenset({7, 6})) == [5, 6]  # whichever comes first
+    assert cut([5, 6, 2, 7], 10, stop=frozenset()) == [5, 6, 2, 7]
     stops = frozenset({2, 4})
     assert list(until(iter([[[1]], [[2, 3]], [[4]]]), stops, [[0]])) == [[[1]], [[2, 3]]]
     assert list(until(iter([[[1]]]), stops, [[2]])) == []

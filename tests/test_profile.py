@@ -206,7 +206,7 @@ def run(*words: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (("baselin",), "there is no stage 'baselin'"),
         (("baseline", "-o", "nowhere/trace.json"), "there is no folder nowhere"),
@@ -216,11 +216,11 @@ def run(*words: object) -> Any:
     ],
 )
 def test_what_cannot_be_profiled_is_refused_in_one_sentence(
-    words: tuple[object, ...], said: str
+    words: tuple[object, ...], sentence: str
 ) -> None:
     outcome = run(*words)
     assert isinstance(outcome.exception, UsageError)
-    assert said in str(outcome.exception)
+    assert sentence in str(outcome.exception)
 
 
 def test_steps_in_one_graph_make_several_tokens_each() -> None:
@@ -265,8 +265,8 @@ def test_the_table_is_told_with_a_verdict(
     words = ("--speculate", "prompt-lookup", "--draft-tokens", 1, "--new-tokens", 9, "--steps", 1)
     outcome = run("baseline", *DRAFT, *words)
     assert outcome.exit_code == 0, outcome.output
-    for said in ("matmul", "of expected", "Host-bound share: ", "trace-baseline-1.json"):
-        assert said in outcome.stdout
+    for shown in ("matmul", "of expected", "Host-bound share: ", "trace-baseline-1.json"):
+        assert shown in outcome.stdout
     lines = outcome.stdout.splitlines()
     together = next(line for line in lines if line.strip().startswith("together"))
     assert "100.0%" in together

@@ -30,10 +30,13 @@ __version__ = "0.2.0"
 NO_QUESTIONS = ("what", "measured", "explain", "as_json", "output")  # of workshop predict's options
 
 
-def run(stage: str, /, **settings: Any) -> Result:
-    """Measure a stage on this machine, as ``workshop run`` does, without its output.
+def run(stage: str, /, *, quiet: bool = True, **settings: Any) -> Result:
+    """Measure a stage on this machine, as ``workshop run`` does.
+
+    A run that fails raises nothing: its result has the status, the reason and what to do.
 
     Args:
+        quiet: print nothing; False prints the log, with the traceback of an unexpected error.
         settings: in place of the stage's own, by the names of ``workshop.stages.settings``:
             ``samples=3``, ``quantize="int4"``.
 
@@ -47,13 +50,15 @@ def run(stage: str, /, **settings: Any) -> Result:
     from workshop.stages import settings_of
     from workshop.stages.settings import changed
     from workshop.util.errors import UsageError
+    from workshop.util.keywords import as_keywords
 
     wanted = changed(settings_of(stage), settings)
     try:
         check(wanted)
-    except click.ClickException as error:
-        raise UsageError(error.message) from None
-    return run_here(wanted)
+    except (click.ClickException, UsageError) as error:
+        sentence = error.message if isinstance(error, click.ClickException) else str(error)
+        raise UsageError(as_keywords(sentence, *setting_keywords())) from None
+    return run_here(wanted, quiet)
 
 
 def read(*logs: str | Path) -> list[Result]:
@@ -125,6 +130,7 @@ def predict(
     from workshop.cli.predict import predict as command
     from workshop.cli.predict.options import Asked, usage_errors
     from workshop.util.errors import UsageError
+    from workshop.util.keywords import as_keywords
 
     context = command.make_context("predict", [], resilient_parsing=True)
     types = {one.name: one.type for one in command.params}
@@ -137,8 +143,12 @@ def predict(
             known[name] = None if value is None else types[name].convert(value, None, context)
         except (click.BadParameter, TypeError, ValueError) as error:
             raise UsageError(f"{name} cannot be {value!r}: {error}") from None
-    with usage_errors():
-        return Asked.of(None if model is None else str(model), known).readings()
+    try:
+        with usage_errors():
+            return Asked.of(None if model is None else str(model), known).readings()
+    except UsageError as error:
+        choices = {name: getattr(types[name], "choices", ()) for name in known}
+        raise UsageError(as_keywords(str(error), choices)) from None
 
 
 def compare(before: Iterable[Result] | Result, after: Iterable[Result] | Result) -> Comparison:
@@ -150,6 +160,20 @@ def compare(before: Iterable[Result] | Result, after: Iterable[Result] | Result)
     from workshop.analysis.compare import compare as compared
 
     return compared(list_of_results(before), list_of_results(after))
+
+
+def setting_keywords() -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """The settings of a run, each with the words that it can have; and those that are flags."""
+    from typing import get_args
+
+    from workshop.stages.settings import declared, kind_is_literal
+
+    known = declared()
+    choices = {
+        name: tuple(map(str, one.choices or (get_args(kind) if kind_is_literal(kind) else ())))
+        for name, (one, kind, _) in known.items()
+    }
+    return choices, [name for name, (_, kind, _) in known.items() if kind is bool]
 
 
 def list_of_results(results: Iterable[Result] | Result) -> list[Result]:

@@ -32,8 +32,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def convert(source: Path, output: Path | None, verify: bool) -> None:
     """Make a checkpoint that workshop loads of SOURCE, once; SOURCE stays as it is.
 
-    SOURCE is a directory with Hugging Face's safetensors or pytorch_model.bin, or Meta's
-    consolidated.00.pth and params.json, or a file of llama2.c. Run what was made with 'workshop run
+    SOURCE is a directory with Hugging Face's safetensors or pytorch_model.bin, with Meta's
+    consolidated.00.pth or Mistral's consolidated.safetensors and params.json, a model's folder in
+    the cache of the Hugging Face hub, or a file of llama2.c. Run what was made with 'workshop run
     compile --model DIR'. The embedded model, 'tiny' or 'tiny:8', is written as wide as it runs, for
     other programs to load.
     """

@@ -10,9 +10,17 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
+from workshop.cli.seed import Seed
 from workshop.runner import compile_cache
 from workshop.stages import STAGES
-from workshop.stages.settings import Declared, Settings, Speculate, declared
+from workshop.stages.settings import (
+    LEAST_SEED,
+    MOST_SEED,
+    Declared,
+    Settings,
+    Speculate,
+    declared,
+)
 from workshop.util.errors import UsageError
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -61,6 +69,8 @@ def option_of(name: str) -> Callable[[C], C]:
 
 def type_of(said: Declared, kind: Any) -> Any:
     """What click is to make of a value."""
+    if (said.least, said.most) == (LEAST_SEED, MOST_SEED):
+        return Seed()
     choices = said.choices or get_args(kind)
     if choices and get_origin(kind) is Literal:
         return click.Choice(choices)
@@ -153,8 +163,8 @@ def check(settings: Settings) -> None:
     from workshop.llm.ranks.part import ParallelError
     from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights.checkpoint import CheckpointError
-    from workshop.runner.assemble import plan
     from workshop.runner.machine import pick_device
+    from workshop.runner.plan import plan
 
     device = pick_device(settings.device)
     try:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workshop.llm.errors import EngineError
+from workshop.llm.lfs import is_pointer, sentence
+
 # A Mistral is a Llama whose tokens see no further back than a window.
 FAMILIES = ("llama", "mistral")
 FAMILIES_NAMED = "'llama' and 'mistral'"
@@ -16,7 +19,7 @@ LARGEST = 1 << 24
 MOST_LAYERS = 1000
 
 
-class ConfigError(ValueError):
+class ConfigError(EngineError, ValueError):
     """A shape that is not a Llama this engine can run; the message says why."""
 
 
@@ -274,6 +277,8 @@ def read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:  # JSON, UTF-8
+        if is_pointer(path):
+            raise ConfigError(sentence(path)) from None
         raise ConfigError(f"{path}: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path}: it is nested too deeply to be read") from None

@@ -80,8 +80,8 @@ def class_of(name: str) -> Class:
             return "other"
         if words >= _SUMS:
             return "matmul"
-        told = {word for word in words if not _FRAME.match(word)}
-        return "copy" if told <= _COPY_WORDS else "elementwise"
+        rest = {word for word in words if not _FRAME.match(word)}
+        return "copy" if rest <= _COPY_WORDS else "elementwise"
     if _COPY.search(name):
         return "copy"
     return "elementwise" if _ELEMENTWISE.search(name) else "other"
@@ -93,8 +93,8 @@ def class_within(names: Iterable[str]) -> Class:
     The first that tells one decides: what ``aten::linear`` calls is part of the product. But an
     all-reduce is one wherever it is waited for: the addition that needs its sum has to.
     """
-    told = [found for name in names if (found := class_of(name)) != "other"]
-    return "all-reduce" if "all-reduce" in told else next(iter(told), "other")
+    known = [found for name in names if (found := class_of(name)) != "other"]
+    return "all-reduce" if "all-reduce" in known else next(iter(known), "other")
 
 
 def is_operator(name: str) -> bool:

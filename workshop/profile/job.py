@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop.runner import compile_cache, failure, huge_pages
 from workshop.runner.failure import Failure
-from workshop.runner.launch import POLL_SECONDS, end, start_locally
-from workshop.runner.ranks.lifeline import RankLostError
-from workshop.runner.ranks.meeting import meet
+from workshop.runner.local_job import POLL_SECONDS, VisibleGPUs, end, start_locally
+from workshop.runner.ranks.group import Member, announced, with_the_others
 from workshop.runner.ranks.rank import Rank, rank_of_job, rank_of_step
 from workshop.stages.settings import Settings
-from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.profile.capture import Profile
@@ -28,19 +25,17 @@ class ProfileTask:
 
     Attributes:
         folder: where the user is: a job has another working directory.
-        visible_devices: as in ``launch.LocalTask``.
+        gpus: as the user had them.
     """
 
     settings: Settings
     steps: int
     trace: Path | None
     folder: Path
-    visible_devices: str | None = None
+    gpus: VisibleGPUs
 
     def __call__(self) -> Profile | Failure | None:
-        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
-        if self.visible_devices is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
+        self.gpus.restore()
         os.chdir(self.folder)
         return profile_rank(self.settings, rank_of_job(), self.steps, self.trace)
 
@@ -62,8 +57,7 @@ def _profile_locally(
 ) -> Profile | Failure | None:
     from submitit.core.utils import UncompletedJobError
 
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    task = ProfileTask(settings, steps, trace, Path.cwd(), visible)
+    task = ProfileTask(settings, steps, trace, Path.cwd(), VisibleGPUs.of_user())
     with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
         job = start_locally(task, settings.ranks, folder, Path(folder) / "controller.err")
         try:
@@ -71,9 +65,9 @@ def _profile_locally(
                 time.sleep(POLL_SECONDS)
             found = job.results()
         except UncompletedJobError as error:
-            said = str(error).strip().splitlines()
+            lines = str(error).strip().splitlines()
             return Failure(
-                f"a rank ended without an answer: {said[-1] if said else ''}", None, False
+                f"a rank ended without an answer: {lines[-1] if lines else ''}", None, False
             )
         except BaseException:
             end(job)
@@ -84,48 +78,18 @@ def _profile_locally(
 
 
 def profile_rank(
-    settings: Settings, place: Rank, steps: int, trace: Path | None
+    settings: Settings, rank: Rank, steps: int, trace: Path | None
 ) -> Profile | Failure | None:
-    """Profile as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
-    compile_cache.keep()  # before torch is imported
-    huge_pages.ask()
-    if settings.ranks == 1:
-        return _joined(settings, place, steps, trace)
-    try:
-        others = meet(place)
-    except (RankLostError, UsageError) as error:
-        return failure.explain(error)
-    others.last_words = lambda lost: None  # this rank's answer is lost with that one
-    try:
-        found = _joined(settings, place, steps, trace, others.port)
-        if isinstance(found, Failure):
-            others.fail(found.reason, found.advice)
-        return found
-    finally:
-        others.let_go()
+    """Profile as one rank of ``settings.ranks``; each of them calls it."""
 
+    def work(member: Member) -> Profile | Failure | None:
+        from workshop.profile.capture import profile
+        from workshop.runner.assemble import Place
 
-def _joined(
-    settings: Settings, place: Rank, steps: int, trace: Path | None, port: int = 0
-) -> Profile | Failure | None:
-    import torch
+        place = Place(member.device, rank.index, settings.ranks)
+        try:
+            return profile(settings, place, steps, trace)
+        except Exception as error:
+            return announced(error, member.others)
 
-    from workshop.llm.ranks import parallel
-    from workshop.profile.capture import profile
-    from workshop.profile.trace import TraceError
-    from workshop.runner import machine
-    from workshop.runner.assemble import Place
-
-    torch.set_num_threads(max(1, machine.cores() // settings.ranks))
-    try:
-        device = machine.pick_device(settings.device, place.local_rank)
-        if port:
-            joined = parallel.join(place.rank, settings.ranks, place.address, port, device)
-            torch.set_num_threads(joined.threads or torch.get_num_threads())
-        return profile(settings, Place(device, place.rank, settings.ranks), steps, trace)
-    except TraceError as error:
-        return Failure(str(error), None, True)
-    except Exception as error:
-        return failure.explain(error)
-    finally:
-        parallel.leave()
+    return with_the_others(settings, rank, work, announced)

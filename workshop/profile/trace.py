@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from workshop.util.errors import ExpectedError
 
-class TraceError(RuntimeError):
+
+class TraceError(ExpectedError, RuntimeError):
     """A trace that could not be written; one sentence that names the file and the cause."""
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from dataclasses import dataclass
+
+from workshop.llm.errors import BuildError, EngineError
+from workshop.util.errors import ExpectedError
 
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 COMPILER_ADVICE = (
     "install g++ (Debian: apt-get install g++; on a cluster: module load GCC or gcc), "
     "or name one in the variable CXX"
 )
+TRACEBACK_IN_LOG = "the log has the whole traceback"
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Failure:
     Attributes:
         reason: one sentence.
         advice: what to do next; None where there is nothing better to say than the reason.
-        expected: the user's to mend, so that a traceback would only be in the way.
+        expected: the user can mend it, so that a traceback would only be in the way.
     """
 
     reason: str
@@ -29,7 +34,10 @@ class Failure:
 
 
 def explain(error: BaseException) -> Failure:
-    """What ``error`` means for whoever ran it. Reads names and texts: imports nothing heavy."""
+    """What ``error`` means for whoever ran it.
+
+    Imports nothing heavy: errors of torch and submitit are recognised by their names and texts.
+    """
     for cause in causes(error):
         found = known(cause)
         if found is not None:
@@ -37,7 +45,7 @@ def explain(error: BaseException) -> Failure:
     first = str(error).strip().splitlines()
     return Failure(
         f"{type(error).__name__}: {first[0] if first else 'no message'}",
-        "the log has the whole traceback",
+        TRACEBACK_IN_LOG,
         expected=False,
     )
 
@@ -55,8 +63,34 @@ def causes(error: BaseException) -> list[BaseException]:
 
 
 def known(error: BaseException) -> Failure | None:
-    name, text = type(error).__name__, str(error)
-    if name == "InvalidCxxCompiler" or "No working C++ compiler found" in text:
+    """What one error means, whatever it came from; None where it has to be shown as it is."""
+    for recognised in (of_ours, of_compilers, of_memory, of_files, of_other_processes):
+        found = recognised(error)
+        if found is not None:
+            return found
+    return None
+
+
+def of_ours(error: BaseException) -> Failure | None:
+    """Errors of this package, which say themselves what is wrong."""
+    if isinstance(error, BuildError):
+        return Failure(
+            str(error),
+            f"use --kernels torch and --activations dtype, or try another compiler: "
+            f"{COMPILER_ADVICE}",
+            expected=True,
+        )
+    if isinstance(error, ExpectedError):
+        return Failure(str(error), error.advice, expected=True)
+    if isinstance(error, EngineError):
+        return Failure(str(error), None, expected=True)
+    return None
+
+
+def of_compilers(error: BaseException) -> Failure | None:
+    """A C++ compiler that is missing, or that fails under torch.compile."""
+    name = type(error).__name__
+    if name == "InvalidCxxCompiler" or "No working C++ compiler found" in str(error):
         return Failure(
             "no C++ compiler found, which torch.compile and the C++ kernels need on a CPU",
             COMPILER_ADVICE,
@@ -68,23 +102,13 @@ def known(error: BaseException) -> Failure | None:
             f"try another compiler: {COMPILER_ADVICE}",
             expected=False,
         )
-    if name == "BuildError":
-        return Failure(
-            text,
-            f"use --kernels torch and --activations dtype, or try another compiler: "
-            f"{COMPILER_ADVICE}",
-            expected=True,
-        )
-    if name in (
-        "UsageError",
-        "CheckpointError",
-        "TokenizerError",
-        "ParallelError",
-        "ConfigError",
-        "GroupError",
-    ):
-        return Failure(text, None, expected=True)
-    if name == "OutOfMemoryError" or "CUDA out of memory" in text:
+    return None
+
+
+def of_memory(error: BaseException) -> Failure | None:
+    """Memory that is full: the GPU's or this machine's."""
+    text = str(error)
+    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in text:
         return Failure(
             "the GPU's memory is full",
             "take a smaller model, --quantize int8, or more ranks (--ranks)",
@@ -96,36 +120,48 @@ def known(error: BaseException) -> Failure | None:
             "take a smaller model or --quantize int8, or ask Slurm for more (--mem)",
             expected=True,
         )
-    cache = os.environ.get(CACHE_VARIABLE)
-    if isinstance(error, OSError) and cache and str(error.filename or "").startswith(cache):
-        return Failure(
-            f"{CACHE_VARIABLE} names {cache}, which cannot be written: {error.strerror}",
-            "name a directory of yours in it, or unset it",
-            expected=True,
-        )
-    if isinstance(error, OSError) and error.errno == 28:
-        return Failure(
-            f"the disk is full{f' at {error.filename}' if error.filename else ''}",
-            "free some space, or point TORCHINDUCTOR_CACHE_DIR and TMPDIR somewhere else",
-            expected=True,
-        )
+    return None
+
+
+def of_files(error: BaseException) -> Failure | None:
+    """Files and modules that cannot be read, written or found."""
     if isinstance(error, ModuleNotFoundError):
         return Failure(
             f"the Python module {error.name} is not installed here",
             "activate the environment that workshop is installed in, or install the module",
             expected=True,
         )
+    if not isinstance(error, OSError):
+        return None
+    cache = os.environ.get(CACHE_VARIABLE)
+    if cache and str(error.filename or "").startswith(cache):
+        return Failure(
+            f"{CACHE_VARIABLE} names {cache}, which cannot be written: {error.strerror}",
+            "name a directory of yours in it, or unset it",
+            expected=True,
+        )
+    if error.errno == errno.ENOSPC:
+        return Failure(
+            f"the disk is full{f' at {error.filename}' if error.filename else ''}",
+            "free some space, or point TORCHINDUCTOR_CACHE_DIR and TMPDIR somewhere else",
+            expected=True,
+        )
+    return None
+
+
+def of_other_processes(error: BaseException) -> Failure | None:
+    """Slurm, the other ranks, or the user at the keyboard."""
+    name, text = type(error).__name__, str(error)
     if name == "UncompletedJobError" and "timed-out" in text:  # submitit, warned by Slurm
         return Failure(
             "the job's time limit was about to end the run",
             "ask for more time: --time 01:00:00",
             expected=True,
         )
-    if name == "RankLostError":  # another rank has explained it already
-        return Failure(text, getattr(error, "advice", None), expected=True)
     if name in ("DistNetworkError", "DistStoreError"):
+        first = text.strip().splitlines()
         return Failure(
-            f"the ranks did not find each other: {text.strip().splitlines()[0]}",
+            f"the ranks did not find each other: {first[0] if first else name}",
             "see whether every rank has started (the log of each), and whether the nodes may "
             "talk to each other; then submit again",
             expected=True,

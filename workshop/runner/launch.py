@@ -5,44 +5,46 @@ Imports neither torch nor submitit until a job is started: the command line stay
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from workshop.record.readers.ours import read_log
 from workshop.record.results import PREFIX, Result
-from workshop.runner import compile_cache, huge_pages
+from workshop.record.runlog import RunLog
+from workshop.runner.local_job import (
+    KILLED,
+    LONGEST_END_SECONDS,
+    POLL_SECONDS,
+    VisibleGPUs,
+    all_ended,
+    end,
+    output_of,
+    output_to,
+    start_locally,
+)
 from workshop.runner.ranks import running
-from workshop.runner.ranks.lifeline import Lifeline, RankLostError
-from workshop.runner.ranks.meeting import meet
+from workshop.runner.ranks.group import Member, with_the_others
+from workshop.runner.ranks.lifeline import Lifeline
 from workshop.runner.ranks.parent import end_after_parent
 from workshop.runner.ranks.rank import Rank, rank_of_job, rank_of_step
 from workshop.stages.settings import Settings
 from workshop.util.errors import UsageError
 
-STDERR = 2  # as processes know it
-POLL_SECONDS = 0.1
-LONGEST_MINUTES = 24 * 60
-LONGEST_END_SECONDS = 10
-KILLED = (
-    "The process that starts the ranks was killed: by someone, or because memory ran out, which "
-    "dmesg tells."
-)
 LOG_NAME = re.compile(r"job-[\w-]+-(\d+)\.out")
+THE_LOG = re.compile(r"\blog\b")
+HOW_TO_SEE_THE_LOG = "to see the log, use quiet=False, or run 'workshop run' without --json"
 
 
 class RunFailedError(RuntimeError):
-    """A run without a complete result; its log has said why, so no traceback follows."""
+    """A run without a complete result; its log gives the reason, so no traceback follows."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +73,24 @@ class Task:
 
 @dataclass(frozen=True)
 class LocalTask:
-    """The same on this machine, where the record tells how it went.
+    """The same on this machine, where the record says how the run ended.
 
     Attributes:
         log: the one file for everything that the job prints, all ranks of it.
         running: a file on this node, locked by every rank for as long as it runs.
-        visible_devices: CUDA_VISIBLE_DEVICES as the user had it; submitit's local executor
-            overwrites it without looking.
+        gpus: as the user had them.
     """
 
     settings: Settings
     log: Path
     running: Path
-    visible_devices: str | None = None
+    gpus: VisibleGPUs
 
     def __call__(self) -> Result:
         if not end_after_parent(LONGEST_END_SECONDS):
             sys.exit(KILLED)
         running.hold(self.running)
-        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
-        if self.visible_devices is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
+        self.gpus.restore()
         with output_to(self.log):
             return measure_rank(self.settings, rank_of_job(), sys.stdout)
 
@@ -114,77 +113,29 @@ def without_traceback(
         sys.__excepthook__(kind, error, trace)
 
 
-@contextlib.contextmanager
-def output_to(path: Path) -> Iterator[None]:
-    """Append this process's output and errors, also those of C++ code, to ``path`` meanwhile."""
-    streams = (sys.stdout, sys.stderr)
-    before = [os.dup(stream.fileno()) for stream in streams]
-    with path.open("ab") as file:
-        for stream in streams:
-            os.dup2(file.fileno(), stream.fileno())
-    try:
-        yield
-    finally:
-        for stream, old in zip(streams, before, strict=True):
-            stream.flush()
-            os.dup2(old, stream.fileno())
-            os.close(old)
+def measure_rank(settings: Settings, rank: Rank, out: TextIO | None) -> Result:
+    """Measure as one rank of ``settings.ranks``; each of them calls it.
 
+    Args:
+        out: where its log goes; None keeps silent.
+    """
+    log = RunLog(out, rank.index)
 
-def measure_rank(settings: Settings, place: Rank, out: Any) -> Result:
-    """Measure as one rank of ``settings.ranks``: meet the others, share the cores, leave."""
-    compile_cache.keep()  # before torch is imported
-    huge_pages.ask()
-    if settings.ranks == 1:
-        return measure_joined(settings, place, out, None)
-    try:
-        others = meet(place)
-    except (RankLostError, UsageError) as error:
-        return measured_nothing(settings, place, out, error)
-    others.last_words = lambda lost: measured_nothing(settings, place, out, lost)
-    try:
-        return measure_joined(settings, place, out, others)
-    except BaseException as error:
-        others.fail(f"{type(error).__name__}: {error}")
-        raise
-    finally:
-        others.let_go()
+    def work(member: Member) -> Result:
+        from workshop.runner.assemble import Place
+        from workshop.runner.measure import measure
 
+        for line in member.lines:
+            log.say(line)
+        place = Place(member.device, rank.index, settings.ranks)
+        return measure(settings, place, log, member.others)
 
-def measure_joined(settings: Settings, place: Rank, out: Any, others: Lifeline | None) -> Result:
-    import torch
+    def failed(error: BaseException, others: Lifeline | None) -> Result:
+        from workshop.runner.measure import no_run
 
-    from workshop.llm.ranks import parallel
-    from workshop.record.runlog import RunLog
-    from workshop.runner import machine
-    from workshop.runner.assemble import Place
-    from workshop.runner.measure import measure, no_run
+        return no_run(settings, error, log, others)
 
-    log = RunLog(out, place.rank)
-    torch.set_num_threads(max(1, machine.cores() // settings.ranks))
-    try:
-        try:
-            device = machine.pick_device(settings.device, place.local_rank)
-            if others is not None:
-                joined = parallel.join(
-                    place.rank, settings.ranks, place.address, others.port, device
-                )
-                torch.set_num_threads(joined.threads or torch.get_num_threads())
-                for line in joined.said:
-                    log.say(line)
-        except Exception as error:
-            return no_run(settings, error, log, others)
-        return measure(settings, Place(device, place.rank, settings.ranks), log, others)
-    finally:
-        parallel.leave()
-
-
-def measured_nothing(settings: Settings, place: Rank, out: Any, error: BaseException) -> Result:
-    """The record of a run whose ranks have not all come."""
-    from workshop.record.runlog import RunLog
-    from workshop.runner.measure import no_run
-
-    return no_run(settings, error, RunLog(out, place.rank))
+    return with_the_others(settings, rank, work, failed)
 
 
 def make_directory(directory: Path) -> None:
@@ -231,10 +182,9 @@ def run_locally(
         each_line: called with every line of the log as it comes.
     """
     with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
-        said, ranks = Path(folder) / "controller.err", Path(folder) / "running"
-        visible_devices = os.environ.get("CUDA_VISIBLE_DEVICES")
-        task = LocalTask(settings, log.resolve(), ranks, visible_devices)
-        job = start_locally(task, settings.ranks, folder, said)
+        errors, ranks = Path(folder) / "controller.err", Path(folder) / "running"
+        task = LocalTask(settings, log.resolve(), ranks, VisibleGPUs.of_user())
+        job = start_locally(task, settings.ranks, folder, errors)
         try:
             for line in follow(log, all_ended(job, ranks)):
                 each_line(line)
@@ -242,7 +192,7 @@ def run_locally(
             end(job)
             raise
         recorded = has_record(log)
-        added = "" if recorded else job_said(job, said)
+        added = "" if recorded else output_of(job, errors)
     if added:
         with log.open("a", encoding="utf-8") as file:
             print(added, file=file)
@@ -252,53 +202,30 @@ def run_locally(
     return result
 
 
-def all_ended(job: Any, ranks: Path) -> Callable[[], bool]:
-    """Whether a job is done and none of its ranks still writes, asked again and again.
-
-    Ranks outlive a controller that is killed, for as long as ``end_after_parent`` lets them.
-
-    Args:
-        ranks: the file that each rank locks.
-    """
-    done_since: list[float] = []
-
-    def ask() -> bool:
-        if not job.done():
-            return False
-        done_since.append(time.monotonic())
-        waited = done_since[-1] - done_since[0]
-        return running.all_ended(ranks) or waited > LONGEST_END_SECONDS + 1
-
-    return ask
-
-
-def start_locally(task: Callable[[], Any], ranks: int, folder: str, said: Path) -> Any:
-    """The job of submitit's local executor that runs a task once for each rank.
-
-    Args:
-        folder: an empty one for submitit's own files.
-        said: the file for what its controller has to say.
-    """
-    import submitit
-
-    executor = submitit.LocalExecutor(folder, max_num_timeout=0)
-    executor.update_parameters(tasks_per_node=ranks, timeout_min=LONGEST_MINUTES, gpus_per_node=0)
-    with stderr_to(said), heeding_interrupts():
-        return executor.submit(task)
-
-
 def run_here(settings: Settings, quiet: bool = True) -> Result:
     """In this process; several ranks are processes of their own, whose log is passed on.
 
     Where srun has started these processes already, each is a rank.
+
+    Args:
+        quiet: print no log, and keep none.
     """
     rank = rank_of_step(settings.ranks)
     if rank or settings.ranks == 1:
-        return measure_rank(settings, rank or Rank(), None if quiet else sys.stdout)
-    with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
-        log = Path(folder) / f"job-{settings.stage}-0.out"
-        log.touch()
-        return run_locally(settings, log, (lambda line: None) if quiet else print)
+        result = measure_rank(settings, rank or Rank(), None if quiet else sys.stdout)
+    else:
+        with tempfile.TemporaryDirectory(prefix="workshop-") as folder:
+            log = Path(folder) / f"job-{settings.stage}-0.out"
+            log.touch()
+            result = run_locally(settings, log, (lambda line: None) if quiet else print)
+    return without_log(result) if quiet else result
+
+
+def without_log(result: Result) -> Result:
+    """The result of a run whose log nobody has seen: advice that names it says how to see it."""
+    if result.advice and THE_LOG.search(result.advice):
+        return replace(result, advice=f"{result.advice} ({HOW_TO_SEE_THE_LOG})")
+    return result
 
 
 def run_in_this_process(settings: Settings) -> Result:
@@ -318,65 +245,10 @@ def run_in_this_process(settings: Settings) -> Result:
         return submitit.DebugExecutor(folder).submit(DebugTask(settings)).result()
 
 
-def end(job: Any) -> None:
-    """Stop a local job and wait until its processes are gone."""
-    job.cancel()
-    deadline = time.monotonic() + LONGEST_END_SECONDS
-    while not job.done() and time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def stderr_to(path: Path) -> Iterator[None]:
-    """What is started in here has this file for its standard error.
-
-    submitit's controller would have ours, and write its traceback there when it is interrupted.
-    """
-    ours = os.dup(STDERR)
-    try:
-        with path.open("wb") as file:
-            os.dup2(file.fileno(), STDERR)
-        yield
-    finally:
-        os.dup2(ours, STDERR)
-        os.close(ours)
-
-
-@contextlib.contextmanager
-def heeding_interrupts() -> Iterator[None]:
-    """What is started in here is ended by SIGINT, by which submitit ends its jobs.
-
-    Else it would ignore it where we do: in the background of a script.
-    """
-    if threading.current_thread() is not threading.main_thread():  # which alone may change it
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        # None: it was not Python that had set it, and only the default can be set again.
-        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
-
-
 def has_record(log: Path) -> bool:
     """Whether a run has left its record in a log."""
     with log.open(encoding="utf-8", errors="replace") as file:
         return any(line.startswith(PREFIX) for line in file)
-
-
-def job_said(job: Any, said: Path) -> str:
-    """What is known of a job's end, and what it wrote before our log was open.
-
-    Args:
-        said: what its controller had to say.
-    """
-    subjobs = getattr(job, "_sub_jobs", []) or [job]
-    texts = [one.stderr() for one in subjobs]
-    texts.append(said.read_text(encoding="utf-8", errors="replace").strip())
-    if any(one._process is not None and one._process.poll() == -signal.SIGKILL for one in subjobs):
-        texts.append(KILLED)
-    return "\n".join(text for text in texts if text)
 
 
 def follow(path: Path, done: Callable[[], bool]) -> Iterator[str]:

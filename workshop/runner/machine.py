@@ -60,9 +60,9 @@ def pick_device(wanted: str, local_rank: int = 0) -> torch.device:
 def device_name(device: torch.device) -> str:
     """The device's model, as its driver or the system gives it."""
     if device.type == "cuda":
-        told = torch.cuda.get_device_properties(device)
+        gpu = torch.cuda.get_device_properties(device)
         # A ROCm without its table of products gives no name, but an architecture: 'gfx90a'.
-        return told.name.strip() or getattr(told, "gcnArchName", "GPU")
+        return gpu.name.strip() or getattr(gpu, "gcnArchName", "GPU")
     name = processor_name()
     return f"GPU of {name}" if device.type == "mps" else name
 
@@ -80,10 +80,10 @@ def processor_name() -> str:
 def apple_chip() -> list[str]:
     command = ["sysctl", "-n", "machdep.cpu.brand_string"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    return [f"model name: {told.stdout.strip()}"]
+    return [f"model name: {done.stdout.strip()}"]
 
 
 def cores() -> int:
@@ -117,15 +117,20 @@ def cache_bytes(device: torch.device, system: Path = PROCESSORS) -> int | None:
 def last_level_cache(folder: Path) -> tuple[str, int]:
     """The cores that share a core's last cache, and its bytes; raises OSError, ValueError."""
     caches = [
-        (int(told(index, "level")), told(index, "shared_cpu_list"), kib(told(index, "size")))
+        (
+            int(content(index, "level")),
+            content(index, "shared_cpu_list"),
+            kib(content(index, "size")),
+        )
         for index in folder.glob("index*")
-        if told(index, "type") != "Instruction"
+        if content(index, "type") != "Instruction"
     ]
     _, shared_by, size = max(caches)  # of none there are: ValueError
     return shared_by, size
 
 
-def told(folder: Path, name: str) -> str:
+def content(folder: Path, name: str) -> str:
+    """The text of a file in a folder; raises OSError."""
     return (folder / name).read_text(encoding="utf-8").strip()
 
 
@@ -143,7 +148,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bf16 itself; asked of torch, not told from a name."""
+    """Whether the device computes in bf16 itself; asked of torch, not guessed from a name."""
     if device.type == "cuda":
         # Without the emulation that torch offers: it is slower than fp16.
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -30,6 +30,7 @@ from workshop.record.runlog import RunLog
 from workshop.runner import failure, machine, provenance, quality
 from workshop.runner.assemble import Engine, Place, assemble
 from workshop.runner.plugged import plugged
+from workshop.runner.ranks.group import announced
 from workshop.runner.ranks.lifeline import Lifeline
 from workshop.stages import BASELINE, compose, find_stage, variant
 from workshop.stages.settings import Settings
@@ -71,9 +72,17 @@ def measure(
         result = replace(with_samples(result, samples), status="ok")
     except (Exception, KeyboardInterrupt) as error:
         result = ended_by(error, with_samples(result, samples), log, others)
-    if others is None or others.has_last_word():
-        log.finish(result)
+    finish(result, log, others)
     return result
+
+
+def finish(result: Result, log: RunLog, others: Lifeline | None) -> None:
+    """Write the record, where that is for this rank and this thread to do."""
+    if others is not None:
+        others.claim_last_word()
+        if not others.reports_end():
+            return
+    log.finish(result)
 
 
 def no_run(
@@ -83,23 +92,18 @@ def no_run(
     result = unmeasured(settings, Place(torch.device("cpu"), log.rank, settings.ranks))
     nowhere = replace(result, device=None, threads=None, cache_bytes=None)
     result = ended_by(error, nowhere, log, others)
-    if others is None or others.has_last_word():
-        log.finish(result)
+    finish(result, log, others)
     return result
 
 
 def ended_by(
     error: BaseException, result: Result, log: RunLog, others: Lifeline | None = None
 ) -> Result:
-    """The record with the reason; the log gets a traceback where it is not the user's to mend.
+    """The record with the reason, which the other ranks hear as well.
 
-    The other ranks are told, unless it is one of them that is to blame.
+    The log gets a traceback of what the user cannot mend.
     """
-    if others is not None:
-        error = others.instead_of(error)
-    why = failure.explain(error)
-    if others is not None:
-        others.fail(why.reason, why.advice)
+    why = announced(error, others)
     if not why.expected:
         log.say(failure.whole_traceback(error))
     return replace(
@@ -190,7 +194,7 @@ def warm_up(settings: Settings, place: Place, engine: Engine) -> float:
     first = replace(settings, new_tokens=min(WARM_UP_TOKENS, settings.new_tokens))
     started = time.perf_counter()
     take_sample(first, place, engine, engine.prompts, settings.seed)
-    for generate in engine.rarely:
+    for generate in engine.adaptive_variants:
         once = replace(engine, generate=generate, lookahead=None)
         take_sample(first, place, once, engine.prompts, settings.seed)
     seconds = time.perf_counter() - started
@@ -221,30 +225,30 @@ def take_sample(
     read += until(parts, engine.stop, read[0])
     machine.synchronise(place.device)
     end = time.perf_counter()
-    said = [
-        kept(list(chain.from_iterable(rows)), settings.new_tokens, engine.stop)
+    sequences = [
+        cut(list(chain.from_iterable(rows)), settings.new_tokens, engine.stop)
         for rows in zip(*read, strict=True)
     ]
-    texts = [engine.tokenizer.decode(tokens) for tokens in said]
+    texts = [engine.tokenizer.decode(tokens) for tokens in sequences]
     sample = Sample(
         ttft_seconds=first - start,
         decode_seconds=end - first,
-        tokens=said[0],
+        tokens=sequences[0],
         text=texts[0],
-        beside=[Continuation(*other) for other in zip(said[1:], texts[1:], strict=True)],
+        beside=[Continuation(*other) for other in zip(sequences[1:], texts[1:], strict=True)],
     )
-    right = [len(rows[0]) - 1 for rows in read[1:]]  # guesses that were kept, pass by pass
-    return with_guesses(sample, engine.lookahead, right) if engine.lookahead else sample
+    accepted = [len(rows[0]) - 1 for rows in read[1:]]  # guesses, pass by pass
+    return with_guesses(sample, engine.lookahead, accepted) if engine.lookahead else sample
 
 
-def with_guesses(sample: Sample, lookahead: Lookahead, right: list[int]) -> Sample:
-    """The sample with what speculation did; ``right`` is how many guesses each pass kept."""
+def with_guesses(sample: Sample, lookahead: Lookahead, accepted: list[int]) -> Sample:
+    """The sample with what speculation did; ``accepted``: how many guesses each pass accepted."""
     return replace(
         sample,
-        verify_passes=len(right),
-        accepted=sum(right),
-        proposed_by_position=by_position(lookahead.guessed(right)),
-        accepted_by_position=by_position(right),
+        verify_passes=len(accepted),
+        accepted=sum(accepted),
+        proposed_by_position=by_position(lookahead.guessed(accepted)),
+        accepted_by_position=by_position(accepted),
     )
 
 
@@ -261,7 +265,7 @@ def until(
         going = [i for i in going if stop.isdisjoint(new[i])]
 
 
-def kept(tokens: list[int], most: int, stop: frozenset[int]) -> list[int]:
+def cut(tokens: list[int], most: int, stop: frozenset[int]) -> list[int]:
     """The first ``most`` tokens, and nothing after the first that is in ``stop``."""
     tokens = tokens[:most]
     end = next((i for i, token in enumerate(tokens) if token in stop), len(tokens))

@@ -14,7 +14,7 @@ from workshop.llm.ranks.part import WHOLE, Part
 from workshop.llm.shapes import SHAPES
 from workshop.llm.text import chat
 from workshop.llm.text.tokenizer import Tokenizer, find_tokenizer
-from workshop.llm.weights import checkpoint
+from workshop.llm.weights import checkpoint, folder
 from workshop.llm.weights.fill import Make
 from workshop.llm.weights.widen import load_widened
 from workshop.roofline.widths import MOST_COPIES, TINY, is_tiny
@@ -61,19 +61,23 @@ def find_model(text: str) -> Source:
             raise UsageError(f"there is no shape {shape!r}; the shapes are {', '.join(SHAPES)}")
         return Source(text, None, EMBEDDED / "verifier" / checkpoint.TOKENIZER)
     directory = Path(text).expanduser()
+    if directory.suffix == ".gguf" and directory.is_file():
+        raise UsageError(folder.gguf_sentence(directory))
     if not directory.is_dir():
         raise UsageError(
             f"the model {text!r} is neither a checkpoint directory, nor 'tiny' (or 'tiny:1' to "
             f"'tiny:{MOST_COPIES}'), nor 'random:<shape>' (for example random:110m)"
         )
-    if not any(directory.glob("*.safetensors")) and (
-        any(directory.glob("pytorch_model*.bin")) or any(directory.glob("consolidated.*.pth"))
-    ):
+    try:
+        directory = folder.find_checkpoint(directory)
+    except checkpoint.CheckpointError as error:
+        raise UsageError(str(error)) from None
+    if kind := folder.to_convert(directory):
         raise UsageError(
-            f"the weights in {directory} are pickles, which are converted once: "
+            f"the weights in {directory} are {kind} converted once: "
             f"workshop convert {directory} -o DIR"
         )
-    return Source(directory.resolve().name, directory, find_tokenizer(directory))
+    return Source(folder.name_of(directory), directory, find_tokenizer(directory))
 
 
 def embedded(role: str) -> Source:

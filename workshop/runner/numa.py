@@ -103,8 +103,8 @@ def share_of(rank: int, seats: Sequence[Seat], nodes: Mapping[int, frozenset[int
 def shared(usable: Mapping[int, frozenset[int]], part: int, parts: int) -> Share:
     """One of ``parts`` equal parts of the nodes: neighbours, which are of one processor."""
     size = len(usable) // parts
-    kept = tuple(usable)[part * size : (part + 1) * size]
-    return Share(kept, frozenset().union(*(usable[node] for node in kept)))
+    nodes = tuple(usable)[part * size : (part + 1) * size]
+    return Share(nodes, frozenset().union(*(usable[node] for node in nodes)))
 
 
 def threads_of(rank: int, seats: Sequence[Seat], nodes: Mapping[int, frozenset[int]]) -> int:

@@ -17,8 +17,9 @@ from torch import Tensor
 from workshop.llm.model import Llama
 from workshop.llm.text.tokenizer import Tokenizer
 from workshop.record.results import Quality
-from workshop.runner.assemble import DTYPES, Engine, Place
+from workshop.runner.assemble import Engine, Place
 from workshop.runner.models import find_model, load_model, stored_quantization
+from workshop.runner.plan import DTYPES
 from workshop.stages.settings import Settings
 from workshop.tiny.corpus import documents
 from workshop.tiny.recipe import HELD_OUT_SEED
@@ -100,8 +101,9 @@ def compare(model: Llama, reference: Llama, rows: Tensor) -> Quality:
     ours, theirs, blocks, same, divergence = [], [], [], [], []
     for row in rows.to(reference.embed_tokens.weight.device):
         p, q = log_probabilities(reference, row), log_probabilities(model, row)
-        said = row[1:, None]
-        loss, before = -q.gather(1, said)[:, 0].double(), -p.gather(1, said)[:, 0].double()
+        next_tokens = row[1:, None]
+        loss = -q.gather(1, next_tokens)[:, 0].double()
+        before = -p.gather(1, next_tokens)[:, 0].double()
         ours.append(loss)
         theirs.append(before)
         blocks += [part.mean().item() for part in (loss - before).split(BLOCK)]

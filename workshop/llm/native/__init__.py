@@ -9,7 +9,8 @@ DTYPES = (torch.bfloat16, torch.float32)  # of activations
 
 def compiles() -> bool:
     """Whether this machine's compiler makes products.cpp; the first call finds out by doing it."""
-    from workshop.llm.native.build import BuildError, load
+    from workshop.llm.errors import BuildError
+    from workshop.llm.native.build import load
 
     try:
         load("products")

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import torch
 
+from workshop.llm.errors import BuildError
+
 HERE = Path(__file__).parent
 # a * b + c in one instruction; loops of the source, and roundings, as vector instructions.
 FLAGS = ["-ffp-contract=fast", "-ftree-loop-vectorize", "-fno-math-errno"]
@@ -29,10 +31,6 @@ FLAGS = ["-ffp-contract=fast", "-ftree-loop-vectorize", "-fno-math-errno"]
 
 WORK = "build-"  # begins the name of a directory that a library is built in
 LONGEST_BUILD_SECONDS = 3600
-
-
-class BuildError(Exception):
-    """A source that does not compile on this machine; the message has the compiler's reason."""
 
 
 @functools.cache

@@ -21,12 +21,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workshop.llm.errors import EngineError
+
 GROUP_SIZES = (32, 64, 128)
 MIDDLE = 8  # the value that stands for ``zero``; the kernels of torch have it so
 LARGEST = 15
 
 
-class GroupError(ValueError):
+class GroupError(EngineError, ValueError):
     """Inputs that do not make whole groups; the message says which and what to do."""
 
 

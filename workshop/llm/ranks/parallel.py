@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -29,25 +29,13 @@ from workshop.llm.quantization.quantize import split
 from workshop.llm.ranks import shared_memory
 from workshop.llm.ranks.part import Part, check_divides, slice_of
 from workshop.llm.ranks.shared_memory import CannotShareError, Shared
-from workshop.runner import numa
-from workshop.runner.numa import Seat
 
 # For a rank that still compiles while the others wait: minutes. One that has ended is noticed in
 # seconds, by whoever started the ranks.
 PATIENCE = datetime.timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class Joined:
-    """What comes of joining, for a rank on a CPU; nothing on a GPU.
-
-    Attributes:
-        threads: its share of the cores that it may use.
-        said: lines for its log: what it is bound to, how the ranks exchange.
-    """
-
-    threads: int | None = None
-    said: tuple[str, ...] = ()
+T = TypeVar("T")
 
 
 class Memory:
@@ -56,11 +44,13 @@ class Memory:
     shared: Shared | None = None
 
 
-def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> Joined:
-    """Meet the other ranks; every rank calls it once.
+def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -> None:
+    """Join the process group; every rank calls it once.
 
-    CPU ranks of one host divide its NUMA nodes, and exchange through shared memory if all of them
-    can. Threads that this process starts from then on keep to the rank's nodes.
+    CPU ranks then exchange over TCP, until ``share_memory`` finds a faster way.
+
+    Args:
+        address, port: where the ranks find each other, on rank 0's node.
 
     Raises:
         torch.distributed.DistError: they did not all come in time.
@@ -75,23 +65,27 @@ def join(rank: int, ranks: int, address: str, port: int, device: torch.device) -
         # and it need not guess a rank's GPU, which hangs where it guesses wrong.
         device_id=device if device.type == "cuda" else None,
     )
-    if device.type != "cpu":
-        return Joined()
-    seats: list[Seat] = [numa.this_seat()] * ranks
-    dist.all_gather_object(seats, numa.this_seat())
-    nodes = numa.numa_nodes()
-    part = numa.share_of(rank, seats, nodes)
-    said = [f"rank {rank} on {part}"] if part is not None and numa.bind(part) else []
-    exchange = share_memory({seat.host for seat in seats})
-    return Joined(numa.threads_of(rank, seats, nodes), tuple(said if rank else [*said, exchange]))
 
 
-def share_memory(hosts: set[str]) -> str:
-    """Exchange through shared memory from now on, where that can be; a line for the log on it.
+def gather(value: T) -> list[T]:
+    """The value of each rank, on every rank, in the order of the ranks; it must pickle."""
+    values = [value] * group().size()
+    dist.all_gather_object(values, value, group())
+    return values
 
-    After the ranks are bound: each allocates what it writes, near to itself.
+
+def share_memory(one_host: bool) -> str:
+    """CPU ranks: exchange through shared memory from now on, where all of them can.
+
+    Every rank calls it, once it is bound to its cores: each allocates what it writes, and the
+    system takes the memory nearest to it.
+
+    Args:
+        one_host: whether all ranks run on one host; the same on every rank.
+
+    Returns:
+        how the ranks exchange, a line for the log.
     """
-    one_host = len(hosts) == 1 and hosts != {""}
     try:
         Memory.shared = shared_memory.share(group(), one_host, PATIENCE.total_seconds())
     except CannotShareError as error:
@@ -130,9 +124,9 @@ def agree(choice: Tensor) -> Tensor:
 
 
 def group() -> dist.ProcessGroup:
-    joined = dist.group.WORLD
-    assert joined is not None, "join() comes first"
-    return joined
+    everyone = dist.group.WORLD
+    assert everyone is not None, "join() comes first"
+    return everyone
 
 
 def total(value: float, device: torch.device) -> float:
@@ -153,10 +147,10 @@ def shard(model: Llama, rank: int, ranks: int) -> None:
     part = Part(rank, ranks)
     check_divides(model.config, ranks, group_size(model))
     for name, module in model.named_modules():
-        kept = slice_of(name, model.config, part)
-        if kept is not None:
+        own = slice_of(name, model.config, part)
+        if own is not None:
             assert isinstance(module, nn.Linear | Int8Linear | Int4Linear)
-            split(module, kept.dim, kept.start, kept.stop)
+            split(module, own.dim, own.start, own.stop)
     add_up_over_ranks(model)
 
 
@@ -177,9 +171,11 @@ def fastest_all_reduce(model: Llama) -> Callable[[Tensor], Tensor]:
     # What it imports takes half a second, which a CPU need not wait for.
     from workshop.llm.ranks.symmetric import can_use_symmetric_memory, symmetric_all_reduce
 
-    place = weight.device, weight.dtype, group()
+    tensors = weight.device, weight.dtype, group()
     return (
-        symmetric_all_reduce(*place, all_reduce) if can_use_symmetric_memory(*place) else all_reduce
+        symmetric_all_reduce(*tensors, all_reduce)
+        if can_use_symmetric_memory(*tensors)
+        else all_reduce
     )
 
 

@@ -11,13 +11,14 @@ import math
 from dataclasses import dataclass
 
 from workshop.llm.config import Config
+from workshop.llm.errors import EngineError
 from workshop.llm.quantization.int4 import group_size_for
 
 COLUMN = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 ROW = ("o_proj", "down_proj")
 
 
-class ParallelError(ValueError):
+class ParallelError(EngineError, ValueError):
     """A model that cannot be split over that many ranks; the message says why."""
 
 

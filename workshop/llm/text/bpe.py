@@ -8,13 +8,14 @@ format: a line for each token, its bytes in base64 and its rank.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
-from workshop.llm.config import ConfigError, read_object
+from workshop.llm.text.added import Added, read_beside
 from workshop.llm.text.errors import TokenizerError
 
 # Where nothing beside a tokenizer says which of its tokens begin and end a text.
@@ -50,6 +51,7 @@ class Bpe:
         """``begin`` and ``end`` name its tokens for the beginning and the end of a text."""
         self.model = model
         self.vocab: int = max(model.get_vocab().values(), default=-1) + 1
+        self.trained: int = max(model.get_vocab(with_added_tokens=False).values(), default=-1) + 1
         self.bos = self.first_of([begin] if begin else BEGIN)
         self.eos = self.first_of([end] if end else END)
 
@@ -80,21 +82,25 @@ def read_json(path: Path) -> Bpe:
         raise TokenizerError(
             f"{path}: this is not a tokenizer that the tokenizers library reads"
         ) from None
-    names = token_names(path.with_name("tokenizer_config.json"))
-    return Bpe(model, names.get("bos_token"), names.get("eos_token"))
+    beside = read_beside(path.parent)
+    begin = beside.name("bos_token")  # a beginning that the model lacks is no beginning
+    add(model, (token for token in beside.tokens if token.text != begin))
+    return Bpe(model, begin, beside.name("eos_token"))
 
 
-def token_names(path: Path) -> dict[str, str]:
-    """How a ``tokenizer_config.json`` writes its special tokens; raises TokenizerError."""
-    if not path.is_file():
-        return {}
-    try:
-        data = read_object(path)
-    except ConfigError as error:
-        raise TokenizerError(str(error)) from None
-    said = {key: data.get(key) for key in ("bos_token", "eos_token")}
-    named = {k: v.get("content") if isinstance(v, dict) else v for k, v in said.items()}
-    return {key: name for key, name in named.items() if isinstance(name, str)}
+def add(model: tokenizers.Tokenizer, tokens: Iterable[Added]) -> None:
+    """Tokens that a ``tokenizer.json`` lacks, which get the next ids."""
+    for token in tokens:
+        if model.token_to_id(token.text) is None:
+            new = tokenizers.AddedToken(
+                token.text,
+                single_word=token.word,
+                lstrip=token.left,
+                rstrip=token.right,
+                normalized=not token.special,
+            )
+            add_one = model.add_special_tokens if token.special else model.add_tokens
+            add_one([new])
 
 
 def read_tiktoken(path: Path) -> Bpe:
@@ -126,7 +132,9 @@ def read_tiktoken(path: Path) -> Bpe:
     model.decoder = decoders.ByteLevel()
     reserve = [f"<|reserved_special_token_{i}|>" for i in range(2, SPECIALS - len(SPECIAL) + 2)]
     model.add_special_tokens([*SPECIAL, *reserve])
-    return Bpe(model, BEGIN[0], END[0])
+    beside = read_beside(path.parent)
+    add(model, beside.tokens)
+    return Bpe(model, beside.name("bos_token") or BEGIN[0], beside.name("eos_token") or END[0])
 
 
 def merges_of(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:

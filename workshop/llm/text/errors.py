@@ -1,5 +1,7 @@
 """What is wrong with a tokenizer, in a sentence."""
 
+from workshop.llm.errors import EngineError
 
-class TokenizerError(ValueError):
+
+class TokenizerError(EngineError, ValueError):
     """A tokenizer file that cannot be used; the message names it."""

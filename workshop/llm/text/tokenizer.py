@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from typing import Protocol
 
+from workshop.llm.lfs import is_pointer, sentence
 from workshop.llm.text.errors import TokenizerError
 
 SENTENCEPIECE = "tokenizer.model"
 TOKENIZER_JSON = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
 TIKTOKEN_LINE = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 
 
@@ -18,10 +20,12 @@ class Pieces(Protocol):
 
     Attributes:
         vocab: one more than the largest id.
+        trained: the tokens that text is made of, without those that were added.
         bos, eos: the tokens for the beginning and the end of a text; -1 where there is none.
     """
 
     vocab: int
+    trained: int
     bos: int
     eos: int
 
@@ -49,6 +53,8 @@ class Tokenizer:
         """
         if not path.is_file():
             raise TokenizerError(f"{path}: there is no tokenizer here")
+        if is_pointer(path):
+            raise TokenizerError(sentence(path))
         self.pieces = read_pieces(path)
         if self.bos < 0:
             raise TokenizerError(f"{path}: it has no begin-of-sequence token, which a Llama needs")
@@ -56,6 +62,11 @@ class Tokenizer:
     @property
     def vocab(self) -> int:
         return self.pieces.vocab
+
+    @property
+    def trained(self) -> int:
+        """Tokens that text is made of: a model has at least these; added ones it may lack."""
+        return self.pieces.trained
 
     @property
     def bos(self) -> int:
@@ -105,15 +116,19 @@ def read_pieces(path: Path) -> Pieces:
         from workshop.llm.text.bpe import read_json
 
         return read_json(path)
-    with path.open("rb") as file:
-        start = file.read(1000)
-    if TIKTOKEN_LINE.match(start):
+    if is_tiktoken(path):
         from workshop.llm.text.bpe import read_tiktoken
 
         return read_tiktoken(path)
     from workshop.llm.text.sentence_pieces import SentencePieces
 
     return SentencePieces(path)
+
+
+def is_tiktoken(path: Path) -> bool:
+    """Whether a ``tokenizer.model`` is in tiktoken's format; raises OSError."""
+    with path.open("rb") as file:
+        return TIKTOKEN_LINE.match(file.read(1000)) is not None
 
 
 def find_tokenizer(directory: Path) -> Path:

@@ -18,11 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workshop.llm import lfs
 from workshop.llm.config import Config, ConfigError, read_config, read_object
 from workshop.llm.model import Llama
 from workshop.llm.quantization.quantize import Quantization, quantization_of
-from workshop.llm.ranks.part import WHOLE, Part
+from workshop.llm.ranks.part import WHOLE, Part, Slice
+from workshop.llm.weights import foreign
 from workshop.llm.weights.fill import Make, empty, fill, is_tied, needed, part_of
+from workshop.llm.weights.finite import check_finite
+from workshop.llm.weights.names import canonical, check_new
 from workshop.llm.weights.random_weights import random_model
 from workshop.llm.weights.safetensors_file import CheckpointError, Stored, ahead, entries, write
 
@@ -40,10 +44,12 @@ COMPANIONS = (
     TOKENIZER_JSON,
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "chat_template.jinja",
     GENERATION,
 )
 CPU = torch.device("cpu")
+FOLLOWING = ("rotary_emb.inv_freq", "rotary_emb.cos_cached", "rotary_emb.sin_cached")
 FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -79,12 +85,19 @@ def load(
         wanted, key=lambda name: (stored[on_disk(name)].path, stored[on_disk(name)].start)
     )
     reads = (
-        lambda name=name: stored[on_disk(name)].read(
-            part_of(name, wanted[name], config, part, make is not None), pinned
+        lambda name=name: read_finite(
+            stored[on_disk(name)],
+            part_of(name, wanted[name], config, part, make is not None),
+            pinned,
         )
         for name in names
     )
     return fill(model, zip(names, ahead(reads), strict=True), device, dtype, part, make)
+
+
+def read_finite(stored: Stored, part: Slice | None = None, pinned: bool = False) -> Tensor:
+    """A tensor, or a part of it, of finite numbers; raises CheckpointError."""
+    return check_finite(stored.path, stored.name, stored.read(part, pinned))
 
 
 def shape(directory: Path) -> Config:
@@ -101,15 +114,15 @@ def quantization(directory: Path) -> Quantization | None:
     Raises:
         CheckpointError: in a way that this engine does not know.
     """
-    method = read_json(directory / CONFIG).get("quantization_config")
+    fields = read_json(directory / CONFIG)
+    method = fields.get("quantization_config", fields.get("compression_config"))
     if method is None:
+        if found := foreign.beside(directory):
+            raise CheckpointError(foreign.sentence(*found))
         return None
     how = Quantization.from_config(method)
     if how is None:
-        raise CheckpointError(
-            f"{directory / CONFIG}: quantised as {method}, which this engine does not read; "
-            "start from the unquantised checkpoint and `workshop quantize` it"
-        )
+        raise CheckpointError(foreign.sentence(directory / CONFIG, foreign.method_of(method)))
     return how
 
 
@@ -160,6 +173,8 @@ def named_by(index: Path) -> list[Path]:
     try:
         names = sorted(set(read_object(index)["weight_map"].values()))
     except (ConfigError, KeyError, TypeError, AttributeError):
+        if lfs.is_pointer(index):
+            raise CheckpointError(lfs.sentence(index)) from None
         names = []
     if not names:
         raise CheckpointError(f"{index}: this is not an index of weights")
@@ -174,19 +189,33 @@ def find_tensors(directory: Path, wanted: Mapping[str, Tensor]) -> dict[str, Sto
     files = weight_files(directory)
     found: dict[str, Stored] = {}
     for path in files:
-        for name, stored in entries(path).items():
-            if is_needless(name, wanted):
-                continue
-            check(path, name, stored, wanted)
-            found[name] = stored
+        add_tensors(path, entries(path), wanted, found)
     check_none_missing(files[-1], found.keys(), wanted)
     return found
 
 
+def add_tensors(
+    path: Path, tensors: Mapping[str, Any], wanted: Mapping[str, Tensor], found: dict[str, Any]
+) -> None:
+    """What a file holds, by the names of ``wanted``; raises CheckpointError."""
+    for stored_name, stored in tensors.items():
+        name = canonical(stored_name, wanted)
+        if is_needless(name, wanted):
+            continue
+        check_new(path, name, stored_name, found)
+        try:
+            check(path, name, stored, wanted)
+        except CheckpointError:
+            if method := foreign.by_tensors(tensors):
+                raise CheckpointError(foreign.sentence(path, method)) from None
+            raise
+        found[name] = stored
+
+
 def is_needless(name: str, wanted: Mapping[str, Any]) -> bool:
     """Older files store what follows from the shape; some store a tied head twice."""
-    return name.endswith("rotary_emb.inv_freq") or (
-        name == "lm_head.weight"
+    return name.endswith(FOLLOWING) or (
+        canonical(name, ("lm_head.weight",)) == "lm_head.weight"
         and "lm_head.weight" not in wanted
         and "lm_head.scale" not in wanted
     )
@@ -194,6 +223,8 @@ def is_needless(name: str, wanted: Mapping[str, Any]) -> bool:
 
 def check(path: Path, name: str, stored: Stored | Tensor, wanted: Mapping[str, Tensor]) -> None:
     """Raises CheckpointError where a tensor is not one that the model has."""
+    if len(stored.shape) == 2 and (method := foreign.by_type(stored.dtype)):
+        raise CheckpointError(foreign.sentence(path, method))
     if name not in wanted:
         raise CheckpointError(f"{path}: the tensor {name} has no place in this model")
     expected = wanted[name]
@@ -220,10 +251,18 @@ def size(directory: Path) -> int:
 
 
 def companions(tokenizer: Path) -> dict[str, Path]:
-    """A tokenizer and what lies beside it of its kind, by the name that a checkpoint has for it."""
+    """A tokenizer and what lies beside it of its kind, by the name that a checkpoint has for it.
+
+    Raises:
+        CheckpointError: a file was not downloaded.
+    """
     found = {name: tokenizer.with_name(name) for name in COMPANIONS}
     found[TOKENIZER_JSON if tokenizer.suffix == ".json" else TOKENIZER] = tokenizer
-    return {name: path for name, path in found.items() if path.is_file()}
+    there = {name: path for name, path in found.items() if path.is_file()}
+    for path in there.values():
+        if lfs.is_pointer(path):
+            raise CheckpointError(lfs.sentence(path))
+    return there
 
 
 def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
@@ -232,9 +271,11 @@ def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
     Returns the bytes of its weights.
 
     Args:
-        tokenizer: copied, with what says how it is used where that lies beside it.
+        tokenizer: copied, with what says how it is used where that lies beside it; a
+            ``tokenizer.model`` alone gets what other programs need (``text/exported.py``).
 
     Raises:
+        CheckpointError: a file of the tokenizer was not downloaded.
         OSError: it cannot be written; a checkpoint that was there before still is.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -246,11 +287,16 @@ def save(model: Llama, directory: Path, tokenizer: Path | None = None) -> int:
     if is_tied(model):
         del tensors["lm_head.weight"]
     copied = {} if tokenizer is None else companions(tokenizer)
-    names = [WEIGHTS, *copied, CONFIG]
+    from workshop.llm.text.exported import exported  # its library takes a while to import
+
+    made = exported(copied)
+    names = [WEIGHTS, *copied, *made, CONFIG]
     beside = {name: directory / f"{name}.partial" for name in names}
     beside[CONFIG].write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     for name, source in copied.items():
         shutil.copyfile(source, beside[name])
+    for name, content in made.items():
+        beside[name].write_bytes(content)
     kinds = {name: (value.dtype, tuple(value.shape)) for name, value in tensors.items()}
     write(beside[WEIGHTS], kinds, tensors.values())
     (directory / INDEX).unlink(missing_ok=True)  # of a checkpoint in several files, if one was here

@@ -33,6 +33,7 @@ from workshop.llm.weights.checksums import (
     is_finished,
     write_beside,
 )
+from workshop.llm.weights.finite import check_finite
 from workshop.llm.weights.safetensors_file import CheckpointError, ahead, write
 
 LARGEST_FILE = 4_000_000_000
@@ -131,7 +132,7 @@ def write_weights(path: Path, pieces: Sequence[Piece], progress: Callable[[int],
     def values() -> Iterator[Tensor]:
         done = 0
         for piece, value in zip(pieces, ahead(piece.read for piece in pieces), strict=True):
-            yield value
+            yield check_finite(path, piece.name, value)
             done += piece.size
             progress(done)
 
@@ -156,6 +157,9 @@ def write_rest(
         where = {piece.name: name for name, pieces in files.items() for piece in pieces}
         documents[INDEX] = {"metadata": {"total_size": origin.size}, "weight_map": where}
     contents = {name: path.read_bytes() for name, path in origin.companions.items()}
+    from workshop.llm.text.exported import exported  # its library takes a while to import
+
+    contents |= exported(origin.companions)
     contents |= {name: as_json(data) for name, data in documents.items()}
     config = contents.pop(CONFIG)
     for name, content in contents.items():

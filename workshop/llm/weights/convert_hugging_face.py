@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from workshop.llm.config import Config
+from workshop.llm.lfs import is_pointer
+from workshop.llm.lfs import sentence as lfs_sentence
 from workshop.llm.text.tokenizer import find_tokenizer
 from workshop.llm.weights import checkpoint
 from workshop.llm.weights.checkpoint import (
     CONFIG,
-    check,
+    add_tensors,
     check_none_missing,
-    is_needless,
     named_by,
     on_disk,
 )
@@ -48,27 +49,25 @@ def open_safetensors(directory: Path, files: list[Path]) -> Origin:
     wanted = wanted_by(refuse_quantized(directory))
     found: dict[str, Stored] = {}
     for path in files:
-        for name, stored in entries(path).items():
-            if not is_needless(name, wanted):
-                check(path, name, stored, wanted)
-                found[name] = stored
+        add_tensors(path, entries(path), wanted, found)
     check_none_missing(files[-1], found.keys(), wanted)
-    stored_in_order = sorted(found.values(), key=lambda stored: (stored.path, stored.start))
-    pieces = [Piece(each.name, each.dtype, each.shape, each.read) for each in stored_in_order]
+    in_order = sorted(found.items(), key=lambda item: (item[1].path, item[1].start))
+    pieces = [Piece(name, each.dtype, each.shape, each.read) for name, each in in_order]
     return origin("Hugging Face's safetensors", directory, files, pieces)
 
 
 def open_pickles(directory: Path, files: list[Path]) -> Origin:
     """Raises CheckpointError."""
     wanted = wanted_by(refuse_quantized(directory))
-    pieces: dict[str, Piece] = {}
+    found: dict[str, Tensor] = {}
     for path in files:
-        for name, value in read_pickle(path).items():
-            if not is_needless(name, wanted):
-                check(path, name, value, wanted)
-                pieces[name] = Piece(name, value.dtype, tuple(value.shape), partial(same, value))
-    check_none_missing(files[-1], pieces.keys(), wanted)
-    return origin("Hugging Face's pickles", directory, files, list(pieces.values()))
+        add_tensors(path, read_pickle(path), wanted, found)
+    check_none_missing(files[-1], found.keys(), wanted)
+    pieces = [
+        Piece(name, value.dtype, tuple(value.shape), partial(same, value))
+        for name, value in found.items()
+    ]
+    return origin("Hugging Face's pickles", directory, files, pieces)
 
 
 def same(value: Tensor) -> Tensor:
@@ -85,6 +84,8 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: there are no weights here")
+    if is_pointer(path):
+        raise CheckpointError(lfs_sentence(path))
     try:
         tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except pickle.UnpicklingError:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from workshop.llm.config import Config, ConfigError
+from workshop.llm.lfs import is_pointer, sentence
 from workshop.llm.weights.checkpoint import CONFIG, check, check_none_missing
 from workshop.llm.weights.convert import Origin, Piece
 from workshop.llm.weights.convert_hugging_face import wanted_by
@@ -27,6 +28,8 @@ FP32 = 4
 
 def open_llama2c(path: Path) -> Origin:
     """Raises CheckpointError."""
+    if is_pointer(path):
+        raise CheckpointError(sentence(path))
     with path.open("rb") as file:
         head = file.read(HEADER.size)
     if len(head) < HEADER.size:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from workshop.llm.config import Config, ConfigError, RopeScaling
+from workshop.llm.lfs import is_pointer, sentence
 from workshop.llm.weights.checkpoint import (
     CONFIG,
     GENERATION,
@@ -113,9 +114,17 @@ def open_meta(directory: Path) -> Origin:
 
 
 def tokenizer_near(directory: Path) -> dict[str, Path]:
-    """Meta's downloads have the tokenizer beside the weights, or one folder up."""
+    """Meta's downloads have the tokenizer beside the weights, or one folder up.
+
+    Raises:
+        CheckpointError: it was not downloaded.
+    """
     places = (directory / TOKENIZER, directory.parent / TOKENIZER)
     found = next((path for path in places if path.is_file()), None)
+    if found is None:  # Mistral's: tokenizer.model.v3
+        found = max(directory.glob(f"{TOKENIZER}.v[0-9]"), default=None)
+    if found is not None and is_pointer(found):
+        raise CheckpointError(sentence(found))
     return {} if found is None else {TOKENIZER: found}
 
 

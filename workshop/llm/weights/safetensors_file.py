@@ -22,6 +22,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from workshop.llm.errors import EngineError
+from workshop.llm.lfs import is_pointer, sentence
 from workshop.llm.ranks.part import Slice
 
 DTYPES = {
@@ -43,7 +45,7 @@ LENGTH_BYTES = 8
 AT_ONCE = 4  # reads under way: a disk, and a network's file system more so, is not busy with one
 
 
-class CheckpointError(ValueError):
+class CheckpointError(EngineError, ValueError):
     """A checkpoint that cannot be used; the message names the file and the tensor."""
 
 
@@ -117,6 +119,8 @@ def entries(path: Path) -> dict[str, Stored]:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
             header = json.loads(file.read(length))
     except SafetensorError as error:
+        if is_pointer(path):
+            raise CheckpointError(sentence(path)) from None
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({error}); copy or download it again"
         ) from None

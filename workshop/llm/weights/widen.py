@@ -115,7 +115,7 @@ def tensors(directory: Path) -> dict[str, Tensor]:
     stored = checkpoint.find_tensors(
         directory, {checkpoint.on_disk(name): tensor for name, tensor in wanted.items()}
     )
-    return {name: stored[checkpoint.on_disk(name)].read() for name in wanted}
+    return {name: checkpoint.read_finite(stored[checkpoint.on_disk(name)]) for name in wanted}
 
 
 def original_of(name: str, originals: Mapping[str, Tensor]) -> Tensor:

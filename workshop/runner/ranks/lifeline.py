@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workshop.runner.ranks.rank import Rank
+from workshop.util.errors import ExpectedError
 
 GRACE = 3.0  # seconds to end by itself for a rank that has lost another
 LONGEST_GOODBYE = 10.0  # for a rank that has failed to be rid of its libraries
@@ -38,7 +39,7 @@ KILLED_ADVICE = (
 )
 
 
-class RankLostError(RuntimeError):
+class RankLostError(ExpectedError, RuntimeError):
     """Another rank has ended, and with it the run; the message names it and says why."""
 
     def __init__(self, rank: int, reason: str, advice: str | None = None) -> None:
@@ -52,13 +53,14 @@ class Lifeline:
     """One rank's connections to the others: to all from rank 0, to rank 0 from any other.
 
     Attributes:
+        rank: this process's.
         port: on rank 0's node, free a moment ago, where the ranks' libraries can meet.
         lost: the first rank that ended before its time.
         last_words: what to do with it when this process is ended from outside of its main thread;
             None as long as no library can keep that from ending by itself.
     """
 
-    place: Rank
+    rank: Rank
     port: int = 0
     lost: RankLostError | None = None
     last_words: Callable[[RankLostError], object] | None = None
@@ -88,17 +90,25 @@ class Lifeline:
 
     def fail(self, reason: str, advice: str | None = None) -> None:
         """Tell the others that this rank has failed; from now on it must come to its end."""
-        self.lose(self.place.rank, reason, advice, LONGEST_GOODBYE)
+        self.lose(self.rank.index, reason, advice, LONGEST_GOODBYE)
 
-    def has_last_word(self) -> bool:
-        """Whether this thread, of this rank, is to say how the run ended.
+    def claim_last_word(self) -> None:
+        """Reserve for this thread, once, the right to write how the run ended.
 
-        Rank 0 says it for all, and any rank its own failure. Never returns where the other thread
-        has begun to say it: the process is about to end.
+        Two threads may want to: the main thread, and the one that ends a process whose main thread
+        waits for a rank that is gone. Where that one was first, this call blocks until it has ended
+        the process.
         """
         if not self._last_word.acquire(blocking=False):
             threading.Event().wait()
-        return self.lost is None or self.place.rank == 0 or self.lost.rank in (0, self.place.rank)
+
+    def reports_end(self) -> bool:
+        """Whether this rank is the one to write how the run ended.
+
+        Rank 0 writes it for all, and any rank its own failure, or that rank 0 is lost.
+        """
+        own = self.rank.index
+        return self.lost is None or own == 0 or self.lost.rank in (0, own)
 
     def let_go(self) -> None:
         """End this rank's part: as it should be, or, after ``fail``, when rank 0 knows and is done.
@@ -106,23 +116,30 @@ class Lifeline:
         A scheduler ends all ranks when the first has ended badly, and rank 0 has a record to write.
         """
         if self.lost is None:
-            self.tell({"done": self.place.rank})
-        elif self.place.rank == self.lost.rank != 0:
+            self.send({"done": self.rank.index})
+        elif self.rank.index == self.lost.rank != 0:
             with self._changed:
                 self._changed.wait_for(lambda: 0 in self._done, LONGEST_GOODBYE)
-        self._done.update(range(self.place.ranks))
+        self._done.update(range(self.rank.ranks))
         for connection in self.connections.values():
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def lose(self, rank: int, reason: str, advice: str | None, grace: float = GRACE) -> None:
+        """Record that a rank has ended before its time, pass it on, and end this process, too.
+
+        Only the first loss counts.
+
+        Args:
+            grace: seconds that this process has to end by itself.
+        """
         with self._changed:
             if self.lost is not None:
                 return
             self.lost = RankLostError(rank, reason, advice)
             self._changed.notify_all()
-        self.tell(self.lost.message)
+        self.send(self.lost.message)
         timer = threading.Timer(grace, self._end)
         timer.daemon = True
         timer.start()
@@ -134,11 +151,12 @@ class Lifeline:
         if self._last_word.acquire(blocking=False) and self.lost is not None:
             with contextlib.suppress(Exception):
                 self.last_words(self.lost)
-        else:  # the main thread is saying it
+        else:  # the main thread is writing it
             time.sleep(GRACE)
         os._exit(1)
 
-    def tell(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
+        """Send a message to all ranks that this one is connected to."""
         for connection in list(self.connections.values()):
             with contextlib.suppress(OSError):  # gone: its own thread notices
                 connection.sendall(json.dumps(message).encode() + b"\n")

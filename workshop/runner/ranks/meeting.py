@@ -22,42 +22,42 @@ from workshop.util.errors import UsageError
 LONGEST_START = 120  # seconds until all ranks are there; some read Python from a slow disk
 
 
-def meet(place: Rank) -> Lifeline:
+def meet(rank: Rank) -> Lifeline:
     """Connect the ranks, each of which calls it; returns when all have come.
 
     Raises:
         RankLostError: one ended or did not come in time.
         UsageError: another program has the port.
     """
-    line = Lifeline(place)
+    line = Lifeline(rank)
     deadline = time.monotonic() + LONGEST_START
-    if place.rank == 0:
+    if rank.index == 0:
         receive(line, deadline)
         line.port = free_port()
-        line.tell({"port": line.port})
+        line.send({"port": line.port})
     else:
-        connection = reach(place, deadline)
-        line.hold(0, connection, messages(connection), f"on {place.address}")
-        line.tell({"rank": place.rank, "host": socket.gethostname(), "process": os.getpid()})
+        connection = reach(rank, deadline)
+        line.hold(0, connection, messages(connection), f"on {rank.address}")
+        line.send({"rank": rank.index, "host": socket.gethostname(), "process": os.getpid()})
     line.wait_until(lambda: line.port != 0, deadline)
     return line
 
 
 def receive(line: Lifeline, deadline: float) -> None:
     """Rank 0: let the others come, also to hear that one has ended already."""
-    missing = set(range(1, line.place.ranks))
-    with listening(line.place) as server:
+    missing = set(range(1, line.rank.ranks))
+    with listening(line.rank) as server:
         server.settimeout(0.1)
         complete = time.monotonic()
         while missing and time.monotonic() < deadline:
             with contextlib.suppress(TimeoutError):
                 greet(line, server.accept()[0], missing)
-            if all_started(line.place.ranks):
+            if all_started(line.rank.ranks):
                 complete = time.monotonic()
             elif time.monotonic() > complete + NEWS_SECONDS:
                 deadline = 0
             if line.lost is not None:
-                line.tell(line.lost.message)
+                line.send(line.lost.message)
                 deadline = min(deadline, time.monotonic() + NEWS_SECONDS)
     if missing and line.lost is None:
         line.lose(min(missing), " ended before it could join, or has not started", KILLED_ADVICE)
@@ -66,7 +66,7 @@ def receive(line: Lifeline, deadline: float) -> None:
 def all_started(ranks: int) -> bool:
     """Whether submitit's local controller, our parent, still has a process for each rank.
 
-    Linux alone tells, and about no other parent can it be said what else it may have started.
+    Only Linux lists a process's children, and only submitit's controller starts nothing but ranks.
     """
     if os.environ.get("SUBMITIT_EXECUTOR") != "local":
         return True
@@ -92,34 +92,34 @@ def greet(line: Lifeline, connection: socket.socket, missing: set[int]) -> None:
     line.hold(rank, connection, heard, f"process {hello.get('process')} on {hello.get('host')}")
 
 
-def listening(place: Rank) -> socket.socket:
+def listening(rank: Rank) -> socket.socket:
     """Where rank 0 waits for the others; raises UsageError."""
     try:
-        if place.address == LOOPBACK:
-            return socket.create_server((LOOPBACK, place.port))
+        if rank.address == LOOPBACK:
+            return socket.create_server((LOOPBACK, rank.port))
         if socket.has_dualstack_ipv6():
             return socket.create_server(
-                ("", place.port), family=socket.AF_INET6, dualstack_ipv6=True
+                ("", rank.port), family=socket.AF_INET6, dualstack_ipv6=True
             )
-        return socket.create_server(("", place.port))
+        return socket.create_server(("", rank.port))
     except OSError as error:
         raise UsageError(
-            f"the ranks cannot meet at port {place.port} of this node ({error.strerror}): start "
+            f"the ranks cannot meet at port {rank.port} of this node ({error.strerror}): start "
             "the run again, which takes another port, or name a free one in MASTER_PORT"
         ) from None
 
 
-def reach(place: Rank, deadline: float) -> socket.socket:
+def reach(rank: Rank, deadline: float) -> socket.socket:
     """A connection to rank 0, which may not be there yet."""
     complete = time.monotonic()
     while True:
         try:
-            connection = socket.create_connection((place.address, place.port), timeout=GRACE)
+            connection = socket.create_connection((rank.address, rank.port), timeout=GRACE)
         except OSError as error:
             now = time.monotonic()
-            complete = now if all_started(place.ranks) else complete
+            complete = now if all_started(rank.ranks) else complete
             if now > min(deadline, complete + NEWS_SECONDS):
-                where = f"{place.address}:{place.port} ({error.strerror})"
+                where = f"{rank.address}:{rank.port} ({error.strerror})"
                 raise RankLostError(0, f" cannot be reached at {where}", KILLED_ADVICE) from None
             time.sleep(0.1)
         else:

@@ -1,6 +1,6 @@
 """Which of a job's processes this is, and where it meets the others.
 
-Slurm tells its tasks by variables; submitit reads them
+Slurm numbers its tasks in environment variables, which submitit reads
 (https://github.com/facebookincubator/submitit, helpers.TorchDistributedEnvironment).
 """
 
@@ -15,21 +15,21 @@ from dataclasses import dataclass
 from workshop.util.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
-TIMEOUT_SECONDS = 20  # seconds
+TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Rank:
-    """One of ``ranks`` processes that share a model.
+    """Which of the ``ranks`` processes that share a model, and where they meet.
 
     Attributes:
-        rank: 0 to ranks - 1.
-        local_rank: counted on this node, which tells the GPU to take.
+        index: 0 to ranks - 1.
+        local_rank: counted on this node, which decides the GPU to take.
         address: of rank 0's node.
         port: where rank 0 waits for the others.
     """
 
-    rank: int = 0
+    index: int = 0
     ranks: int = 1
     local_rank: int = 0
     address: str = LOOPBACK
@@ -37,7 +37,7 @@ class Rank:
 
 
 def rank_of_job() -> Rank:
-    """This process's place in the submitit job that it is part of."""
+    """This process's rank in the submitit job that it is part of."""
     from submitit.helpers import TorchDistributedEnvironment
 
     job = TorchDistributedEnvironment()
@@ -48,7 +48,7 @@ def rank_of_job() -> Rank:
 
 
 def rank_of_step(ranks: int) -> Rank | None:
-    """This process's place among the tasks that srun started; None if it is the only one.
+    """This process's rank among the tasks that srun started; None if it is the only one.
 
     Raises:
         UsageError: srun started another number of tasks than the run has ranks.
@@ -74,10 +74,10 @@ def reachable(node: str) -> str:
         pass
     command = ["scontrol", "--oneliner", "show", "node", node]
     try:
-        told = subprocess.run(
+        output = subprocess.run(
             command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return node
-    found = re.search(r"\bNodeAddr=(\S+)", told)
+    found = re.search(r"\bNodeAddr=(\S+)", output)
     return found[1] if found else node
