@@ -118,6 +118,11 @@ def assert_nothing_invented(results: Iterable[Result], text: str) -> None:
             ), number
 
 
+def with_decimal_commas(text: str) -> str:
+    """The text, and its numbers with commas as a log of a German locale has them."""
+    return f"{text}\n{text.replace(',', '.')}"
+
+
 @st.composite
 def mangled(draw: st.DrawFn, tool: str) -> str:
     """A log with lines lost, cut, doubled, swapped and glued, and other numbers in some."""

@@ -44,8 +44,8 @@ def test_a_table_says_what_each_log_says() -> None:
     assert shown.exit_code == 0
     (row,) = [line for line in shown.output.splitlines() if "workshop-quantize.out" in line]
     assert row.split() == [
-        *("workshop-quantize.out", "gpt-fast", "quantize", "150", "±", "0.79", "2", "-", "-"),
-        *("1030", "7.73", "45.8", "-", "-", "-", "cuda"),
+        *("workshop-quantize.out", "gpt-fast", "quantize", "Example:=", "150", "±", "0.79", "2"),
+        *("-", "-", "1030", "7.73", "45.8", "-", "-", "-", "cuda", "quantisation", "int8"),
     ]
 
 

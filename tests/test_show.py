@@ -134,12 +134,27 @@ def test_the_original_workshops_script_does_the_same() -> None:
 
 
 def class_logs() -> list[str]:
-    """Two users' logs of two stages."""
+    """Two users' logs of two stages, one of them with two batch sizes."""
     about = {"model_parameters": 10**9, "model_bytes": 2 * 10**9}
     return [
-        log(result(stage, speed, speed, user=user, **about), f"{user}-{stage}.out")
+        log(
+            result(
+                stage,
+                speed,
+                speed,
+                user=user,
+                batch_size=batch,
+                options={"batch_size": batch},
+                **about,
+            ),
+            f"{user}-{stage}-{batch}.out",
+        )
         for user in ("ada", "ken")
-        for stage, speed in (("baseline", 40.0), ("compile", 100.0))
+        for stage, speed, batch in (
+            ("baseline", 40.0, 1),
+            ("compile", 100.0, 1),
+            ("compile", 90.0, 4),
+        )
     ]
 
 

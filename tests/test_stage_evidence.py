@@ -73,7 +73,7 @@ def test_an_example_line_comes_first(tmp_path: Path) -> None:
     found = read(
         tmp_path / "x.out", f"Example:= quantize + compile\n{HEAD}{LOADED}{COMPILED}{SAMPLE}{FOOT}"
     )
-    assert (found.stage, found.stage_source) == ("quantize", "its Example:= line")
+    assert (found.stage, found.stage_source) == ("quantize", "Example:=")
 
 
 def test_a_contradiction_is_a_warning(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def mixed_in(results: Sequence[Result], but: Sequence[str] = ()) -> list[str]:
 COMPARED: dict[str, Callable[[Result], object]] = {
     "models": lambda result: result.model,
     "devices": lambda result: result.device,
-    "lengths of the prompt in tokens": lambda result: result.prompt_tokens,
+    "lengths of the prompt in tokens": lambda result: result.prompt_tokens or None,
     "batch sizes": lambda result: result.batch_size,
 }
 

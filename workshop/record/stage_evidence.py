@@ -15,7 +15,7 @@ from workshop.stages import STAGES, stage_of_words
 from workshop.util.errors import UsageError
 
 FAMILY = "gpt-fast"  # the format of the engines that the lesson's stages were made for
-EXAMPLE, LOG, FILE_NAME, USER = "its Example:= line", "the log", "the file name", "the command"
+EXAMPLE, LOG, FILE_NAME, USER = "Example:=", "the log", "the file name", "the command"
 _OF_ANY_STAGE = {"decoding"}  # of the stages' words, those that name no stage by themselves
 
 

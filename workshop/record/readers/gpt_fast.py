@@ -15,14 +15,15 @@ from itertools import islice, product
 
 from workshop.record.readers import gpt_fast_blocks
 from workshop.record.readers.gpt_fast_lines import STARTS, said
-from workshop.record.readers.gpt_fast_runs import Footer, Header, Ranks, Run, Variant
+from workshop.record.readers.gpt_fast_runs import Footer, Ranks, Run, Variant
+from workshop.record.readers.gpt_fast_settings import SETTINGS, add_settings
 from workshop.record.readers.units import deviation
 from workshop.record.results import Definition, Result
 from workshop.stages import BASELINE, STAGES, lineage
 
 NAME = "gpt-fast"
 NEEDLES = tuple(start.encode() for start in STARTS)
-ANCHORS = (b"Time for inference",)  # without a sample there is no run
+ANCHORS = (b"Time for inference", b"| overall time ")  # without a sample there is no run
 
 # Its tokens are those of one sequence, in a batch too, and its seconds those of the whole call.
 WHOLE_CALL = Definition("new", "prefill and decode", "sequence")
@@ -33,7 +34,9 @@ _MOST_TRIED = 100_000  # samples of all the combinations of variants
 # A frozen dataclass sets each of its fifty fields by a call, and a file can hold tens of thousands
 # of runs: they start from these fields all at once.
 _NOTHING = vars(Result(None, "ok", format=NAME))
-_LISTS = [name for name, value in _NOTHING.items() if isinstance(value, list)]  # each has its own
+# Each has its own of these.
+_LISTS = [name for name, value in _NOTHING.items() if isinstance(value, list)]
+_DICTS = [name for name, value in _NOTHING.items() if isinstance(value, dict)]
 
 
 def results(lines: Iterable[str], file_name: str) -> list[Result]:
@@ -58,7 +61,7 @@ def _result(run: Run) -> Result:
     # Without a rule or the right average, that was a model's footer in a run that was stopped;
     # but relatives that number no samples, or tell no bandwidth, draw no rule either.
     trusted = agrees or "rule" in run.footer or not (run.sure and run.numbered)
-    return _record(run.header, run.footer if trusted else {}, chosen, agrees, run.decode_only)
+    return _record(run, run.footer if trusted else {}, chosen, agrees)
 
 
 def _counted(samples: Sequence[list[Variant]], average: float | None) -> tuple[list[Variant], bool]:
@@ -69,27 +72,31 @@ def _counted(samples: Sequence[list[Variant]], average: float | None) -> tuple[l
     return (latest, True) if _have(latest, average) else _others(samples, average)
 
 
-def _record(
-    header: Header, footer: Footer, chosen: Sequence[Variant], agrees: bool, decode_only: bool
-) -> Result:
+def _record(run: Run, footer: Footer, chosen: Sequence[Variant], agrees: bool) -> Result:
     """The record that these lines make; what none of them says is left out."""
-    speeds = [speed for speed, _ in chosen if speed is not None]
-    bandwidths = [bandwidth for _, bandwidth in chosen if bandwidth is not None]
-    told = footer.get("average") if agrees or not speeds else None
+    header = run.header
+    speeds = [speed for speed, _, _ in chosen if speed is not None]
+    bandwidths = [bandwidth for _, bandwidth, _ in chosen if bandwidth is not None]
+    average = footer.get("average")
     example = header.get("example")
     fields = _NOTHING.copy()
     for name in _LISTS:
         fields[name] = []
+    for name in _DICTS:
+        fields[name] = {}
     if isinstance(example, str):
         fields["stage"] = stage_of(example)
-    fields["status"] = "ok" if "average" in footer or "memory" in footer else "incomplete"
-    fields["definition"] = DECODE_ONLY if agrees and decode_only else WHOLE_CALL
+    fields["status"] = "ok" if _is_complete(run, footer) else "incomplete"
+    fields["definition"] = DECODE_ONLY if agrees and run.decode_only else WHOLE_CALL
+    told = average if agrees or not speeds else None
     fields["tokens_per_second"] = told or (_mean(speeds) if speeds else None)
     fields["tokens_per_second_std"] = deviation(speeds)
     fields["speeds"] = speeds
+    fields["ttft_seconds"] = footer.get("ttft") or _first_token(chosen)
     fields["bandwidth_gb_per_second"] = _mean(bandwidths) if bandwidths else None
     fields["bandwidth_std"] = deviation(bandwidths)
-    fields["memory_gb"] = footer.get("memory")
+    # On a CPU it prints what CUDA has reserved: 0.
+    fields["memory_gb"] = footer.get("memory") or None
     fields["load_seconds"] = header.get("load")
     fields["compile_seconds"] = header.get("compile")
     fields["mean_accepted"] = footer.get("accepted")
@@ -97,14 +104,32 @@ def _record(
     fields["prompt_tokens"] = _whole(footer.get("prompt"))
     fields["new_tokens"] = _whole(footer.get("generated"))
     fields["device"] = header.get("device")
-    fields["warnings"] = _problems(footer, speeds, agrees)
+    fields["model"] = header.get("model")
+    fields["dtype"] = header.get("precision")
+    fields["warnings"] = _problems(average, speeds, agrees)
+    if "probs" in footer or not SETTINGS.isdisjoint(header):
+        add_settings(fields, header, footer, len(chosen))
     result = object.__new__(Result)
     object.__setattr__(result, "__dict__", fields)
     return result
 
 
-def _problems(footer: Footer, speeds: Sequence[float], agrees: bool) -> list[str]:
-    told = footer.get("average")
+def _is_complete(run: Run, footer: Footer) -> bool:
+    """Whether a run has ended: with a footer, or where its tool prints none on a CPU."""
+    if "average" in footer or "memory" in footer:
+        return True
+    return "no footer" in run.header and not run.stopped
+
+
+def _first_token(chosen: Sequence[Variant]) -> float | None:
+    """The mean time to the first token, where each sample tells it."""
+    if not chosen or chosen[0][2] is None:
+        return None
+    found = [first for _, _, first in chosen if first is not None]
+    return _mean(found) if len(found) == len(chosen) else None
+
+
+def _problems(told: float | None, speeds: Sequence[float], agrees: bool) -> list[str]:
     if told is None or agrees or not speeds:
         return []
     return [f"the log's average ({told:.2f} tokens/s) is not that of its samples: it is left out"]
@@ -132,7 +157,7 @@ def _others(variants: Sequence[list[Variant]], average: float) -> tuple[list[Var
 
 
 def _have(chosen: Sequence[Variant], average: float) -> bool:
-    speeds = [speed for speed, _ in chosen if speed is not None]
+    speeds = [speed for speed, _, _ in chosen if speed is not None]
     return len(speeds) > 0 and abs(_mean(speeds) - average) <= _ROUNDING
 
 

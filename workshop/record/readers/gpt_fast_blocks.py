@@ -2,57 +2,67 @@
 
 What the tool prints of itself comes in a few fixed shapes, several lines at a time, and numbers are
 taken from the bytes where they stand. Of all other lines only those are looked at that have a colon
-or an equals sign, as each line of the format does, and they are left to ``gpt_fast_lines.said``.
+or an equals sign, and they are left to ``gpt_fast_lines.said``. The few lines that have neither
+come while a model is loaded, or have two bars.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from workshop.record.readers.gpt_fast_lines import STARTS, Kind, said
-from workshop.record.readers.gpt_fast_runs import Footer, Header, Ranks, Stream
+from workshop.record.readers.gpt_fast_runs import UNLABELLED, Footer, Header, Ranks, Stream
 from workshop.record.readers.lines import visible
 
-_OURS = b"First token after"  # the one line that has neither sign
-# Put together by their first letters: the fewer branches, the faster.
-_BY_LETTER = [
-    first + "(?:" + "|".join(re.escape(one[1:]) for one in STARTS if one[0] == first) + ")"
-    for first in dict.fromkeys(one[0] for one in STARTS)
-]
-_NEEDLE = re.compile("|".join(_BY_LETTER).encode())
+_OURS = b"First token after"  # of our own logs, and without a sign
+_TORCHAO = b"| overall time "  # the same of torchao's
+
+
+def _needle(starts: Sequence[str]) -> re.Pattern[bytes]:
+    """Any of these; put together by their first letters: the fewer branches, the faster."""
+    branches = [
+        first + "(?:" + "|".join(re.escape(one[1:]) for one in starts if one[0] == first) + ")"
+        for first in dict.fromkeys(one[0] for one in starts)
+    ]
+    return re.compile("|".join(branches).encode())
+
+
+_ANY_NEEDLE = _needle(list(STARTS))
+# Only torchao's samples begin so, and a capital S is frequent in a text.
+_NEEDLE = _needle([start for start in STARTS if start != "Sample "])
 _NEAR = 128  # bytes that are searched for a needle where a line has a sign, and at most
 _FAR = 4096  # where many have
 
 # At most eleven digits before the point: a number that something can have measured.
-_NUMBER = rb"([0-9]{1,11}+\.[0-9]{1,11}+)"
-_COUNT = rb"([0-9]{1,9}+)"
+_NUMBER = rb"[0-9]{1,11}+\.[0-9]{1,11}+"
+_COUNT = rb"[0-9]{1,9}+"
 _SHAPES = re.compile(
     # A sample, with its bandwidth if that is on the next line
-    rb"Time for inference ([0-9]{1,6}+): [0-9]{1,11}+\.[0-9]{1,11}+ sec total, "
-    + _NUMBER
-    + rb" tokens/sec\n"
-    rb"(?:Bandwidth achieved: " + _NUMBER + rb" GB/s\n(?:FLOPS achieved: [0-9.]{1,20} TF/s\n)?)?"
+    rb"Time for inference (?P<nth>[0-9]{1,6}+): [0-9]{1,11}+\.[0-9]{1,11}+ sec total, "
+    rb"(?P<sample>" + _NUMBER + rb") tokens/sec\n"
+    rb"(?:Bandwidth achieved: (?P<whole_sample>" + _NUMBER + rb") GB/s\n"
+    rb"(?:FLOPS achieved: [0-9.]{1,20} TF/s\n)?)?"
     # The footer, from the rule on
-    rb"|==========\n(?:Acceptance probs: \[[0-9., e-]*\]\n)?"
-    rb"(?:Mean Accepted: " + _NUMBER + rb"\n)?"
-    rb"(?:Batch Size: " + _COUNT + rb"\n)?"
-    rb"(?:Prompt Length: " + _COUNT + rb"\n)?"
-    rb"(?:Generated tokens: " + _COUNT + rb"\n)?"
-    rb"(?:Average tokens/sec: " + _NUMBER + rb"\n)?"
-    rb"(?:Memory used: " + _NUMBER + rb" GB\n)?()"
+    rb"|==========\n(?:Acceptance probs: \[(?P<probs>[0-9., e-]*)\]\n)?"
+    rb"(?:Mean Accepted: (?P<accepted>" + _NUMBER + rb")\n)?"
+    rb"(?:Batch Size: (?P<batch>" + _COUNT + rb")\n)?"
+    rb"(?:Prompt Length: (?P<prompt>" + _COUNT + rb")\n)?"
+    rb"(?:Generated tokens: (?P<generated>" + _COUNT + rb")\n)?"
+    rb"(?:Average tokens/sec: (?P<average>" + _NUMBER + rb")\n)?"
+    rb"(?:Memory used: (?P<memory>" + _NUMBER + rb") GB\n)?(?P<footer>)"
     # The header
-    rb"|Using device=([\w:.-]{1,40})\n(?:Loading model \.\.\.\n)?"
-    rb"(?:Using int[48] weight-only quantization!\n)?"
-    rb"(?:Applying tensor parallel to model \.\.\.\n)?"
-    rb"(?:Time to load model: " + _NUMBER + rb" seconds\n)?"
-    rb"(?:Compilation time: " + _NUMBER + rb" seconds\n)?()"
+    rb"|Using device=(?P<device>[\w:.-]{1,40})\n(?:Loading model \.\.\.\n)?"
+    rb"(?:Using (?P<quantised>int[48]) weight-only quantization!\n)?"
+    rb"(?:Applying (?P<parallel>tensor parallel) to model \.\.\.\n)?"
+    rb"(?:Time to load model: (?P<load>" + _NUMBER + rb") seconds\n)?"
+    rb"(?:Compilation time: (?P<compile>" + _NUMBER + rb") seconds\n)?(?P<header>)"
 )
 # The last group that matched tells which it was.
-_SAMPLE = 2
-_WHOLE_SAMPLE = 3  # with its bandwidth
-_FOOTER = 10
-_FOOTER_KINDS: tuple[Kind, ...] = (
+_SAMPLE = _SHAPES.groupindex["sample"]
+_WHOLE_SAMPLE = _SHAPES.groupindex["whole_sample"]
+_FOOTER = _SHAPES.groupindex["footer"]
+_FOOTER_NUMBERS: tuple[Kind, ...] = (
     "accepted",
     "batch",
     "prompt",
@@ -60,22 +70,37 @@ _FOOTER_KINDS: tuple[Kind, ...] = (
     "average",
     "memory",
 )
+_HEADER_KINDS = ("device", "quantised", "parallel", "load", "compile")
+_FOOTER_GROUPS = tuple(_SHAPES.groupindex[kind] for kind in _FOOTER_NUMBERS)
+_HEADER_GROUPS = tuple(_SHAPES.groupindex[kind] for kind in _HEADER_KINDS)
+
+# How a log ends that was stopped, in what follows the last sample.
+_TAIL = 4096  # bytes
+_STOPPED = re.compile(
+    rb"Traceback \(most recent call last\)|CANCELLED|DUE TO TIME LIMIT|[Oo]ut [Oo]f [Mm]emory"
+    rb"|slurmstepd: error|srun: error|KeyboardInterrupt|Segmentation fault"
+    rb"|^(?:Killed|Terminated|Aborted)\b",
+    re.M,
+)
 
 
 def hear(ranks: Ranks, blocks: Iterable[bytes]) -> None:
     """Hear what the log in these blocks says; each of them ends where a line does."""
+    tail = b""
     for block in blocks:
-        if _OURS in block:
+        tail = (tail + block)[-_TAIL:] if len(block) < _TAIL else block[-_TAIL:]
+        if _OURS in block or (b"|" in block and _TORCHAO in block):
             _hear_lines(ranks, block)
             if ranks.ours:
                 break
         else:
             _hear_block(ranks, block if block.endswith(b"\n") else block + b"\n")
+    ranks.stopped = _STOPPED.search(tail, max(tail.rfind(b"Time for inference"), 0)) is not None
 
 
 def _hear_lines(ranks: Ranks, block: bytes) -> None:
     for line in block.split(b"\n"):
-        if _NEEDLE.search(line):
+        if _ANY_NEEDLE.search(line):
             _hear_line(ranks, line)
 
 
@@ -85,13 +110,13 @@ def _hear_line(ranks: Ranks, line: bytes) -> None:
 
 
 def _hear_block(ranks: Ranks, block: bytes) -> None:
-    """Go from one of the two signs to the next."""
-    find, back, shape, needle = block.find, block.rfind, _SHAPES.match, _NEEDLE.search
-    stream: Stream | None = None  # not before it says something: it begins with what was heard
+    """Go from one sign to the next: to what has a known shape, and else to a line."""
+    find, back, shape = block.find, block.rfind, _SHAPES.match
     beyond = len(block)
-    reach = _NEAR
-    at = 0  # where a line begins, before which all was heard
+    at = _hear_loading(ranks, block, 0)  # where a line begins, before which all was heard
     colon = equals = -1  # the first of each from there on
+    reach = _NEAR
+    stream: Stream | None = None
     while True:
         if colon < at and (colon := find(b":", at)) < 0:
             colon = beyond
@@ -102,46 +127,85 @@ def _hear_block(ranks: Ranks, block: bytes) -> None:
             return
         start = back(b"\n", at, sign) + 1 or at
         match = shape(block, start)
-        if match is not None and stream is None:
-            stream = ranks.stream()
-        if match is None or stream is None:
-            end = find(b"\n", start + reach) + 1 or beyond
-            found = needle(block, start, end)
-            if found is None:  # a text with signs: look further ahead from now on
-                at = end
-                reach = min(2 * reach, _FAR)
-                continue
-            reach = _NEAR
-            line = back(b"\n", start, found.start()) + 1
-            if line > start:
-                at = line
-                continue
-            at = find(b"\n", start) + 1
-            _hear_line(ranks, block[start : at - 1])
+        if match is None:
+            at, reach = _hear_other(ranks, block, start, reach)
             continue
-        reach = _NEAR
-        at = match.end()
-        if match.lastindex == _WHOLE_SAMPLE:
+        at, reach = match.end(), _NEAR
+        if stream is None:
+            stream = ranks.stream()  # not before it says something: it begins with what was heard
+        if stream is not None and match.lastindex == _WHOLE_SAMPLE:  # most of them
             stream.whole_sample(int(match[1]), float(match[2]), float(match[3]))
-        else:
+        elif stream is not None:
             _take(stream, match)
+            at = _hear_loading(ranks, block, at)
+
+
+def _hear_loading(ranks: Ranks, block: bytes, at: int) -> int:
+    """Hear each line with a needle while a model is loaded, with or without a sign.
+
+    Gives the beginning of the next line to hear.
+    """
+    stream = ranks.streams.get(UNLABELLED)
+    while stream is not None and stream.is_loading and at < len(block):
+        found = _NEEDLE.search(block, at)
+        if found is None:
+            return len(block)
+        at = _hear_one(ranks, block, block.rfind(b"\n", at, found.start()) + 1 or at)
+    return at
+
+
+def _hear_other(ranks: Ranks, block: bytes, start: int, reach: int) -> tuple[int, int]:
+    """Hear the line at ``start`` if it has a needle, and skip what has none.
+
+    Gives the beginning of the next line to hear, and how far ahead to search for a needle there.
+    """
+    end = block.find(b"\n", start + reach) + 1 or len(block)
+    found = _NEEDLE.search(block, start, end)
+    if found is None:  # a text with signs: look further ahead from now on
+        return end, min(2 * reach, _FAR)
+    line = block.rfind(b"\n", start, found.start()) + 1
+    if line > start:
+        return line, _NEAR
+    return _hear_loading(ranks, block, _hear_one(ranks, block, start)), _NEAR
+
+
+def _hear_one(ranks: Ranks, block: bytes, start: int) -> int:
+    """Hear the line at ``start``; the beginning of the next one."""
+    end = block.find(b"\n", start)
+    _hear_line(ranks, block[start:end])
+    return end + 1
 
 
 def _take(stream: Stream, match: re.Match[bytes]) -> None:
-    """Hear any other lines in one of the shapes."""
-    if match.lastindex == _SAMPLE:
+    """Hear lines in any other of the shapes."""
+    shape = match.lastindex
+    if shape == _SAMPLE:
         stream.sample(int(match[1]), float(match[2]))
-    elif match.lastindex == _FOOTER:
-        footer: Footer = {"rule": None}
-        for kind, value in zip(_FOOTER_KINDS, match.groups()[3:9], strict=True):
-            if value is not None:
-                footer[kind] = float(value)
-        stream.whole_footer(footer)
+    elif shape == _FOOTER:
+        stream.whole_footer(_footer(match))
     else:
-        device, load, compiled = match.group(11, 12, 13)
-        header: Header = {"device": device.decode()}
-        if load is not None:
-            header["load"] = float(load)
-        if compiled is not None:
-            header["compile"] = float(compiled)
-        stream.whole_header(header)
+        stream.whole_header(_header(match))
+
+
+def _footer(match: re.Match[bytes]) -> Footer:
+    footer: Footer = {"rule": None}
+    if (probs := match["probs"]) is not None:
+        footer["probs"] = probs.decode()
+    for kind, value in zip(_FOOTER_NUMBERS, match.group(*_FOOTER_GROUPS), strict=True):
+        if value is not None:
+            footer[kind] = float(value)
+    return footer
+
+
+def _header(match: re.Match[bytes]) -> Header:
+    device, quantised, parallel, load, compiled = match.group(*_HEADER_GROUPS)
+    header: Header = {"device": device.decode()}
+    if quantised is not None:
+        header["quantised"] = quantised.decode()
+    if parallel is not None:
+        header["parallel"] = parallel.decode()
+    if load is not None:
+        header["load"] = float(load)
+    if compiled is not None:
+        header["compile"] = float(compiled)
+    return header

@@ -10,17 +10,32 @@ import re
 from typing import Literal, NamedTuple
 
 Kind = Literal[
+    "arguments",
     "example",
     "device",
+    "model",
+    "draft model",
+    "precision",
+    "quantised",
+    "draft quantised",
+    "parallel",
     "load",
+    "no footer",
     "compile",
+    "compiled first",
+    "rate",
     "sample",
+    "first token",
+    "prefill",
+    "throughput",
     "bandwidth",
     "rule",
+    "probs",
     "accepted",
     "batch",
     "prompt",
     "generated",
+    "ttft",
     "average",
     "memory",
     "ours",
@@ -28,23 +43,40 @@ Kind = Literal[
 
 # How each line starts. The search for these is all that most of a log is looked at with.
 STARTS: dict[str, Kind] = {
+    "Namespace(": "arguments",  # torchao's settings
     "Example:=": "example",
     "Using device": "device",
-    "Time to load model": "load",
+    "Loading model '": "model",  # litgpt's, with its configuration
+    "Loading target model '": "model",
+    "Loading draft model '": "draft model",
+    "Model was initialized with precision": "precision",  # torchtune's
+    "Using int": "quantised",
+    "Applying tensor parallel": "parallel",
+    "Time to load": "load",
     "Compilation time": "compile",
+    "just-in-time compilation time": "compiled first",  # torchchat's, after the first sample
+    "Acceptance rate": "rate",  # litgpt's, before a sample
     "Time for inference": "sample",
+    "Sample ": "sample",  # torchao's
+    "Time to first token": "first token",  # torchchat's, after a sample's first line
+    "Total throughput": "throughput",
     "Bandwidth achieved": "bandwidth",
     "==========": "rule",
+    "Acceptance probs": "probs",
     "Mean Accepted": "accepted",
     "Batch Size": "batch",
     "Prompt Length": "prompt",
     "Generated tokens": "generated",
+    "Average TTFT": "ttft",
     "Average tok": "average",
     "Memory used": "memory",
+    "Max memory allocated": "memory",
+    "Peak Memory Usage": "memory",
     "First token after": "ours",  # what our own logs say too, and gpt-fast does not
 }
-
 _LONGEST = 600  # characters of such a line
+_LONGEST_SETTINGS = 8000  # of one that holds all settings or the prompt
+_LONG = ("Namespace(", "Loading model '", "Loading target model '", "Loading draft model '")
 _LONGEST_PREFIX = 120
 _PLAIN_WORDS = 3  # of a logger's prefix: names of programs and of loggers
 _START = re.compile("|".join(map(re.escape, STARTS)))
@@ -56,24 +88,63 @@ _RANK = re.compile(r"\[(?:rank ?)?(\d{1,5})\]:?\s|^\s*(\d{1,5}):\s|\brank[ =:]?(
 _NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?|nan|inf)"
 _SPEED_UNIT = r"\s*(?:tokens?|toks?|t)\s*(?:/|per)\s*(?:seconds?|secs?|s)\.?"
 _BYTES_UNIT = r"\s*([KMGT]i?B)"
+_SECONDS_UNIT = r"\s*(?:seconds?|secs?|s)\.?"
+_CONFIGURED = r"model '[^']{1,400}' with \{'name': '([^']{1,100})', .*"
 _FIELDS: dict[Kind, re.Pattern[str]] = {
+    "arguments": re.compile(r"Namespace\((.*)\)\s*"),
     "example": re.compile(r"Example:=\s*(\S.{0,99}?)\s*"),
     "device": re.compile(r"Using device\s*[=:]\s*([\w:.-]{1,40})(?:\s.*)?"),
-    "load": re.compile(rf"Time to load model\s*:\s*{_NUMBER}\s*(?:seconds?|secs?|s)\.?\s*", re.I),
-    "compile": re.compile(rf"Compilation time\s*:\s*{_NUMBER}\s*(?:seconds?|secs?|s)\.?\s*", re.I),
+    "model": re.compile(rf"Loading (?:target )?{_CONFIGURED}"),
+    "draft model": re.compile(rf"Loading draft {_CONFIGURED}"),
+    "precision": re.compile(r"Model was initialized with precision torch\.(\w{1,20})\b.*"),
+    "quantised": re.compile(r"Using (int[48]) weight-only quantization!\s*"),
+    "parallel": re.compile(r"Applying (tensor parallel) to model \.\.\.\s*"),
+    "load": re.compile(
+        r"Time to load (?:model|the models?(?P<litgpt> weights))\s*:\s*"
+        rf"{_NUMBER}{_SECONDS_UNIT}\s*",
+        re.I,
+    ),
+    "compile": re.compile(rf"Compilation time\s*:\s*{_NUMBER}{_SECONDS_UNIT}\s*", re.I),
+    "compiled first": re.compile(
+        rf"just-in-time compilation time \(incl run time\)\s*:\s*{_NUMBER}{_SECONDS_UNIT}\s*"
+    ),
+    "rate": re.compile(rf"Acceptance rate\s*:\s*{_NUMBER}%\s*"),
+    "first token": re.compile(
+        rf"Time to first token\s*:\s*{_NUMBER}{_SECONDS_UNIT}"
+        r"(?: with (?P<prefill>\w{1,20}) prefill\.)?\s*"
+    ),
+    "throughput": re.compile(rf"Total throughput\s*:\s*{_NUMBER}{_SPEED_UNIT}(?:,.*)?\s*"),
     "bandwidth": re.compile(rf"Bandwidth achieved\s*:\s*{_NUMBER}{_BYTES_UNIT}/s(?:ec)?\.?\s*"),
     "rule": re.compile(r"(=)={9,}\s*"),
+    "probs": re.compile(r"Acceptance probs: \[([0-9., e-]*)\]\s*"),
     "accepted": re.compile(rf"Mean Accepted\s*:\s*{_NUMBER}\s*"),
     "batch": re.compile(r"Batch Size\s*:\s*(\d{1,9})\s*"),
     "prompt": re.compile(r"Prompt Length\s*:\s*(\d{1,9})\s*"),
     "generated": re.compile(r"Generated tokens\s*:\s*(\d{1,9})\s*"),
+    "ttft": re.compile(rf"Average TTFT\s*:\s*{_NUMBER}{_SECONDS_UNIT}\s*"),
     "average": re.compile(
         r"Average (?:tokens?|toks?)\s*(?:/|per)\s*(?:seconds?|secs?|s)\s*"
         rf"(?:\((?:total|(?P<decode>decode(?: only)?))\))?\s*:\s*{_NUMBER}(?:{_SPEED_UNIT})?\s*",
         re.I,
     ),
-    "memory": re.compile(rf"Memory used\s*:\s*{_NUMBER}{_BYTES_UNIT}\.?\s*"),
+    "memory": re.compile(
+        r"(?:Memory used|Max memory allocated|Peak Memory Usage)\s*:\s*"
+        rf"{_NUMBER}{_BYTES_UNIT}\.?\s*"
+    ),
     "ours": re.compile(r"First token (after) [\d.]+ ms, then [\d.]+ ms per token\s*"),
+}
+_WORDS: set[Kind] = {  # whose value is no number
+    "arguments",
+    "example",
+    "device",
+    "model",
+    "draft model",
+    "precision",
+    "quantised",
+    "parallel",
+    "rule",
+    "probs",
+    "ours",
 }
 # What ends in no unit may go on in another process's line: it must be the last of its line.
 _OPEN_ENDED = ("accepted", "batch", "prompt", "generated", "average")
@@ -81,6 +152,10 @@ _PLAIN_SAMPLE = re.compile(
     r"Time for inference (\d{1,6}): \d+\.\d+ sec total, (\d+\.\d+) tokens/sec\s*"
 )
 _SAMPLE = re.compile(r"Time for inference(?:\s+(\d{1,6}))?\s*:\s*(\S.*)")
+_TORCHAO_SAMPLE = re.compile(
+    r"Sample (\d{1,6}) \| overall time \d+\.\d+ s (\d+\.\d+) tokens/sec "
+    r"\| prefill time (\d+\.\d+) s decode \d+\.\d+ tokens/sec\s*"
+)
 _BETWEEN = re.compile(r"(?<=\D),\s*|,\s+|\s{2,}")
 _SECONDS = re.compile(rf"{_NUMBER}\s*(?:seconds?|secs?|s)(?:\s+total)?\.?", re.I)
 _SPEED = re.compile(_NUMBER + _SPEED_UNIT, re.I)
@@ -99,6 +174,7 @@ class Said(NamedTuple):
         number: the value, in seconds, tokens/s, GB or GB/s; None where it is nan, inf or no number.
         nth: of a sample, its number in the run; None where the line has none.
         text: what is not a number.
+        first: of a sample, its time to the first token.
     """
 
     kind: Kind
@@ -106,14 +182,16 @@ class Said(NamedTuple):
     number: float | None = None
     nth: int | None = None
     text: str = ""
+    first: float | None = None
 
 
 def said(line: str) -> list[Said]:
     """What a line says: mostly one thing or nothing; more if processes wrote on one line."""
-    if len(line) > _LONGEST:
+    if len(line) > _LONGEST and not (line.startswith(_LONG) and len(line) <= _LONGEST_SETTINGS):
         return []
     if _START.match(line) and (one := _one(line, None, last=True)) is not None:
-        return [one]  # most lines: no prefix, and one process
+        # Most lines: no prefix, and one process. Only a logger prints the precision.
+        return [one] if one.kind != "precision" else []
     starts = [match.start() for match in _START.finditer(line)]
     if not starts or not _is_prefix(line[: starts[0]]):
         return []
@@ -153,20 +231,26 @@ def _one(text: str, rank: int | None, last: bool) -> Said | None:
     match = _FIELDS[kind].fullmatch(text)
     if match is None:
         return None
-    if kind in ("example", "device", "rule", "ours"):
+    if kind in _WORDS:
         return Said(kind, rank, text=match[1])
     if kind == "average":
         return Said(kind, rank, number(match[2]), text="decode" if match["decode"] else "")
+    if kind == "load":
+        return Said(kind, rank, number(match[2]), text="litgpt" if match["litgpt"] else "")
     value = number(match[1])
     if kind in ("bandwidth", "memory") and value is not None:
         value *= _IN_GB[match[2]]
-    return Said(kind, rank, value)
+    prefill = match["prefill"] or "" if kind == "first token" else ""
+    return Said(kind, rank, value, text=prefill)
 
 
 def _sample(text: str, rank: int | None) -> Said | None:
     """``Time for inference 1: 5.41 sec total, 36.98 tokens/sec``, in any of its spellings."""
     if plain := _PLAIN_SAMPLE.fullmatch(text):
         return Said("sample", rank, number(plain[2]), int(plain[1]))
+    if torchao := _TORCHAO_SAMPLE.fullmatch(text):
+        first = number(torchao[3])
+        return Said("sample", rank, number(torchao[2]), int(torchao[1]), first=first)
     match = _SAMPLE.fullmatch(text)
     if match is None or _START.search(match[2]):
         return None

@@ -9,28 +9,54 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from workshop.record.readers.gpt_fast_lines import Kind, Said
 from workshop.record.results import Result
 
 Header = dict[Kind, float | str | None]  # None is a line whose number is none, such as nan
-Footer = dict[Kind, float | None]
-Variant = tuple[float | None, float | None]  # a sample's line: tokens/s, and the GB/s after it
+Footer = dict[Kind, Any]  # a float or None; of "probs" a text
+# A sample's line: tokens/s, the GB/s after it, and the time to the first token in seconds
+Variant = tuple[float | None, float | None, float | None]
 
-_HEADER: tuple[Kind, ...] = ("example", "device", "load", "compile")
+_HEADER: tuple[Kind, ...] = (
+    "arguments",
+    "example",
+    "device",
+    "model",
+    "draft model",
+    "precision",
+    "quantised",
+    "parallel",
+    "load",
+    "compile",
+    "rate",
+)
 _FOOTER: tuple[Kind, ...] = (
     "rule",
+    "probs",
     "accepted",
     "batch",
     "prompt",
     "generated",
+    "ttft",
     "average",
     "memory",
 )
-_TEXTS: tuple[Kind, ...] = ("example", "device")
+_TEXTS: tuple[Kind, ...] = (
+    "arguments",
+    "example",
+    "device",
+    "model",
+    "draft model",
+    "precision",
+    "quantised",
+    "parallel",
+    "probs",
+)
 _MOST_VARIANTS = 8  # of a sample, that are remembered
 _MOST_RANKS = 4096
-_UNLABELLED = -1
+UNLABELLED = -1
 
 
 @dataclass(slots=True)
@@ -40,7 +66,6 @@ class Run:
     Attributes:
         decode_only: whether its average counts decode alone.
         sure: samples with bandwidths, as the variants of each; ``bare`` those without, since some
-            relatives print none.
     """
 
     header: Header = field(default_factory=dict)
@@ -49,6 +74,7 @@ class Run:
     sure: list[list[Variant]] = field(default_factory=list)
     bare: list[list[Variant]] = field(default_factory=list)
     numbered: bool = False
+    stopped: bool = False
 
     @property
     def samples(self) -> list[list[Variant]]:
@@ -62,33 +88,61 @@ class Stream:
     Attributes:
         result: makes a run's result, as soon as it has ended: a log can hold very many runs.
         header: of a run that may be to come.
-        pending: number and tokens/s of a sample's line whose bandwidth may be to come.
+        pending: number, tokens/s and time to the first token of a sample whose bandwidth may be to
+            come.
+        prefill: how prompts are read, where a sample says that.
     """
 
     result: Callable[[Run], Result]
     ended: list[Result] = field(default_factory=list)
     run: Run = field(default_factory=Run)
     header: Header = field(default_factory=dict)
-    pending: tuple[int | None, float | None] | None = None
+    pending: tuple[int | None, float | None, float | None] | None = None
+    prefill: str | None = None
 
     def hear(self, one: Said) -> None:
         if one.kind == "bandwidth":
             if self.pending is not None:
-                nth, speed = self.pending
+                nth, speed, first = self.pending
                 self.pending = None
-                self._settle(nth, (speed, one.number), sure=True)
+                self._settle(nth, (speed, one.number, first), sure=True)
         elif one.kind == "sample":
-            self.sample(one.nth, one.number)
+            self.sample(one.nth, one.number, one.first)
         elif one.kind in _HEADER:
             self.head(one.kind, one.text if one.kind in _TEXTS else one.number)
+            if one.kind == "precision" or one.text == "litgpt":
+                self.head("no footer", one.text)
         elif one.kind in _FOOTER:
-            self.foot(one.kind, one.number, decode_only=one.text == "decode")
+            value = one.text if one.kind in _TEXTS else one.number
+            self.foot(one.kind, value, decode_only=one.text == "decode")
+        elif one.kind == "compiled first":
+            self._compiled_first(one.number)
+        elif self.pending is not None:
+            self._more_of_sample(one)
 
-    def sample(self, nth: int | None, speed: float | None) -> None:
+    def sample(self, nth: int | None, speed: float | None, first: float | None = None) -> None:
         """Take a sample's line, whose bandwidth may follow."""
         if self.pending is not None:
             self._without_bandwidth()
-        self.pending = (nth, speed)
+        self.pending = (nth, speed, first)
+
+    def _more_of_sample(self, one: Said) -> None:
+        """Take a further line of a sample, of those before its bandwidth."""
+        if self.pending is None:
+            return
+        nth, speed, first = self.pending
+        if one.kind == "throughput" and speed is None:
+            self.pending = (nth, one.number, first)
+        elif one.kind == "first token" and first is None:
+            self.pending = (nth, speed, one.number)
+            self.prefill = one.text or None
+
+    def _compiled_first(self, took: float | None) -> None:
+        """Take what the first sample took, in which the model was compiled."""
+        if self.pending is not None:
+            self._without_bandwidth()
+        if self.run.sure or self.run.bare:
+            self.run.header.setdefault("compile", took)
 
     def whole_sample(self, nth: int, speed: float, bandwidth: float) -> None:
         """Take a sample's line and the bandwidth right after it."""
@@ -96,17 +150,29 @@ class Stream:
             self._without_bandwidth()
         run = self.run
         if nth == len(run.sure) + 1 and nth > 1 and not run.footer and not self.header:
-            run.sure.append([(speed, bandwidth)])  # what _settle would do with most of them
+            run.sure.append([(speed, bandwidth, None)])  # what _settle would do with most of them
         else:
-            self._settle(nth, (speed, bandwidth), sure=True)
+            self._settle(nth, (speed, bandwidth, None), sure=True)
 
     def head(self, kind: Kind, value: float | str | None) -> None:
         """Take a line of a header. What comes first counts: the model's text stands after it."""
+        if kind in ("quantised", "draft quantised", "parallel") and not self.is_loading:
+            return
         if self.pending is not None:
             self._without_bandwidth()
+        if kind == "rate":  # it stands after the text
+            self.header[kind] = value
+            return
+        if kind == "quantised" and kind in self.header:
+            kind = "draft quantised"
         self.header.setdefault(kind, value)
 
-    def foot(self, kind: Kind, value: float | None, decode_only: bool = False) -> None:
+    @property
+    def is_loading(self) -> bool:
+        """Whether a header has begun, and the model is not loaded."""
+        return "device" in self.header and "load" not in self.header
+
+    def foot(self, kind: Kind, value: float | str | None, decode_only: bool = False) -> None:
         """Take a line of a footer; of an average, whether it counts decode alone."""
         if self.pending is not None:
             self._without_bandwidth()
@@ -139,10 +205,10 @@ class Stream:
 
     def _without_bandwidth(self) -> None:
         if self.pending is not None:
-            nth, speed = self.pending
+            nth, speed, first = self.pending
             self.pending = None
             if not self.run.sure:
-                self._settle(nth, (speed, None), sure=False)
+                self._settle(nth, (speed, None, first), sure=False)
 
     def _settle(self, nth: int | None, variant: Variant, sure: bool) -> None:
         """Put a sample's line where its number says that it belongs, if it belongs anywhere."""
@@ -160,6 +226,8 @@ class Stream:
             self.header = {}
         elif self.header:
             self.header = {}  # there is no run to begin
+        if self.prefill is not None:
+            run.header["prefill"], self.prefill = self.prefill, None
         if run.footer:
             run.footer, run.decode_only = {}, False  # and none that has ended
         if place > count:
@@ -180,12 +248,14 @@ class Ranks:
         result: makes a run's result.
         example: the job script's line, before the ranks'.
         ours: whether a line was heard that our own logs have, and gpt-fast's have not.
+        stopped: whether an error ends the log.
     """
 
     result: Callable[[Run], Result]
     streams: dict[int, Stream] = field(default_factory=dict)
     example: str | None = None
     ours: bool = False
+    stopped: bool = False
 
     def hear(self, one: Said) -> None:
         if one.kind == "ours":
@@ -194,10 +264,10 @@ class Ranks:
             self.example = one.text
             for known in self.streams.values():
                 known.hear(one)
-        elif (stream := self.stream(_UNLABELLED if one.rank is None else one.rank)) is not None:
+        elif (stream := self.stream(UNLABELLED if one.rank is None else one.rank)) is not None:
             stream.hear(one)
 
-    def stream(self, rank: int = _UNLABELLED) -> Stream | None:
+    def stream(self, rank: int = UNLABELLED) -> Stream | None:
         """What this rank wrote; None if there are too many ranks to tell apart."""
         stream = self.streams.get(rank)
         if stream is None and len(self.streams) < _MOST_RANKS:
@@ -208,6 +278,7 @@ class Ranks:
     def results(self) -> list[Result]:
         """The runs of the first rank that has any; none of our own log, which counts otherwise."""
         for rank in [] if self.ours else sorted(self.streams):
+            self.streams[rank].run.stopped = self.stopped
             if ended := self.streams[rank].end():
                 return ended
         return []

@@ -3,21 +3,33 @@
     |    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |      T s |    S t/s |
     |   128 |    128 |    2 |    512 |    0.198 |  1295.19 |    5.029 |    50.90 |    5.227 |    97.95 |
 
-B sequences of TG new tokens each were decoded in T_TG seconds, and S_TG counts them all.
+B sequences of TG new tokens each were decoded in T_TG seconds, and S_TG counts them all. The
+settings are on a line before the table (``main: n_kv_max = 6144, n_batch = 2048, ...``), or in each
+line of JSON.
 """  # noqa: E501
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from workshop.record.readers.units import LABELS, capped, count, labelled, positive, seconds
+from workshop.record.readers.decimals import with_points
+from workshop.record.readers.llama_bench_settings import conditions_of
+from workshop.record.readers.units import (
+    LABELS,
+    capped,
+    count,
+    labelled,
+    positive,
+    seconds,
+)
 from workshop.record.results import Definition, Result
 
 NAME = "llama-batched-bench"
 ANCHORS = (b"S_TG t/s", b'"speed_tg"')
-NEEDLES = (b"S_TG t/s", b'"speed_tg"', b" | ")
+NEEDLES = (b"S_TG t/s", b'"speed_tg"', b" | ", b": n_kv_max = ")
 
 DECODE_OF_BATCH = Definition("new", "decode", "batch")
 PREFILL_OF_BATCH = Definition("prompt", "prefill", "batch")
@@ -34,7 +46,10 @@ _COLUMNS = {
     "T s": "t",
     "S t/s": "speed",
 }
+_MEASURED = set(_COLUMNS.values())
 _FIELDS = {"n_kv_max", *_COLUMNS.values()}
+_SETTINGS = re.compile(r"\w+: (n_kv_max = .*)", re.ASCII)
+_SETTING = re.compile(r"(\w{1,40}) = (-?\w{1,40})(?:, |\s*$)", re.ASCII)
 
 
 def results(lines: Iterable[str], file_name: str) -> list[Result]:
@@ -44,27 +59,32 @@ def results(lines: Iterable[str], file_name: str) -> list[Result]:
 
 def _runs(lines: Iterable[str]) -> Iterator[Result]:
     begun: set[str] = set()  # ranks whose table has begun
-    for label, line in labelled(lines):
+    settings: dict[str, dict[str, str]] = {}  # of each rank's table
+    for label, line in labelled(with_points(lines)):
         if line.startswith("{"):
             record = _parsed(line)
             if isinstance(record, dict) and record.keys() >= _FIELDS:
                 yield _run(record)
+        elif match := _SETTINGS.fullmatch(line):
+            if label in settings or len(settings) < LABELS:
+                settings[label] = dict(_SETTING.findall(match[1]))
         elif line.startswith("|"):
             cells = [cell.strip() for cell in line.split("|")[1:]]
             if cells[:-1] == list(_COLUMNS) and len(begun) < LABELS:
                 begun.add(label)
             elif label in begun and cells[0].isdecimal():
-                yield _row(cells)
+                yield _row(cells, settings.get(label, {}))
 
 
-def _row(cells: list[str]) -> Result:
+def _row(cells: list[str], settings: dict[str, str]) -> Result:
     if len(cells) != len(_COLUMNS) + 1 or cells[-1]:
         return _failed("its row of the table is cut off")
-    return _run(dict(zip(_COLUMNS.values(), cells[:-1], strict=True)))
+    return _run(settings | dict(zip(_COLUMNS.values(), cells[:-1], strict=True)))
 
 
 def _run(record: dict[str, Any]) -> Result:
     """A run, from its numbers or from these as texts."""
+    settings = {key: value for key, value in record.items() if key not in _MEASURED}
     new = count(record["tg"])
     speed = positive(record["speed_tg"] if new else record["speed_pp"])
     if new is None or speed is None:
@@ -80,6 +100,7 @@ def _run(record: dict[str, Any]) -> Result:
         prompt_tokens=count(record["pp"]),
         new_tokens=new,
         threads=count(record.get("n_threads")),
+        conditions=conditions_of(settings),
     )
 
 

@@ -2,7 +2,9 @@
 
 A row of the table is a run. A test ``tg128`` decodes 128 tokens, ``pp512`` reads a prompt of 512,
 ``pp512+tg128`` does both. In a job's log, what the GPU's driver says stands before JSON and CSV,
-so that the file as a whole is neither. ``-o sql`` is text in any case.
+so that the file as a whole is neither. ``-o sql`` is text in any case. The first versions' table
+has no columns for the size. The cells of a row are named by the header; a row with another number
+of cells, from another build or edited by hand, has settings without names.
 """
 
 from __future__ import annotations
@@ -14,12 +16,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from workshop.record.readers.decimals import with_points
 from workshop.record.readers.llama_bench_record import (
+    AFTER_PROMPT,
+    DECODE,
     FORMAT,
     NO_SPEED,
     definition_of,
     depth_remark,
     run_of,
+)
+from workshop.record.readers.llama_bench_settings import (
+    LONG_NAMES,
+    conditions_of,
+    depth_conditions,
 )
 from workshop.record.readers.llama_bench_sql import BEGIN, run_of_statement
 from workshop.record.readers.units import (
@@ -33,31 +43,27 @@ from workshop.record.readers.units import (
     size_in_bytes,
     words,
 )
-from workshop.record.results import Result
+from workshop.record.results import Condition, Definition, Result
 
 NAME = FORMAT
 ANCHORS = ("±".encode(), b"| backend ", b"build_commit", b'"avg_ts"', b'.gguf"')
 NEEDLES = (
     b"iB | ",
     b" t/s |",
+    " ± ".encode(),
     b"build_commit",  # in a statement of SQL, too
     b'.gguf"',
-    b'"avg_ts": ',
-    b'"cpu_info": ',
-    b'"gpu_info": ',
-    b'"backends": ',
-    b'"model_',
-    b'"n_',
-    b'"stddev_ts": ',
-    b'"samples_ts": ',
+    b'": ',  # a field of a record in JSON
 )
 
 _SIZE = re.compile(r"([\d.]+) ([MGT]iB)", re.ASCII)
 _PARAMETERS = re.compile(r"([\d.]+) ([KMBT])", re.ASCII)
 _TEST = re.compile(r"(?=pp|tg)(?:pp ?(\d+))?\+?(?:tg ?(\d+))?(?: @ d(\d+))?", re.ASCII)
-_SPEED = re.compile(r"(\S+) ± (\S+)")
+_SPEED = re.compile(r"(\S+)(?: ± (\S+))?")
+_NUMBER = re.compile(r"\d[\d.]*(?:[eE][+-]?\d+)?|-?nan|inf", re.ASCII)
 _KEY = re.compile(r'"(\w{1,40})": ')
-_FEWEST = 6  # columns: model, size, params, backend, test, t/s
+_BEFORE_SETTINGS = ["model", "size", "params", "backend"]
+_FEWEST = 6  # columns: those, test and t/s
 _FIRST, _LAST = "build_commit", "samples_ts"  # of a record in JSON
 _MOST_FIELDS = 200
 
@@ -84,11 +90,12 @@ def results(lines: Iterable[str], file_name: str) -> list[Result]:
 
 def _runs(lines: Iterable[str]) -> Iterator[Result]:
     outputs: dict[str, _Output] = {}
-    for label, line in labelled(lines):
+    for label, line in labelled(with_points(lines)):
         if label not in outputs and len(outputs) >= LABELS:
             continue
         output = outputs.setdefault(label, _Output())
-        if run := _of_table(output, line) if line.startswith("| ") else _of_records(output, line):
+        text = line.strip()
+        if run := _of_table(output, text) if text.startswith("|") else _of_records(output, line):
             yield run
     yield from (run for output in outputs.values() if (run := _unfinished(output.record)))
 
@@ -98,36 +105,80 @@ def _of_table(output: _Output, line: str) -> Result | None:
     if cells[0] == "model" and "t/s" in cells:
         output.header = cells
     elif len(cells) > 2 and _SIZE.fullmatch(cells[1]) and _PARAMETERS.fullmatch(cells[2]):
+        if not _is_whole(cells) or len(cells) <= _FEWEST:
+            return _cut_off("row of the table", *cells[:3])
+        return _row(cells, output.header)
+    elif "size" not in output.header and len(cells) == len(output.header) and _is_whole(cells):
         return _row(cells, output.header)
     return None
 
 
+def _is_whole(cells: list[str]) -> bool:
+    """Whether a row ends with a test and a speed, and with the sign that ends a row."""
+    if len(cells) < 4 or cells[-1]:
+        return False
+    speed = _SPEED.fullmatch(cells[-2])
+    return speed is not None and _NUMBER.fullmatch(speed[1]) is not None and _is_test(cells[-3])
+
+
+def _is_test(cell: str) -> bool:
+    return (_TEST.fullmatch(cell) or AFTER_PROMPT.fullmatch(cell)) is not None
+
+
 def _row(cells: list[str], header: list[str]) -> Result:
-    whole = len(cells) > _FEWEST and not cells[-1]
-    test = _TEST.fullmatch(cells[-3]) if whole else None
-    measured = _SPEED.fullmatch(cells[-2]) if whole else None
-    if test is None or measured is None:
-        return _cut_off("row of the table", *cells[:3])
-    prompt, new, depth = (count(part or "0") for part in test.groups())
-    speed = positive(measured[1])
-    same = len(cells) == len(header) and "threads" in header
+    """The run of a whole row."""
+    named, without_names = _by_column(cells, header)
+    prompt, new, depth, definition = _what_is_tested(cells[-3])
+    measured = _SPEED.fullmatch(cells[-2])
+    speed = positive(measured[1]) if measured else None
+    spread = number(measured[2]) if measured and speed is not None else None
     return Result(
         None,
         "ok" if speed is not None else "failed",
         reason=None if speed is not None else NO_SPEED,
         format=FORMAT,
         tokens_per_second=speed,
-        tokens_per_second_std=number(measured[2]) if speed is not None else None,
-        definition=definition_of(prompt or 0, new or 0),
+        tokens_per_second_std=spread,
+        definition=definition,
         prompt_tokens=prompt,
         new_tokens=new,
         model=words(cells[0]),
-        model_bytes=_model_bytes(cells[1]),
-        model_parameters=_model_parameters(cells[2]),
-        device=words(cells[3]),
-        threads=count(cells[header.index("threads")]) if same else None,
+        model_bytes=_model_bytes(named.get("size", "")),
+        model_parameters=_model_parameters(named.get("params", "")),
+        device=words(named.pop("backends", None)),
+        threads=count(named.get("n_threads")),
+        conditions=conditions_of(named) | without_names | depth_conditions(depth),
         warnings=depth_remark(depth),
     )
+
+
+def _by_column(cells: list[str], header: list[str]) -> tuple[dict[str, str], dict[str, Condition]]:
+    """A row's cells by the long names of their columns, and the settings that have no name.
+
+    Without a header for it, the first setting is known: layers on the GPU, or on a CPU threads.
+    """
+    if len(cells) == len(header):
+        named = zip(header[:-1], cells[:-1], strict=True)
+        return {LONG_NAMES.get(name, name): cell for name, cell in named}, {}
+    names = [LONG_NAMES.get(name, name) for name in _BEFORE_SETTINGS]
+    found = dict(zip(names, cells, strict=False))
+    settings = cells[len(names) : -3]
+    if settings:
+        on_cpu = cells[3] in ("CPU", "BLAS")
+        found["n_threads" if on_cpu else "n_gpu_layers"] = settings[0]
+    rest = words(", ".join(settings[1:]))
+    return found, {"settings without names": rest} if rest else {}
+
+
+def _what_is_tested(
+    test: str,
+) -> tuple[int | None, int | None, int | None, Definition | None]:
+    """The tokens of the prompt, the new ones, those in the KV cache before, and what is counted."""
+    if after := AFTER_PROMPT.fullmatch(test):
+        return count(after[2]), count(after[1]), count(after[2]), DECODE
+    match = _TEST.fullmatch(test)
+    prompt, new, depth = (count(part or "0") for part in match.groups()) if match else (None,) * 3
+    return prompt, new, depth, definition_of(prompt or 0, new or 0)
 
 
 def _cut_off(what: str, model: object, size: str = "", parameters: str = "") -> Result:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
+from workshop.record.readers.llama_bench_settings import conditions_of, depth_conditions
 from workshop.record.readers.units import count, number, numbers, positive, words
 from workshop.record.results import Definition, Result
 
@@ -13,6 +16,20 @@ DECODE = Definition("new", "decode", "sequence")
 PREFILL = Definition("prompt", "prefill", "sequence")
 BOTH = Definition("prompt and new", "prefill and decode", "sequence")
 NO_SPEED = "its tokens per second are not a number"
+
+# Of an old record: what each switch stands for, the first that is on counts.
+_BACKENDS = {
+    "cuda": "CUDA",
+    "opencl": "OpenCL",
+    "vulkan": "Vulkan",
+    "kompute": "Kompute",
+    "metal": "Metal",
+    "sycl": "SYCL",
+    "gpu_blas": "GPU BLAS",
+    "blas": "BLAS",
+}
+# ik_llama.cpp's -gp: decode after a prompt, whose own time is not counted.
+AFTER_PROMPT = re.compile(r"tg ?(\d+) ?@ ?pp ?(\d+)", re.ASCII)
 
 FIELDS = {"model_filename", "n_prompt", "n_gen", "avg_ts", "stddev_ts"}
 
@@ -36,10 +53,17 @@ def run_of(record: Any) -> Result | None:
     if not isinstance(record, dict) or not record.keys() >= FIELDS:
         return None
     prompt, new = count(record["n_prompt"]), count(record["n_gen"])
+    depth = count(record.get("n_depth"))
+    definition = definition_of(prompt or 0, new or 0)
+    if AFTER_PROMPT.fullmatch(words(record.get("test")) or ""):
+        depth, definition = (depth or 0) + (prompt or 0), DECODE
     speeds = numbers(record.get("samples_ts"))
     speed = positive(record["avg_ts"])
     # Of a single repetition it prints a deviation of 0, which is none.
     spread = number(record["stddev_ts"]) if speed is not None and len(speeds) != 1 else None
+    backend = backend_of(record)
+    device = _chip(record, backend) or backend
+    settings = {**record, "backends": backend if backend != device else None}
     return Result(
         None,
         "ok" if speed is not None else "failed",
@@ -48,20 +72,29 @@ def run_of(record: Any) -> Result | None:
         tokens_per_second=speed,
         tokens_per_second_std=spread,
         speeds=speeds if speed is not None else [],
-        definition=definition_of(prompt or 0, new or 0),
+        definition=definition,
         prompt_tokens=prompt,
         new_tokens=new,
         model=words(record.get("model_type")) or words(record["model_filename"]),
         model_bytes=count(record.get("model_size")),
         model_parameters=count(record.get("model_n_params")),
-        device=_device(record),
+        device=device,
         threads=count(record.get("n_threads")),
-        warnings=depth_remark(count(record.get("n_depth"))),
+        conditions=conditions_of(settings) | depth_conditions(depth),
+        warnings=depth_remark(depth),
     )
 
 
-def _device(record: dict[Any, Any]) -> str | None:
+def backend_of(record: Mapping[str, Any]) -> str | None:
+    """What a test ran on; older builds have a switch for each backend."""
+    if (backend := words(record.get("backends"))) is not None:
+        return backend
+    switches = {key: str(record[key]).lower() for key in _BACKENDS if key in record}
+    chosen = (name for key, name in _BACKENDS.items() if switches.get(key) in ("1", "true"))
+    return next(chosen, "CPU") if switches else None
+
+
+def _chip(record: Mapping[str, Any], backend: str | None) -> str | None:
     """The chip that the backend runs on, as far as it is named."""
-    backend = words(record.get("backends"))
-    chip = words(record.get("cpu_info" if backend == "CPU" else "gpu_info"))
-    return chip or backend
+    on_cpu = backend is not None and backend.split(",")[0] in ("CPU", "BLAS")
+    return words(record.get("cpu_info" if on_cpu else "gpu_info"))

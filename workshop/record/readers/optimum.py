@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from workshop.record.readers.settings_values import condition
 from workshop.record.readers.units import capped, count, gigabytes, part, positive, seconds, words
-from workshop.record.results import Definition, Result
+from workshop.record.results import Condition, Definition, Result
 
 NAME = "optimum-benchmark"
 
@@ -18,6 +19,23 @@ _MEMORIES = {
     "max_ram": "peak of the process in main memory",
 }
 _PHASES = ("prefill", "decode", "generate")
+# Of the settings: what a field of the record holds, what is no setting, and what names a machine.
+_NO_SETTINGS = {
+    "_target_",
+    "batch_size",
+    "device",
+    "device_ids",
+    "max_new_tokens",
+    "min_new_tokens",
+    "model",
+    "processor",
+    "seed",
+    "sequence_length",
+    "torch_dtype",
+}
+_NO_LENGTH = _NO_SETTINGS - {"max_new_tokens", "min_new_tokens"}
+_MOST = 60  # settings; it has some forty
+_DEEPEST = 3  # levels of settings
 
 
 def results(document: Any, file_name: str) -> list[Result]:
@@ -55,6 +73,7 @@ def _run(record: dict[Any, Any]) -> Result | None:
         model=words(part(config, "backend", "model")),
         dtype=words(part(config, "backend", "torch_dtype")),
         device=words(part(config, "backend", "device")),
+        conditions=_conditions(config, _NO_SETTINGS if _new_tokens(config) else _NO_LENGTH),
     )
 
 
@@ -98,3 +117,24 @@ def _new_tokens(config: dict[Any, Any]) -> int | None:
     most = count(_scenario(config, "generate_kwargs", "max_new_tokens"))
     fewest = count(_scenario(config, "generate_kwargs", "min_new_tokens"))
     return most if most == fewest else None
+
+
+def _conditions(config: dict[Any, Any], left_out: set[str]) -> dict[str, Condition]:
+    """The settings of the backend, of what is measured and of the launcher, by their own names."""
+    found: dict[str, Condition] = {}
+    for name in ("backend", "scenario", "benchmark", "launcher"):
+        _add_settings(found, name, config.get(name), left_out, _DEEPEST)
+    return found
+
+
+def _add_settings(
+    found: dict[str, Condition], name: str, value: object, left_out: set[str], deeper: int
+) -> None:
+    if isinstance(value, dict) and deeper:
+        for key, inner in value.items():
+            if key not in left_out:
+                _add_settings(found, f"{name} {key}", inner, left_out, deeper - 1)
+    elif not isinstance(value, dict) and len(found) < _MOST:
+        label, setting = words(name.replace("_", " ")), condition(value)
+        if label is not None and setting is not None:
+            found[label] = setting

@@ -2,13 +2,16 @@
 
     # decode:
 
+    ## memory:
+
+    | metric | value | unit |
+    | max_ram          |          505.05 | MB |
     ## throughput:
 
     | metric     |     value   |   unit |
     | throughput | 76.00 | tokens/s |
 
-It is put together to the document that ``benchmark_report.json`` has, and read as that is. Which
-rows a table of memory has is not known here, so that memory is not read.
+It is put together to the document that ``benchmark_report.json`` has, and read as that is.
 """
 
 from __future__ import annotations
@@ -22,12 +25,18 @@ from workshop.record.results import Result
 
 NAME = "optimum-benchmark-markdown"
 ANCHORS = (b"## latency:", b"## throughput:")
-NEEDLES = (b"# ", b"| mean ", b"| throughput ")
+NEEDLES = (b"# ", b"| mean ", b"| throughput ", b"| max_")
 
 _PHASE = re.compile(r"# (\w{1,60}):\s*")
 _MEASUREMENT = re.compile(r"## (\w{1,60}):\s*")
-_ROW = re.compile(r"\| (mean|throughput) *\| *(\S{1,40}) \| *(\S{1,20}) \|\s*")
-_OF = {"mean": "latency", "throughput": "throughput"}
+_ROW = re.compile(r"\| (mean|throughput|max_\w{1,40}) *\| *(\S{1,40}) \| *(\S{1,20}) \|\s*")
+_OF = {
+    "mean": "latency",
+    "throughput": "throughput",
+    "max_ram": "memory",
+    "max_process_vram": "memory",
+    "max_allocated": "memory",
+}
 _FIRST = "load_model"  # the phase that a report begins with
 
 Report = dict[str, dict[str, dict[str, str]]]
@@ -49,7 +58,9 @@ def results(lines: Iterable[str], file_name: str) -> list[Result]:
             measurement = match[1]
         elif (match := _ROW.fullmatch(line)) and phase is not None:
             name, value, unit = match.groups()
-            if measurement == _OF[name]:
+            if measurement is not None and measurement == _OF.get(name):
                 key = "value" if name == "throughput" else name
-                reports[-1][phase].setdefault(measurement, {key: value, "unit": unit})
+                table = reports[-1][phase].setdefault(measurement, {"unit": unit})
+                if table["unit"] == unit:  # a table has one
+                    table.setdefault(key, value)
     return optimum.results(reports, file_name)

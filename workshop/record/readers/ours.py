@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -25,6 +25,8 @@ from workshop.record.readers.lines import (
     visible,
 )
 from workshop.record.readers.text import QUOTED, SKIPPED, one_line
+from workshop.record.readers.unknown import NAME as UNKNOWN
+from workshop.record.readers.unknown import is_head
 from workshop.record.results import RecordError, Result, Sample
 from workshop.stages import STAGES
 from workshop.stages.settings import Settings
@@ -85,7 +87,41 @@ def records(file: BinaryIO) -> Records:
 
 def explained(file: BinaryIO, file_name: str) -> list[Result]:
     """The results of a log whose last run left no record; the last one says why."""
-    return results_in(ends_and_needle_lines(file, _WORDS, _ENDS), file_name)
+    return explanation(file, file_name).results
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be said of a log whose last run left no record.
+
+    Attributes:
+        results: never none; the last one says why there is no record.
+        known: whether anything in the log, or its name, tells that it is ours or gpt-fast's, or
+            what ended its job. Else it may be a whole log of any tool.
+    """
+
+    results: list[Result]
+    known: bool
+
+
+def explanation(file: BinaryIO, file_name: str) -> Explanation:
+    """Read a log's beginning and end, and what lies between for lines of ours."""
+    seen = _seen(ends_and_needle_lines(file, _WORDS, _ENDS))
+    found = _results(seen, file_name)
+    named = _stage_of_file(file_name) is not None
+    if seen.empty or seen.ours or seen.headed or named:
+        return Explanation(found, known=True)
+    return Explanation(
+        [*found[:-1], replace(found[-1], format=UNKNOWN)], known=_tells_an_end(seen.run)
+    )
+
+
+def _tells_an_end(run: _Run) -> bool:
+    """Whether a line says what ended the job; what may be noise counts only as the last line."""
+    words = run.listener.words
+    if words is None or not run.listener.only_hints:
+        return words is not None
+    return run.last_line is not None and run.last_line.endswith(words.line[:QUOTED].strip())
 
 
 @dataclass
@@ -110,6 +146,7 @@ class _Seen:
     run: _Run = field(default_factory=_Run)  # the last
     empty: bool = True
     ours: bool = False
+    headed: bool = False  # whether a line is there that a run begins with
 
     @property
     def results(self) -> list[Result]:
@@ -123,7 +160,10 @@ def results_in(lines: Iterable[str], file_name: str) -> list[Result]:
     a record that the model's own text imitates comes earlier. Records without settings before
     them (from a log that was cut or put together by hand) are taken one by one.
     """
-    seen = _seen(lines)
+    return _results(_seen(lines), file_name)
+
+
+def _results(seen: _Seen, file_name: str) -> list[Result]:
     run = seen.run
     if run.record is None and (run.settings or not seen.finished):
         return [*seen.finished, _without_record(run, file_name, seen.empty)]
@@ -137,10 +177,7 @@ def _seen(lines: Iterable[str]) -> _Seen:
         seen.empty = seen.empty and not line.strip()
         seen.ours = seen.ours or line.startswith(_OURS)
         if line.startswith(results.SETTINGS_PREFIX):
-            settings = _parse(
-                results.settings_from_json, line.removeprefix(results.SETTINGS_PREFIX)
-            )
-            if settings and settings.stage in STAGES:
+            if settings := settings_of(line):
                 seen.finished += [run.record] if run.record else []
                 seen.run = _Run(run.stage, settings)
         elif line.startswith(results.SAMPLE_PREFIX):
@@ -151,8 +188,25 @@ def _seen(lines: Iterable[str]) -> _Seen:
                 seen.finished.append(run.record)
                 seen.run = _Run()
         else:
+            seen.headed = seen.headed or is_head(line)
             _add_words(run, line)
     return seen
+
+
+def settings_of(line: str) -> Settings | None:
+    """The settings that a line gives; None where it has none, or those of an unknown stage."""
+    settings = _parse(results.settings_from_json, line.removeprefix(results.SETTINGS_PREFIX))
+    return settings if settings and settings.stage in STAGES else None
+
+
+def sample_of(line: str) -> Sample | None:
+    """The sample that a line gives; None where it has none."""
+    return _parse(results.sample_from_json, line.removeprefix(results.SAMPLE_PREFIX))
+
+
+def record_or_none(line: str) -> Result | None:
+    """The record that a line gives; None where it has none."""
+    return _parse(record_of, line.removeprefix(results.PREFIX))
 
 
 def _parse(read: Callable[[str], T], text: str) -> T | None:
@@ -199,7 +253,7 @@ def _parse_samples(run: _Run) -> None:
     """Take the samples that wait to be parsed, as many as were announced."""
     texts, run.waiting = run.waiting, []
     for text in texts:
-        sample = _parse(results.sample_from_json, text)
+        sample = sample_of(text)
         wanted = run.settings.samples if run.settings else 0
         if sample and _possible(sample) and len(run.samples) < wanted:
             run.samples.append(sample)

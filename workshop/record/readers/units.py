@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from workshop.record.readers.prefixes import without_prefixes
 from workshop.record.readers.text import one_line
 from workshop.record.results import Result
 
@@ -17,7 +18,6 @@ LABELS = 1000  # ranks whose lines are told apart
 LONGEST = 20_000  # characters of a line that any of these tools prints
 
 _DECIMAL = re.compile(r"\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_LABEL = re.compile(r"\s*(\d{1,5}): ?(.*)", re.ASCII)
 _IN_A_SECOND = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _BYTES = {
     "B": 1.0,
@@ -120,15 +120,15 @@ def part(document: object, *path: str) -> Any:
 
 
 def labelled(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each line without the label that ``srun --label`` puts before it, after that label.
+    """Each line without what launchers and loggers put before it, after the process it names.
 
-    Ranks that print at the same time are told apart by it. What is too long to be a tool's own
+    Processes that print at the same time are told apart by that: it is ``srun --label``'s number,
+    or '' where there is none (``prefixes.py`` has the others). What is too long to be a tool's own
     line is left out.
     """
     for line in lines:
         if len(line) <= LONGEST:
-            match = _LABEL.fullmatch(line)
-            yield (match[1], match[2]) if match else ("", line)
+            yield without_prefixes(line)
 
 
 def capped(runs: Iterable[Result]) -> list[Result]:

@@ -1,13 +1,19 @@
-"""The result files of ``vllm bench``: serve --save-result, and --output-json of the other two."""
+"""The result files of ``vllm bench``: serve --save-result, and --output-json of the other two.
+
+SGLang's serving benchmark appends lines with nearly the same fields to its result file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from workshop.record.readers.acceptance import acceptance
+from workshop.record.readers.serving_block import SERVED_WITH_PROMPTS, server_run
+from workshop.record.readers.source_settings import LONGEST_VALUE, condition, load_conditions
 from workshop.record.readers.units import capped, count, number, numbers, positive, seconds, words
-from workshop.record.readers.vllm import GENERATED, NO_LENGTHS, SERVED_WITH_PROMPTS, server_run
-from workshop.record.results import Result
+from workshop.record.readers.vllm import GENERATED, NO_LENGTHS
+from workshop.record.results import Condition, Result
 
 NAME = "vllm-json"
 
@@ -15,6 +21,15 @@ NAME = "vllm-json"
 _SERVE = {"duration", "completed", "request_throughput", "output_throughput"}
 _THROUGHPUT = {"elapsed_time", "num_requests", "total_num_tokens", "tokens_per_second"}
 _LATENCY = {"avg_latency", "latencies", "percentiles"}
+# Fields that only SGLang's result of serving has; older versions lack some.
+_SGLANG = {"input_throughput", "total_output_tokens_retokenized", "accept_length"}
+# Texts of a result that are no settings; what a user adds with --metadata is a text too.
+_NO_SETTINGS = {
+    "date", "model_id", "tokenizer_id", "request_rate", "backend", "endpoint_type", "label", "tag",
+    "dataset_name", "server_info", "ramp_up_strategy",
+}  # fmt: skip
+_MOST_METADATA = 20
+_MOST = 100  # percentiles, and positions of guesses
 
 
 def results(document: Any, file_name: str) -> list[Result]:
@@ -33,6 +48,7 @@ def _run(record: dict[Any, Any]) -> Result | None:
 
 
 def _serve(record: dict[Any, Any]) -> Result:
+    sglang = not _SGLANG.isdisjoint(record)
     run = server_run(
         model=words(record.get("model_id")),
         completed=count(record["completed"]),
@@ -40,6 +56,13 @@ def _serve(record: dict[Any, Any]) -> Result:
         speed=positive(record["output_throughput"]),
         ttft=seconds(record.get("mean_ttft_ms"), "ms"),
         tpot=seconds(record.get("mean_tpot_ms"), "ms"),
+        latency=seconds(record.get("mean_e2el_ms", record.get("mean_e2e_latency_ms")), "ms"),
+    )
+    run = replace(
+        run,
+        format="sglang-serve" if sglang else run.format,
+        concurrency=count(record.get("max_concurrency")) or None,
+        conditions={**({} if sglang else _metadata(record)), **load_conditions(record)},
     )
     if run.status == "failed":
         return run
@@ -48,7 +71,36 @@ def _serve(record: dict[Any, Any]) -> Result:
         run,
         prompt_tokens=_shared(record.get("input_lens")),
         new_tokens=_shared(record.get("output_lens")),
+        **_acceptance(record),
     )
+
+
+def _acceptance(record: dict[Any, Any]) -> dict[str, Any]:
+    shares = record.get("spec_decode_per_position_acceptance_rates")
+    found = acceptance(
+        length=record.get("spec_decode_acceptance_length", record.get("accept_length")),
+        percent=record.get("spec_decode_acceptance_rate"),
+        drafts=record.get("spec_decode_num_drafts"),
+        drafted=record.get("spec_decode_draft_tokens"),
+        accepted=record.get("spec_decode_accepted_tokens"),
+        shares=shares[:_MOST] if isinstance(shares, list) else (),
+    )
+    return asdict(found)
+
+
+def _metadata(record: dict[Any, Any]) -> dict[str, Condition]:
+    """What the user noted about the run, such as ``tensor_parallel=2``."""
+    notes = {
+        key.replace("_", " "): condition(value)
+        for key, value in record.items()
+        if isinstance(key, str)
+        and key not in _NO_SETTINGS
+        and isinstance(value, str)
+        and max(len(key), len(value)) <= LONGEST_VALUE
+        and "/" not in value
+    }
+    kept = [(name, value) for name, value in notes.items() if value is not None]
+    return dict(kept[:_MOST_METADATA])
 
 
 def _shared(lengths: object) -> int | None:
@@ -58,6 +110,7 @@ def _shared(lengths: object) -> int | None:
 
 def _throughput(record: dict[Any, Any]) -> Result:
     speed = positive(record["tokens_per_second"])
+    requests = condition(record["num_requests"])
     return Result(
         None,
         "failed" if speed is None else "ok",
@@ -65,15 +118,34 @@ def _throughput(record: dict[Any, Any]) -> Result:
         format="vllm-throughput",
         tokens_per_second=speed,
         definition=SERVED_WITH_PROMPTS,
+        conditions={} if requests is None else {"requests": requests},
     )
 
 
 def _latency(record: dict[Any, Any]) -> Result:
-    broken = number(record["avg_latency"]) is None or not numbers(record["latencies"])
+    mean = seconds(record["avg_latency"])
+    latencies = numbers(record["latencies"])
+    broken = number(record["avg_latency"]) is None or not latencies
     return Result(
         None,
         "failed" if broken else "ok",
-        reason="its latencies are not numbers" if broken else NO_LENGTHS,
+        reason="its latencies are not numbers" if broken else None,
         format="vllm-latency",
         definition=GENERATED,
+        latency_seconds=None if broken else mean,
+        latencies=[] if broken else latencies,
+        latency_percentiles={} if broken else _percentiles(record["percentiles"]),
+        model=words(record.get("model_id")),
+        warnings=[] if broken else [NO_LENGTHS],
     )
+
+
+def _percentiles(values: object) -> dict[str, float]:
+    if not isinstance(values, dict):
+        return {}
+    kept: dict[str, float] = {}
+    for name, value in list(values.items())[:_MOST]:
+        took = seconds(value)
+        if isinstance(name, str) and took is not None and number(name) is not None:
+            kept[name] = took
+    return kept

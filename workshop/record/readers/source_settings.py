@@ -1,0 +1,173 @@
+"""Settings of a source as conditions of its run: by name and unit, each a plain value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from workshop.record.readers.text import one_line
+from workshop.record.readers.units import number
+from workshop.record.results import Condition
+
+LONGEST_VALUE = 80  # characters of a condition
+NO_LIMIT = "unlimited"
+
+# How an engine runs a model, in the names of vLLM's arguments, which others share.
+ENGINE = {
+    "quantization": "quantization",
+    "tensor_parallel_size": "tensor parallel size",
+    "pipeline_parallel_size": "pipeline parallel size",
+    "data_parallel_size": "data parallel size",
+    "kv_cache_dtype": "KV cache type",
+    "max_model_len": "context length",
+    "max_seq_len": "context length",
+    "max_num_seqs": "most sequences in a batch",
+    "max_num_batched_tokens": "most tokens in a batch",
+    "gpu_memory_utilization": "share of GPU memory",
+    "enforce_eager": "eager mode",
+    "enable_prefix_caching": "prefix caching",
+    "enable_chunked_prefill": "chunked prefill",
+    "device_config": "device type",
+}
+# How text is generated.
+SAMPLING = {
+    "temperature": "temperature",
+    "top_p": "top p",
+    "top_k": "top k",
+    "min_p": "min p",
+    "ignore_eos": "end of text ignored",
+    "use_beam_search": "beam search",
+}
+# What a client sends to a server.
+LOAD = {
+    "backend": "backend",
+    "endpoint_type": "endpoint type",
+    "endpoint": "endpoint",
+    "dataset_name": "dataset",
+    "num_prompts": "requests",
+    "burstiness": "burstiness",
+    "num_warmups": "warm-up requests",
+    "ramp_up_strategy": "ramp-up",
+    "ramp_up_start_rps": "ramp-up from, 1/s",
+    "ramp_up_end_rps": "ramp-up to, 1/s",
+    "label": "label",
+    "tag": "label",
+}
+# Abbreviations in names of settings.
+_PLAIN = {"len": "tokens", "isl": "input tokens", "osl": "output tokens", "datasets": "dataset"}
+RATE = "request rate, 1/s"
+
+_TOKEN = re.compile(
+    r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[()\[\]{},]|[^'\"()\[\]{},]+|['\"]", re.DOTALL
+)
+_WORD = re.compile(r"[A-Za-z_][\w.]*|[-+]?[\d.]+(?:[eE][-+]?\d+)?", re.ASCII)
+_UNSET = re.compile(r"none|auto|false|null|not set|-[\d.]+", re.ASCII | re.IGNORECASE)
+_PATHS = ("path", "file", "filename", "dir", "url", "seed")
+
+
+def condition(value: object) -> Condition | None:
+    """The value of a setting; None for what is unset, off, automatic or no plain value.
+
+    Numbers that are written as text become numbers, so that ``"0.0"`` equals ``0``.
+    """
+    if value is None or value is False or value == "":
+        return None
+    if value is True:
+        return True
+    if (found := number(value)) is not None:
+        return int(found) if found.is_integer() else found
+    if not isinstance(value, str) or _UNSET.fullmatch(value):
+        return None
+    return True if value == "True" else one_line(value, LONGEST_VALUE) or None
+
+
+def conditions(source: Mapping[str, object], names: Mapping[str, str]) -> dict[str, Condition]:
+    """Those of a source's settings that ``names`` has a name for."""
+    found = {name: condition(source.get(key)) for key, name in names.items() if key in source}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def plain_name(key: str) -> str:
+    """A source's name of a setting in words: ``random_input_len`` is ``random input tokens``."""
+    return " ".join(_PLAIN.get(word, word) for word in key.replace("_", " ").split())
+
+
+def request_rate(value: object) -> dict[str, Condition]:
+    """The rate at which a client was to send its requests; {} if the source does not say."""
+    if isinstance(value, str) and value.strip().lower() in ("inf", "infinity"):
+        return {RATE: NO_LIMIT}
+    if isinstance(value, float) and value == float("inf"):
+        return {RATE: NO_LIMIT}
+    found = condition(value)
+    return {} if found is None else {RATE: found}
+
+
+def load_conditions(source: Mapping[str, object]) -> dict[str, Condition]:
+    """What a client of vLLM or SGLang was to send, with the settings of the dataset it used."""
+    return {
+        **conditions(source, LOAD),
+        **conditions(source, SAMPLING),
+        **request_rate(source.get("request_rate")),
+        **_dataset(source),
+    }
+
+
+def namespace(line: str) -> dict[str, str]:
+    """The arguments that a Python program printed as ``Namespace(name=value, ...)``.
+
+    Values in quotes come without them. Values with brackets, such as lists, are left out. Takes
+    time in proportion to the line.
+    """
+    found: dict[str, str] = {}
+    for argument in _arguments(line):
+        name, separator, value = argument.partition("=")
+        value = value.strip()
+        if separator and name.strip().isidentifier() and (plain := _plain(value)) is not None:
+            found.setdefault(name.strip(), plain)
+    return found
+
+
+def _arguments(line: str) -> Iterator[str]:
+    """What stands between the outermost brackets, split at the commas there."""
+    depth = 0
+    parts: list[str] = []
+    for token in _TOKEN.findall(line[line.find("(") :]):
+        if token in "([{":
+            depth += 1
+            if depth == 1:
+                continue
+        elif token in ")]}":
+            depth -= 1
+            if depth <= 0:
+                yield "".join(parts)
+                return
+        elif token == "," and depth == 1:
+            yield "".join(parts)
+            parts = []
+            continue
+        parts.append(token)
+
+
+def _plain(value: str) -> str | None:
+    if len(value) >= 2 and value[0] in "'\"" and value[-1] == value[0]:
+        return value[1:-1]
+    return value if _WORD.fullmatch(value) else None
+
+
+def _dataset(source: Mapping[str, object]) -> dict[str, Condition]:
+    """``random_input_len`` and the like, for the dataset that was used and no other."""
+    name = source.get("dataset_name")
+    if not isinstance(name, str) or not name:
+        return {}
+    prefixes = (f"{name.replace('-', '_')}_", f"{name.partition('-')[0]}_")
+    images = "-mm" in name or "image" in name
+    own = {
+        key: plain_name(key)
+        for key in source
+        if isinstance(key, str)
+        and len(key) <= LONGEST_VALUE
+        and key.startswith(prefixes)
+        and not key.endswith(_PATHS)
+        and (images or "_mm_" not in key)
+    }
+    return conditions(source, own)
