@@ -59,10 +59,12 @@ def test_what_was_converted_runs_as_a_chat_and_stops_where_it_says(
         "config.json",
         "generation_config.json",
         "model.safetensors",
+        "tokenizer.json",
         "tokenizer.model",
+        "tokenizer_config.json",
     }
     code, out, _ = ended(capsys, "--verify", str(new))
-    assert (code, out) == (0, f"{new}: 5 files as they were written\n")
+    assert (code, out) == (0, f"{new}: 7 files as they were written\n")
     command = [sys.executable, "-m", "workshop", "run", "baseline", "--json", "--model", str(new)]
     options = ["--chat", "--samples", "1", "--new-tokens", "60", "--dtype", "float32"]
     run = subprocess.run([*command, *options], capture_output=True, text=True, check=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np

@@ -186,8 +186,8 @@ def test_ranks_of_a_run_take_a_node_each_and_say_so() -> None:
         for rank in range(2)
     ]
     for rank, process in enumerate(ranks):
-        said = process.communicate(timeout=120)[0].splitlines()
+        lines = process.communicate(timeout=120)[0].splitlines()
         assert process.returncode == 0
         prefix = "[rank 1] " if rank else ""
-        assert said[0] == f"{prefix}rank {rank} on NUMA node {rank}: cores {cores[rank]}"
-        assert said[-1] == f"threads 1 cores {cores[rank]}"
+        assert lines[0] == f"{prefix}rank {rank} on NUMA node {rank}: cores {cores[rank]}"
+        assert lines[-1] == f"threads 1 cores {cores[rank]}"
