@@ -276,12 +276,12 @@ def test_a_column_that_is_no_measurement_is_a_condition(
     column: str, cell: str, conditions: dict[str, Any]
 ) -> None:
     (run,) = table(HEADER.format(column), ROW.format(cell))
-    assert run.conditions == {"GPU layers": 99, **conditions}
+    assert run.conditions == {"GPU layers": 99, "depth": 0, **conditions}
 
 
 def test_threads_have_a_field() -> None:
     (run,) = table(HEADER.format("threads"), ROW.format("16"))
-    assert (run.threads, run.conditions) == (16, {"GPU layers": 99})
+    assert (run.threads, run.conditions) == (16, {"GPU layers": 99, "depth": 0})
 
 
 @pytest.mark.parametrize("indent", ["  ", "\t", "        "])
@@ -295,7 +295,7 @@ def test_the_first_versions_table_has_no_size() -> None:
     row = "| llama 7B mostly Q4_0 | CUDA       |         35 | pp 512     |  2265.21 ± 0.00 |"
     (run,) = table(header, row)
     assert (run.tokens_per_second, run.prompt_tokens, run.device) == (2265.21, 512, "CUDA")
-    assert run.conditions == {"GPU layers": 35}
+    assert run.conditions == {"GPU layers": 35, "depth": 0}
 
 
 def test_a_table_of_another_kind_with_the_same_columns_is_none() -> None:
@@ -304,7 +304,11 @@ def test_a_table_of_another_kind_with_the_same_columns_is_none() -> None:
 
 def test_a_row_with_other_columns_than_the_header_keeps_its_settings_without_names() -> None:
     (run,) = table(HEADER.format("fa"), ROW.format("1 | 2048"))
-    assert run.conditions == {"GPU layers": 99, "settings without names": "1, 2048"}
+    assert run.conditions == {
+        "GPU layers": 99,
+        "settings without names": "1, 2048",
+        "depth": 0,
+    }
 
 
 def test_decode_after_a_prompt_counts_the_new_tokens_alone() -> None:
