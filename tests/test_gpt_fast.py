@@ -267,7 +267,7 @@ SHAPES = [
     "Time to first token: 2.0772 sec with parallel prefill.",
     "      Total throughput: 9.9296 tokens/sec, 0.1007 s/token",
     "just-in-time compilation time (incl run time): 4.4e+01 seconds",
-    "Sample 1 | overall time 1.8600 s 107.53 tokens/sec | prefill time 0.0210 s decode 108.70 tokens/sec",
+    "Sample 1 | overall time 1.8600 s 107.53 tokens/sec | prefill time 0.0210 s decode 108.70 tokens/sec",  # noqa: E501
     "Average TTFT: 0.0209 s",
     "Peak Memory Usage: 13.88 GB",
     "Namespace(prompt='a, b=1', num_samples=2, max_new_tokens=200, batch_size=1)",
