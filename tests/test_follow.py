@@ -20,7 +20,7 @@ from slurm import require_slurm, short_directory, slurm, state
 from test_submit import EAGER, SMALL, Workshop, command_in, status, submitted
 
 from workshop.slurm import runs
-from workshop.slurm.queue.follow import PATIENCE, Job, wait
+from workshop.slurm.queue.follow import PATIENCE, SubmittedJob, wait
 from workshop.slurm.queue.jobstate import JobState
 from workshop.slurm.queue.squeue import QueueError
 from workshop.slurm.sandbox import Sandbox, Shape, down, up
@@ -175,7 +175,7 @@ def started(log: Path, runs: int) -> bool:
 
 
 def test_waiting_survives_a_controller_that_is_restarted(tmp_path: Path) -> None:
-    job = Job("7", RUN, tmp_path)
+    job = SubmittedJob("7", RUN, tmp_path)
     answers = [None, None, "RUNNING", None, None, None, None, "COMPLETED"]
     pauses: list[float] = []
 
@@ -190,7 +190,7 @@ def test_waiting_survives_a_controller_that_is_restarted(tmp_path: Path) -> None
     assert len(pauses) == 7
     answers += [None] * PATIENCE
     with pytest.raises(QueueError):
-        wait([Job("8", RUN, tmp_path)], ask=ask, pause=pauses.append)
+        wait([SubmittedJob("8", RUN, tmp_path)], ask=ask, pause=pauses.append)
 
 
 def test_a_job_that_is_killed_by_the_time_limit_is_told_so(

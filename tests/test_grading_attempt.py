@@ -9,7 +9,16 @@ import pytest
 from grading_parts import FILES, SOLUTION, STARTER, sums_order, write
 
 from workshop.grading import store
-from workshop.grading.attempt import Job, Loaded, Order, Ran, digests, do, loaded, run_exercise
+from workshop.grading.attempt import (
+    GradingJob,
+    Loaded,
+    Order,
+    Ran,
+    digests,
+    do,
+    loaded,
+    run_exercise,
+)
 from workshop.grading.attempt import code_digests as code_of
 from workshop.grading.records import CheckGrade, Participant
 from workshop.judge.server import ForkServer, room
@@ -149,14 +158,14 @@ def test_no_answer_stops_the_grading(
     assert grades[-1].message
 
 
-def job_for(order: Order, folder: Path, number: int = 1) -> Job:
-    return Job(ADA, folder, number, digests(folder, number, order, code_of(order)))
+def job_for(order: Order, folder: Path, number: int = 1) -> GradingJob:
+    return GradingJob(ADA, folder, number, digests(folder, number, order, code_of(order)))
 
 
 def test_all_parts_of_a_job_are_kept(order: Order, server: ForkServer, tmp_path: Path) -> None:
     job = job_for(order, write(tmp_path, {"sums/exercise.py": SOLUTION}))
     do(job, order, loaded(order), server)
-    kept = store.kept(order.work, job.exercises["sums"], Ran)
+    kept = store.stored(order.work, job.exercises["sums"], Ran)
     assert kept is not None
     assert [one.status for one in kept.checks] == ["passed"] * 5 + ["failed"]
 

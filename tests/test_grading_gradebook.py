@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from workshop.grading.pages.gradebook import FORMATS, cell, gradebook, names, number
+from workshop.grading.pages.gradebook import FORMATS, cell, gradebook, names, nbgrader_number
 from workshop.grading.records import Class, Participant
 from workshop.util.errors import UsageError
 
@@ -249,8 +249,8 @@ def test_names_that_the_roster_has_in_two_columns_are_taken_from_there() -> None
 
 @given(st.floats(0, 1e6))
 def test_numbers_are_read_back(value: float) -> None:
-    assert float(number(value)) == pytest.approx(value, abs=6e-5)
-    assert "e" not in number(value)
+    assert float(nbgrader_number(value)) == pytest.approx(value, abs=6e-5)
+    assert "e" not in nbgrader_number(value)
 
 
 def test_unknown_submissions_are_in_no_gradebook() -> None:

@@ -15,7 +15,7 @@ from patience import wait_for
 
 from workshop.grading import store
 from workshop.grading.array import done_by, missing, on_slurm, request_on
-from workshop.grading.attempt import Done, Job, Order, Ran, code_digests, digests
+from workshop.grading.attempt import Done, GradingJob, Order, Ran, code_digests, digests
 from workshop.grading.records import Participant
 from workshop.grading.schedule import Lost, in_processes
 from workshop.judge.isolation import strongest
@@ -26,14 +26,14 @@ from workshop.slurm.sandbox import Sandbox
 KILLS = SOLUTION.replace("2 * x", "'kill the judge'")
 
 
-def job(order: Order, folder: Path, name: str, code: str) -> Job:
+def job(order: Order, folder: Path, name: str, code: str) -> GradingJob:
     write(folder / name, {"sums/exercise.py": code})
     named = digests(folder / name, 1, order, code_digests(order))
-    return Job(Participant(name), folder / name, 1, named)
+    return GradingJob(Participant(name), folder / name, 1, named)
 
 
-def passed(order: Order, job: Job) -> int:
-    ran = store.kept(order.work, job.exercises["sums"], Ran)
+def passed(order: Order, job: GradingJob) -> int:
+    ran = store.stored(order.work, job.exercises["sums"], Ran)
     return sum(one.status == "passed" for one in ran.checks) if ran else -1
 
 

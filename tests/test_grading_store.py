@@ -18,16 +18,16 @@ RAN = Ran("sums", True, [CheckGrade("check", "doubling", "passed", 2, 2)])
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     with store.opened(tmp_path / "out") as work:
-        assert store.kept(work, "a", Ran) is None
+        assert store.stored(work, "a", Ran) is None
         store.keep(work, "a", RAN)
-        assert store.kept(work, "a", Ran) == RAN
+        assert store.stored(work, "a", Ran) == RAN
 
 
 @pytest.mark.parametrize("found", [b"", b"{", b'{"exercise": 3}', b"\xff"])
 def test_what_cannot_be_read_counts_as_not_there(tmp_path: Path, found: bytes) -> None:
     with store.opened(tmp_path / "out") as work:
         (work / "kept" / "a.json").write_bytes(found)
-        assert store.kept(work, "a", Ran) is None
+        assert store.stored(work, "a", Ran) is None
 
 
 def test_nobody_else_can_look_into_it(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_what_was_graded_stays_whatever_is_mistaken_the_next_time(tmp_path: Path
         store.keep(work, "digest", {"points": 1})
     with pytest.raises(UsageError), store.opened(out):
         raise UsageError("a mistake the next time")
-    assert store.kept(out / "work", "digest", dict) == {"points": 1}
+    assert store.stored(out / "work", "digest", dict) == {"points": 1}
 
 
 def test_a_seed_is_drawn_once_or_given(tmp_path: Path) -> None:

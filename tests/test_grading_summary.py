@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from test_grading_feedback import Outline
 
 from workshop.grading.pages.folders import folders
-from workshop.grading.pages.mistakes import mistakes, stumbles, told
+from workshop.grading.pages.mistakes import mistakes, most_common, stumbles
 from workshop.grading.pages.outputs import write_outputs
 from workshop.grading.pages.summary import Summary, summary, summary_html, summary_markdown
 from workshop.grading.records import Class, Finding
@@ -81,7 +81,7 @@ def test_predictions_are_counted_by_what_was_answered() -> None:
         ("answered 7 GB", 2),
         ("answered 28 GB", 1),
     ]
-    shown, others = told(mistakes(cls)["x"], most=8)
+    shown, others = most_common(mistakes(cls)["x"], most=8)
     assert (len(shown), others) == (1, 1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from grading_parts import EARLY, FILES, SOLUTION, STARTER, sums_order, write
 
 from workshop.grading import store
-from workshop.grading.attempt import Job, Order, do, loaded
+from workshop.grading.attempt import GradingJob, Order, do, loaded
 from workshop.grading.intake.roster import Roster
 from workshop.grading.intake.submissions import Attempt, Gathered
 from workshop.grading.records import Class, Participant
@@ -52,7 +52,7 @@ def here() -> Iterator[Runner]:
     """Runs jobs in this process, all with one fork server."""
     with room() as server:
 
-        def run(jobs: Sequence[Job], order: Order) -> Results:
+        def run(jobs: Sequence[GradingJob], order: Order) -> Results:
             tasks = loaded(order)
             for job in jobs:
                 yield job, do(job, order, tasks, server)
@@ -73,7 +73,7 @@ def scores(cls: Class) -> dict[str, tuple[int, float]]:
     return {name: (graded.attempt, graded.score) for name, graded in cls.graded.items()}
 
 
-def nothing_is_run(jobs: Sequence[Job], order: Order) -> Results:
+def nothing_is_run(jobs: Sequence[GradingJob], order: Order) -> Results:
     yield from ((job, Lost("nothing is run here")) for job in jobs)
 
 

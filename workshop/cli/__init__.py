@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -30,19 +32,19 @@ COMMANDS = {
     "model": ("model", "Retrain the embedded models."),
     "submit": ("submit", "Submit a stage to Slurm, or the whole progression."),
     "render": ("submit", "Write a stage's job script, ready for sbatch."),
-    "status": ("follow", "Show your jobs, why they wait, and how fast they were."),
+    "status": ("follow", "Show your jobs: state, pending reason, speed."),
     "logs": ("follow", "Print or follow a job's log."),
-    "wait": ("follow", "Wait for jobs to end."),
+    "wait": ("follow", "Wait for jobs to finish."),
     "cancel": ("follow", "Cancel jobs that you submitted with workshop."),
-    "doctor": ("doctor", "Check what would keep a job from running."),
+    "doctor": ("doctor", "Find out what would stop a job from running."),
     "cluster": ("cluster", "Describe this cluster, once for all jobs."),
     "init": ("learn", "Create a working copy of the exercises."),
     "check": ("check", "Check your solution of an exercise."),
     "reset": ("learn", "Reset an exercise; your version is kept as a backup."),
     "solution": ("learn", "Show the solution of an exercise you have passed."),
-    "grade": ("grade", "Grade submissions: a gradebook, and feedback for everybody."),
+    "grade": ("grade", "Grade submissions; write a gradebook and feedback."),
     "exercises": ("exercises", "List the exercises; verify that their checks work."),
-    "sandbox": ("sandbox", "Run a private Slurm on this machine, to rehearse."),
+    "sandbox": ("sandbox", "Run a private Slurm on this machine, for rehearsal."),
 }
 
 
@@ -73,10 +75,30 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print a warning of ours as one line on standard error, without Python's file and line."""
+    with warnings.catch_warnings():
+        pythons_own = warnings.showwarning
+
+        def show(
+            message: Warning | str, category: type[Warning], *place: object, **more: object
+        ) -> None:
+            if category.__module__.partition(".")[0] == "workshop":
+                click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+            else:
+                pythons_own(message, category, *place, **more)  # type: ignore[arg-type]
+
+        warnings.showwarning = show
+        yield
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(workshop.__version__, prog_name="workshop")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """See where the tokens per second of LLM inference come from, one change at a time."""
+    context.with_resource(plain_warnings())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workshop.cli.seed import Seed
 from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Check this file instead of yours, with the answers.toml beside it, if any.",
 )
-@click.option("--seed", type=int, help="Seed of the random inputs.  [a new one each time]")
+@click.option("--seed", type=Seed(), help="Seed of the random inputs.  [a new one each time]")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
 def check(
     exercise: str | None,
@@ -50,12 +51,12 @@ def check(
     seed: int | None,
     as_json: bool,
 ) -> None:
-    """Check your work on EXERCISE: the one of this folder, or the first that is not done.
+    """Check EXERCISE; by default the one in this directory, or the first unfinished one.
 
-    Your code runs in a process of its own. Inputs are drawn afresh each time.
+    Your code runs in a separate process, on new random inputs each time.
     """
     if every and (exercise or file or watch):
-        raise UsageError("--all is for all exercises: leave out EXERCISE, --file and --watch")
+        raise UsageError("--all checks all exercises: leave out EXERCISE, --file and --watch")
     from workshop.learn.exercise import exercises
 
     known = exercises()
@@ -194,9 +195,9 @@ def say(outcome: Outcome, level: int) -> None:
         value = getattr(outcome, name)
         if value is not None:
             click.echo(f"    {name}: {value}")
-    told = outcome.hint(level) if level else outcome.cause
-    if told:
-        click.echo(click.style(f"    hint: {told}", fg="cyan"))
+    hint = outcome.hint(level) if level else outcome.cause
+    if hint:
+        click.echo(click.style(f"    hint: {hint}", fg="cyan"))
     if outcome.output.strip():
         click.echo(f"    it printed: {outcome.output.strip().splitlines()[-1][:200]}")
 
@@ -233,11 +234,11 @@ def check_all(known: list[Exercise], server: ForkServer, seed: int, as_json: boo
             share = standing.passed / standing.checks if standing.checks else 0
             bar = "█" * round(10 * share) + "·" * (10 - round(10 * share))
             hints = sum(standing.hints.values())
-            told = f", {hints} hint{'s' if hints > 1 else ''}" if hints else ""
+            hints_shown = f", {hints} hint{'s' if hints > 1 else ''}" if hints else ""
             reached = sum(outcome.points for outcome in outcomes)
             click.echo(
                 f"{exercise.name:<16} {bar} {standing.passed:>2}/{standing.checks:<2} checks, "
-                f"{reached:g}/{standing.max_points} points{told}"
+                f"{reached:g}/{standing.max_points} points{hints_shown}"
             )
     if as_json:
         click.echo(json.dumps(data, indent=2))

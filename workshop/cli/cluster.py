@@ -1,4 +1,4 @@
-"""``workshop cluster``: what is described, and how."""
+"""``workshop cluster``: show, list and detect descriptions of clusters."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from workshop.util.errors import UsageError
 def cluster() -> None:
     """Describe this cluster once, for every job.
 
-    A description is a TOML file: ./workshop.toml, ~/.config/workshop/cluster.toml or the site's
-    /etc/workshop/cluster.toml, the first that there is; or a name from 'workshop cluster list'.
+    A description is a TOML file. The first that exists is used: ./workshop.toml,
+    ~/.config/workshop/cluster.toml, the site's /etc/workshop/cluster.toml. --cluster names
+    another: a file, or a name from 'workshop cluster list'.
     """
 
 
 @cluster.command()
 @click.argument("wanted", metavar="[NAME|FILE]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the values that a job gets, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the values that a job gets as JSON.")
 def show(wanted: str | None, as_json: bool) -> None:
-    """Which description is used here, and all that it says, defaults included."""
+    """Show a cluster description with its defaults; without an argument, the one in use."""
     from workshop.slurm.cluster.expand import expanded
     from workshop.slurm.cluster.find import find_cluster
     from workshop.slurm.cluster.toml import comment, dumps, flat
@@ -47,16 +48,16 @@ def show(wanted: str | None, as_json: bool) -> None:
 
 @cluster.command("list")
 def list_() -> None:
-    """The descriptions that have a name, and the one that is used without a name."""
+    """List the available descriptions, and show which one is in use."""
     from workshop.slurm.cluster.find import available, find_cluster
     from workshop.slurm.cluster.load import load
 
     for name, file in available(os.environ).items():
         try:
-            said = load(file).description or ""
+            summary = load(file).description or ""
         except UsageError as error:
-            said = f"unusable: {error}"
-        click.echo(f"{name:<12} {said}\n{'':<12} {file}")
+            summary = f"unusable: {error}"
+        click.echo(f"{name:<12} {summary}\n{'':<12} {file}")
     click.echo(f"\nused here: {find_cluster(None, Path.cwd(), os.environ).source}")
 
 
@@ -67,14 +68,12 @@ def list_() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write; it must not exist yet.",
 )
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print each value and where it comes from, as JSON."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print each value and its source as JSON.")
 def detect(output: Path | None, as_json: bool) -> None:
-    """Ask Slurm for what a description holds, on a login node of the cluster.
+    """Draft a description from Slurm's own configuration; run this on a login node.
 
-    Each value has a comment that says where it comes from. What Slurm does not know is left to
-    you: modules, setup, where the checkpoints are.
+    A comment beside each value names its source. Fill in what Slurm does not know: modules, setup,
+    the directory of the checkpoints.
     """
     from workshop.slurm.cluster import detect as slurm
     from workshop.slurm.facts.ask import NoAnswerError
@@ -94,6 +93,6 @@ def detect(output: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(detected), default=str, indent=2))
     elif output:
-        click.echo(f"{output}: fill it in, then see 'workshop cluster show {output}'")
+        click.echo(f"{output}: fill it in, then check it with 'workshop cluster show {output}'")
     else:
         click.echo(text, nl=False)

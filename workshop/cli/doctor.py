@@ -67,7 +67,7 @@ def on_a_node(request: Request, cluster: Cluster) -> list[Finding]:
     from workshop.slurm import runs
     from workshop.slurm.doctor.probe import send
 
-    where = runs.root(cluster.paths.kept)
+    where = runs.root(cluster.paths.runs_directory)
     where.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="doctor-", dir=where) as folder:
         return send(request, cluster, Path(folder), lambda text: click.echo(text, err=True))

@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from workshop.cli.seed import Seed
 from workshop.util.errors import UsageError
 
 
@@ -38,7 +39,7 @@ def list_(as_json: bool) -> None:
 
 @exercises.command()
 @click.argument("names", metavar="[EXERCISE]...", nargs=-1)
-@click.option("--seed", type=int, help="Seed of the random inputs.  [a new one each time]")
+@click.option("--seed", type=Seed(), help="Seed of the random inputs.  [a new one each time]")
 @click.option("--json", "as_json", is_flag=True, help="Print the flaws as JSON.")
 def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
     """Prove that the checks tell right from wrong.

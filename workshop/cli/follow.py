@@ -1,4 +1,4 @@
-"""``workshop status``, ``logs``, ``cancel`` and ``wait``: what became of submitted jobs."""
+"""``workshop status``, ``logs``, ``cancel`` and ``wait``: follow submitted jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from workshop.slurm.cluster.description import Cluster
-    from workshop.slurm.queue.follow import Job, View
+    from workshop.slurm.queue.follow import SubmittedJob, View
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ TIMEOUT_SECONDS = 30  # seconds, of scancel
 def status(
     jobs: tuple[str, ...], cluster: str | None, everything: bool, watch: bool, as_json: bool
 ) -> None:
-    """How your jobs stand: all, or those that JOBS names by number or stage."""
+    """Show the state of your jobs; JOBS selects some by job ID or stage."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -68,7 +68,7 @@ def status(
     "-f", "--follow", "following", is_flag=True, help="Follow the log until the job ends."
 )
 def logs(job: str, cluster: str | None, following: bool) -> None:
-    """Print the log of JOB: a number, or a stage, which means its last run."""
+    """Print the log of JOB, a job ID or a stage (its latest run)."""
     from workshop.record.readers.ours import visible
     from workshop.runner.launch import follow as lines_of
 
@@ -94,9 +94,9 @@ def logs(job: str, cluster: str | None, following: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Cancel all your unfinished jobs.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bool) -> None:
-    """Cancel JOBS, named by number or stage. Jobs that workshop did not submit are not touched."""
+    """Cancel JOBS, given by job ID or stage; only jobs that workshop submitted."""
     if bool(jobs) == everything:
-        raise UsageError("name the jobs to cancel, or give --all")
+        raise UsageError("name the jobs to cancel, or use --all")
     chosen = submitted(the_cluster(cluster), jobs)
     views = seen(chosen)
     going = [one for one, view in zip(chosen, views, strict=True) if not view.ended]
@@ -115,16 +115,13 @@ def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bo
 @click.argument("jobs", nargs=-1)
 @CLUSTER_OPTION
 def wait(jobs: tuple[str, ...], cluster: str | None) -> None:
-    """Wait until all your jobs, or JOBS, have ended; exit with 0 if all ended well, else 1."""
+    """Wait for JOBS, or all your jobs, to finish; exit with 0 if all succeeded, else 1."""
     sys.exit(wait_until_ended(submitted(the_cluster(cluster), jobs)))
 
 
-def wait_for(numbers: Sequence[str], cluster: Cluster) -> int:
-    """Wait for jobs that were just submitted; the exit code that stands for how they ended."""
-    return wait_until_ended(submitted(cluster, numbers))
+def wait_until_ended(chosen: Sequence[SubmittedJob]) -> int:
+    """Wait for jobs, and print each change of state; the exit code, 0 if all succeeded."""
 
-
-def wait_until_ended(chosen: Sequence[Job]) -> int:
     def say(view: View) -> None:
         if sys.stderr.isatty() or view.ended:
             click.echo(line_of(view), err=True)
@@ -150,7 +147,7 @@ def the_cluster(wanted: str | None) -> Cluster:
     return expanded(find_cluster(wanted, Path.cwd(), os.environ), os.environ)
 
 
-def submitted(cluster: Cluster, names: Sequence[str] = ()) -> list[Job]:
+def submitted(cluster: Cluster, names: Sequence[str] = ()) -> list[SubmittedJob]:
     """The jobs that this user submitted from here: those named, by number or stage, else all.
 
     Raises:
@@ -159,11 +156,11 @@ def submitted(cluster: Cluster, names: Sequence[str] = ()) -> list[Job]:
     from workshop.slurm import runs
     from workshop.slurm.queue.follow import chosen, jobs_of
 
-    every = jobs_of(runs.every(runs.root(cluster.paths.kept)))
+    every = jobs_of(runs.every(runs.root(cluster.paths.runs_directory)))
     return chosen(every, names) if names else every
 
 
-def seen(jobs: Sequence[Job]) -> list[View]:
+def seen(jobs: Sequence[SubmittedJob]) -> list[View]:
     """What has become of jobs; raises ClickException where Slurm does not answer."""
     from workshop.slurm.queue import follow
 
@@ -178,7 +175,7 @@ def views_of(names: Sequence[str], cluster: str | None, everything: bool) -> lis
     return seen(chosen)
 
 
-def recent(job: Job) -> bool:
+def recent(job: SubmittedJob) -> bool:
     """Whether a job was submitted within a day, or was not yet seen to end."""
     from workshop.slurm import runs
 
@@ -201,7 +198,7 @@ def asked(question: Callable[[], T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
-def appears(job: Job) -> bool:
+def appears(job: SubmittedJob) -> bool:
     """Wait for a job to start writing; False if it ended without."""
     while not job.log.exists():
         (view,) = seen([job])
@@ -211,7 +208,7 @@ def appears(job: Job) -> bool:
     return True
 
 
-def ended(job: Job) -> Callable[[], bool]:
+def ended(job: SubmittedJob) -> Callable[[], bool]:
     """Tells whether a job has ended; asks Slurm every few seconds at most."""
     asked_at, over = 0.0, False
 
@@ -226,7 +223,7 @@ def ended(job: Job) -> Callable[[], bool]:
     return tell
 
 
-def stop(job: Job) -> None:
+def stop(job: SubmittedJob) -> None:
     """scancel; only if user and name are those that were submitted: numbers come round again."""
     command = ["scancel", f"--name={job.run.job_name}", f"--user={os.getuid()}", job.job_id]
     try:
@@ -234,7 +231,7 @@ def stop(job: Job) -> None:
             command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise click.ClickException(f"scancel did not work: {error}") from None
+        raise click.ClickException(f"scancel failed: {error}") from None
     if done.returncode:
         raise click.ClickException(f"job {job.job_id} was not cancelled: {done.stderr.strip()}")
 

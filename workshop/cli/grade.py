@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.cli.graded import as_data, tell, tell_what_is_there
+from workshop.cli.grade_report import as_data, tell, tell_what_is_there
 from workshop.cli.options import CLUSTER_OPTION, C, with_options
+from workshop.cli.seed import Seed
 from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
-    from workshop.grading.attempt import Job, Order
+    from workshop.grading.attempt import GradingJob, Order
     from workshop.grading.intake.roster import Roster
     from workshop.grading.intake.submissions import Gathered
     from workshop.grading.logs import Again
@@ -61,7 +62,7 @@ def print_example(context: click.Context, parameter: click.Parameter, value: boo
 )
 @click.option(
     "-o", "--output", "out", required=True, type=click.Path(file_okay=False, path_type=Path),
-    help="Output directory; a second run with the same one grades only what changed.",
+    help="Output directory; another run with the same directory grades only what changed.",
 )  # fmt: skip
 @click.option(
     "--rubric",
@@ -110,10 +111,10 @@ def print_example(context: click.Context, parameter: click.Parameter, value: boo
 )  # fmt: skip
 @click.option(
     "--seed",
-    type=click.IntRange(0),
-    help="Seed of all random inputs.  [a secret one, stored with the grades]",
+    type=Seed(least=0),
+    help="Seed of all random inputs.  [secret, stored with the grades]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print everybody's points as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all grades as JSON.")
 @click.option("--dry-run", is_flag=True, help="Show what would be graded; run nothing.")
 def grade(
     submissions: tuple[Path, ...],
@@ -132,10 +133,10 @@ def grade(
     dry_run: bool,
     **options: Any,
 ) -> None:
-    """Grade SUBMISSIONS (folders, archives, an LMS's download) to a gradebook and feedback.
+    """Grade SUBMISSIONS (folders, archives, an LMS's download); write a gradebook and feedback.
 
-    Participants' code runs in processes of its own, in the strongest isolation that this machine
-    supports. Results are kept: after an interruption, repeat the command to resume.
+    Participants' code runs in separate processes, in the strongest isolation that this machine
+    supports. Results are stored as they come: after an interruption, repeat the command to resume.
     """
     from workshop.grading import store
     from workshop.grading.intake.roster import read_roster
@@ -152,7 +153,7 @@ def grade(
     run = runner(executor, jobs, options)
     with store.opened(out) as work:
         order = make_order(work, rubric, isolation_for(executor, least), seed)
-        outcome, paths = graded_and_written(
+        outcome, paths = grade_and_write(
             submissions, roster, rubric, order, out, format_, run, rerun
         )
     if as_json:
@@ -226,14 +227,14 @@ def runner(executor: str, jobs: int | None, options: dict[str, Any]) -> Runner:
     cluster = the_cluster(options.pop("cluster"))
     wishes = Wishes(**options)
 
-    def run(todo: Sequence[Job], order: Order) -> Results:
+    def run(todo: Sequence[GradingJob], order: Order) -> Results:
         request = request_on(cluster, wishes, order.work)
         return on_slurm(todo, order, count, cluster, request)
 
     return run
 
 
-def graded_and_written(
+def grade_and_write(
     submissions: Sequence[Path],
     roster: Roster,
     rubric: Rubric,
@@ -262,23 +263,23 @@ def graded_and_written(
         why = "".join(f" {remark.sentence}." for remark in gathered.remarks[:3])
         raise UsageError(f"there is nothing to grade in {', '.join(map(str, submissions))}.{why}")
 
-    def graded(again: Again) -> Outcome:
+    def grade_with(again: Again) -> Outcome:
         with progress() as step:
             return grade_class(gathered, roster, rubric, order, out, run, step, again)
 
     try:
-        outcome = graded(nothing_again)
+        outcome = grade_with(nothing_again)
         paths = write_outputs(outcome.cls, out, format_)
         store.note(out, "written", files=len(paths), lost=len(outcome.lost))
         if rerun:
-            outcome = later(outcome, graded(again_for(rerun, order.seed)))
+            outcome = later(outcome, grade_with(again_for(rerun, order.seed)))
             paths += write_outputs(outcome.cls, out, format_)
             store.note(out, "written", files=len(paths), lost=len(outcome.lost), rerun=rerun)
     except (WorkerError, ServerError, IsolationError, SubmitError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        kept = "interrupted; what was graded is kept: the same command goes on from there"
-        raise click.ClickException(kept) from None
+        interrupted = "interrupted; results so far are stored: repeat the command to resume"
+        raise click.ClickException(interrupted) from None
     return outcome, paths
 
 
@@ -291,7 +292,7 @@ def again_for(fraction: float, seed: int) -> Again:
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal; elsewhere nothing is said."""
+    """A progress bar on a terminal; nothing elsewhere."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

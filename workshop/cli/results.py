@@ -29,35 +29,22 @@ _MARKDOWN = str.maketrans(
 @click.option("--csv", "form", flag_value="csv", help="Print all results as CSV, one row per run.")
 @click.option("--md", "form", flag_value="md", help="Print the table in Markdown.")
 def results(files: tuple[Path, ...], form: str | None) -> None:
-    """Read the logs FILES, of this workshop or of another tool, and print what they say.
+    """Print the results in FILES: logs of this workshop, or of other tools.
 
-    The format of each is found by itself: logs of workshop, gpt-fast and its relatives, and more
+    The format of each file is detected: workshop, gpt-fast and its relatives, and more
     (docs/reading.md). The exit code is 1 if a file has no result.
     """
+    from workshop.record.readers import read_logs
     from workshop.record.readers.entries import gave_result
 
-    readings = _read(files)
+    readings = read_logs(files)
     write = {"json": _write_json, "csv": _write_csv, "md": _write_markdown}.get(
         form or "", _write_table
     )
     write(readings)
-    told = {reading.path for reading in readings if gave_result(reading.result)}
-    if told != {reading.path for reading in readings}:
+    with_result = {reading.path for reading in readings if gave_result(reading.result)}
+    if with_result != {reading.path for reading in readings}:
         sys.exit(1)
-
-
-def _read(files: Sequence[Path]) -> list[Reading]:
-    """All readings; what a site's own reader does wrong is said on standard error."""
-    import warnings
-
-    from workshop.record.readers import read_logs
-
-    with warnings.catch_warnings(record=True) as raised:
-        warnings.simplefilter("always")
-        readings = read_logs(files)
-    for sentence in dict.fromkeys(str(one.message) for one in raised):
-        click.echo(f"Warning: {sentence}", err=True)
-    return readings
 
 
 def _write_json(readings: Sequence[Reading]) -> None:
@@ -136,7 +123,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return shown
 
 
-_TEXTS = ("file", "format", "stage", "device")
+_TEXTS = ("file", "format", "stage", "stage from", "settings", "device")
 
 
 def cells(readings: Sequence[Reading]) -> tuple[list[str], list[list[str]]]:
@@ -147,17 +134,21 @@ def cells(readings: Sequence[Reading]) -> tuple[list[str], list[list[str]]]:
 
 
 def _row(reading: Reading) -> dict[str, str]:
+    from workshop.analysis.identity import in_words
     from workshop.analysis.table import speed
     from workshop.record.readers.entries import gave_result
     from workshop.record.readers.text import one_line
 
     result = reading.result
-    told = speed(result.tokens_per_second, result.tokens_per_second_std).removesuffix(".")
+    tokens_per_second = speed(result.tokens_per_second, result.tokens_per_second_std).removesuffix(
+        "."
+    )
     row = {
         "file": one_line(reading.path.name, _CELL),
         "format": one_line(result.format, _CELL),
         "stage": one_line(result.label if result.stage else "", _CELL),
-        "tokens/s": told if result.tokens_per_second is not None else "",
+        "stage from": result.stage_source or "",
+        "tokens/s": tokens_per_second if result.tokens_per_second is not None else "",
         "samples": str(len(result.sample_speeds) or ""),
         "TTFT ms": _number(result.ttft_seconds, 1e3),
         "TPOT ms": _number(result.tpot_seconds, 1e3),
@@ -165,10 +156,13 @@ def _row(reading: Reading) -> dict[str, str]:
         "memory GB": _number(result.memory_gb),
         "compile s": _number(result.compile_seconds),
         "accepted": _number(result.mean_accepted),
+        "latency s": _number(result.latency_seconds),
         "batch": _count(result.batch_size),
+        "concurrency": _count(result.concurrency),
         "prompt": _count(result.prompt_tokens),
         "new": _count(result.new_tokens),
         "device": one_line(result.device or "", _CELL),
+        "settings": one_line(", ".join(in_words(*one) for one in result.conditions.items()), 100),
     }
     if not gave_result(result):
         row["tokens/s"] = "no result"
@@ -189,24 +183,24 @@ def remarks(readings: Sequence[Reading]) -> list[str]:
     """What to know beside the table: why results are missing, and what cannot be compared."""
     from workshop.record.readers.entries import definitions_of
 
-    said = [sentence for reading in readings for sentence in _remarks_on(reading)]
+    sentences = [sentence for reading in readings for sentence in _remarks_on(reading)]
     counted = definitions_of([reading.result for reading in readings])
     if len(counted) > 1:
         each = "; ".join(f"{what} ({', '.join(formats)})" for what, formats in counted.items())
-        said.append(f"not comparable: the tokens/s count different things: {_safe(each)}")
-    return said
+        sentences.append(f"not comparable: the tokens/s count different things: {_safe(each)}")
+    return sentences
 
 
 def _remarks_on(reading: Reading) -> list[str]:
     from workshop.record.readers.entries import gave_result
 
     result: Result = reading.result
-    said = [f"Warning: {sentence}" for sentence in result.warnings]
+    sentences = [f"Warning: {sentence}" for sentence in result.warnings]
     if not gave_result(result):
-        said.append(f"no result: {result.reason or 'the log has no number, and no reason'}")
+        sentences.append(f"no result: {result.reason or 'the log has no number, and no reason'}")
     elif result.status != "ok":
-        said.append(f"not complete: {result.reason or 'the log does not say why'}")
-    return [_safe(f"{reading.path.name}: {sentence}") for sentence in said]
+        sentences.append(f"not complete: {result.reason or 'the log does not say why'}")
+    return [_safe(f"{reading.path.name}: {sentence}") for sentence in sentences]
 
 
 def _safe(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``workshop sandbox``: a private Slurm to rehearse on."""
+"""``workshop sandbox``: a private Slurm for rehearsal."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 DIRECTORY = click.option(
     "--directory",
     type=click.Path(path_type=Path),
-    help="Directory of the sandbox; by default one of yours in $TMPDIR or /tmp.",
+    help="Directory of the sandbox.  [one of your own in $TMPDIR or /tmp]",
 )
 SHAPE = [
-    click.option("--nodes", type=click.IntRange(1, 99), default=5, show_default=True),
-    click.option("--gpus", type=click.IntRange(0, 16), default=4, show_default=True),
+    click.option("--nodes", type=click.IntRange(1, 99), default=5, help="Number of nodes.  [5]"),
+    click.option("--gpus", type=click.IntRange(0, 16), default=4, help="GPUs per node.  [4]"),
     click.option(
         "--accounting",
         is_flag=True,
-        help="Start slurmdbd too, so that sacct works; slower to start.",
+        help="Also start slurmdbd, so that sacct works (starts more slowly).",
     ),
-    click.option("--enforce-memory", is_flag=True, help="End jobs that exceed --mem; needs root."),
+    click.option("--enforce-memory", is_flag=True, help="Kill jobs that exceed --mem; needs root."),
 ]
 
 
@@ -43,9 +43,10 @@ def with_shape(command: Callable) -> Callable:
 
 @click.group()
 def sandbox() -> None:
-    """A private Slurm to rehearse on, on this machine.
+    """Run a private Slurm on this machine, for rehearsal.
 
-    Real daemons, simulated nodes and GPUs; everything in one directory, which goes with it.
+    The daemons are real, nodes and GPUs are simulated. All its files are in one directory, which
+    'down' removes.
     """
 
 
@@ -55,7 +56,7 @@ def sandbox() -> None:
     "--json", "as_json", is_flag=True, help="Print only the directory and the environment, as JSON."
 )
 def up(directory: Path | None, as_json: bool, **shape: Any) -> None:
-    """Start one, and say how to use it."""
+    """Start a sandbox, and print how to use it."""
     with one_sentence():
         started = start(directory, None, **shape)
     environment = started.environment()
@@ -78,7 +79,7 @@ def up(directory: Path | None, as_json: bool, **shape: Any) -> None:
 @sandbox.command()
 @DIRECTORY
 def down(directory: Path | None) -> None:
-    """End it with all its jobs, and remove its directory."""
+    """Stop a sandbox and its jobs, and remove its directory."""
     from workshop.slurm import sandbox as slurm
 
     directory = directory or slurm.default_directory()
@@ -93,7 +94,7 @@ def down(directory: Path | None) -> None:
 @sandbox.command()
 @with_shape
 def shell(directory: Path | None, **shape: Any) -> None:
-    """Run $SHELL in one; started for it and taken down after it, unless one is up there."""
+    """Run $SHELL in a sandbox; one that is not up is started, and stopped at exit."""
     from workshop.slurm import sandbox as slurm
 
     directory = directory or slurm.default_directory()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.cli.follow import asked, the_cluster, wait_for
+from workshop.cli.follow import asked, the_cluster, wait_until_ended
+from workshop.cli.follow import submitted as submitted_jobs
 from workshop.cli.options import (
     CLUSTER_OPTION,
     RUN_OPTIONS,
@@ -81,7 +82,7 @@ SLURM_OPTIONS: list[Callable[[C], C]] = [
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class PreparedJob:
     """What is about to be submitted."""
 
     settings: Settings
@@ -103,13 +104,13 @@ class Job:
     "--restarts",
     type=click.IntRange(0, 10),
     default=0,
-    help="Restarts allowed after a timeout.  [0]",
+    help="Maximum number of restarts after hitting the time limit.  [0]",
 )
 @click.option(
     "--drop-expired-reservation",
     "drop",
     is_flag=True,
-    help="Submit without the reservation if it has ended.",
+    help="Submit without the reservation if it has expired.",
 )
 @click.option(
     "--executor",
@@ -133,11 +134,12 @@ def submit(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Submit STAGE to Slurm, or 'all': the progression, one job after the other.
+    """Submit STAGE to Slurm; 'all' submits the whole progression as a chain of jobs.
 
-    'exercise NAME' is the stage that an exercise is about, with your functions in place of ours.
+    'submit exercise NAME' runs the stage that belongs to an exercise, with your functions in place
+    of ours.
 
-    The log will be job-STAGE-JOB.out in this directory: 'workshop plot job*.out' draws it.
+    The log is job-STAGE-JOB.out in the current directory; 'workshop plot job*.out' draws it.
     """
     if stage == EXERCISE:
         stage = with_exercise(name, file, options)
@@ -147,6 +149,8 @@ def submit(
     if executor != "slurm":
         here(stages, executor, dry_run, options)
         return
+    from workshop.runner.launch import make_directory
+
     cluster = the_cluster(options.pop("cluster"))
     after = options["after"]
     wishes = wishes_of(options)
@@ -157,13 +161,15 @@ def submit(
         for job in chained(jobs):
             click.echo(dry_script(job, cluster), nl=False)
         return
+    make_directory(options["output_dir"].absolute())
     doubts = look_before(jobs[0].request, cluster)
     if after is not None:
         check_can_wait_for(after)
     submitted = submit_all(jobs, cluster, wishes, doubts)
     tell(submitted, as_json)
     if waits:
-        sys.exit(wait_for([job for run in submitted for job in run.jobs], cluster))
+        job_ids = [job for run in submitted for job in run.jobs]
+        sys.exit(wait_until_ended(submitted_jobs(cluster, job_ids)))
 
 
 @click.command()
@@ -175,20 +181,22 @@ def submit(
     "-o", "--output", metavar="FILE", help="File to write; - for standard output.  [STAGE.slurm]"
 )
 def render(stage: str, output: str | None, **options: Any) -> None:
-    """Write the script of STAGE, ready for 'sbatch': the same run, without this tool."""
+    """Write the job script of STAGE, to be submitted with 'sbatch' and without this tool."""
+    from workshop.runner.launch import make_directory
     from workshop.slurm.job.submit import plain_script
     from workshop.util import files
 
     name = find_stage(stage).name
     cluster = the_cluster(options.pop("cluster"))
     job = prepare(name, cluster, wishes_of(options), options)
+    make_directory(options["output_dir"].absolute())
     script = plain_script(job.settings, job.request, cluster)
     if output == "-":
         click.echo(script, nl=False)
         return
     path = Path(output or f"{name}.slurm")
     if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent} to write {path.name} in")
+        raise UsageError(f"there is no folder {path.parent}: create it, or choose another -o")
     if path.exists() and path.read_bytes() != script.encode():
         raise UsageError(f"{path} is there already: move it, or name another with -o")
     files.write(path, script.encode())
@@ -218,25 +226,23 @@ def wishes_of(options: dict[str, Any]) -> Wishes:
     after = options.pop("after")
     if after is not None:
         if not re.fullmatch(r"[0-9]+(_[0-9]+)?", after):
-            raise UsageError(f"--after {after}: a job's number is needed, as 123")
+            raise UsageError(f"--after {after}: give a job ID, such as 123")
         taken["dependency"] = ",".join(filter(None, [taken["dependency"], f"afterok:{after}"]))
     values = {}
     for text in taken["values"]:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(f"--set {text}: NAME=VALUE is needed, as mem=16G")
+            raise UsageError(f"--set {text}: use NAME=VALUE, such as mem=16G")
         values[name] = value
     return Wishes(**{**taken, "values": values})
 
 
-def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> Job:
+def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> PreparedJob:
     """Settings and request of one stage; raises UsageError."""
-    from workshop.runner.launch import make_directory
     from workshop.slurm.job.request import make_request, with_ranks
     from workshop.slurm.job.submit import checkpoint_of, this_python
 
     directory = options["output_dir"].absolute()
-    make_directory(directory)
     given = {name: value for name, value in options.items() if name in SETTINGS}
     settings = with_ranks(override(settings_of(stage), given), wishes, given["ranks"])
     settings = dataclasses.replace(
@@ -245,33 +251,33 @@ def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any
         draft=settings.draft and checkpoint_of(settings.draft, cluster.paths.checkpoints),
     )
     compose.check(settings)  # here, and not after hours in the queue
-    return Job(settings, make_request(cluster, settings, wishes, directory, this_python()))
+    return PreparedJob(settings, make_request(cluster, settings, wishes, directory, this_python()))
 
 
 SETTINGS = {one.name for one in dataclasses.fields(Settings)}
 
 
-def chained(jobs: Sequence[Job]) -> list[Job]:
-    """For --dry-run: each job waits for the one before, whose number is not known yet."""
+def chained(jobs: Sequence[PreparedJob]) -> list[PreparedJob]:
+    """For --dry-run: each job depends on the one before, whose ID is not known yet."""
     pairs = itertools.pairwise(jobs)
     return [jobs[0], *(behind(job, f"JOB_OF_{first.settings.stage}") for first, job in pairs)]
 
 
-def behind(job: Job, number: str) -> Job:
-    """The job, to start when ``number`` has ended well."""
+def behind(job: PreparedJob, number: str) -> PreparedJob:
+    """The job, to start when job ``number`` has succeeded."""
     request = dataclasses.replace(job.request, dependency=f"afterok:{number}")
     return dataclasses.replace(job, request=request)
 
 
-def dry_script(job: Job, cluster: Cluster) -> str:
+def dry_script(job: PreparedJob, cluster: Cluster) -> str:
     from workshop.slurm import runs
     from workshop.slurm.job.submit import submitted_script
 
-    return submitted_script(job.request, cluster, runs.root(cluster.paths.kept))
+    return submitted_script(job.request, cluster, runs.root(cluster.paths.runs_directory))
 
 
 def submit_all(
-    jobs: Sequence[Job], cluster: Cluster, wishes: Wishes, doubts: Sequence[Finding]
+    jobs: Sequence[PreparedJob], cluster: Cluster, wishes: Wishes, doubts: Sequence[Finding]
 ) -> list[Run]:
     """Submit each behind the one before; what was submitted stays if a later one is refused."""
     from workshop.slurm import runs
@@ -289,7 +295,7 @@ def submit_all(
                     job.settings,
                     job.request,
                     cluster,
-                    runs.root(cluster.paths.kept),
+                    runs.root(cluster.paths.runs_directory),
                     wishes.repeat,
                     before,
                 )
@@ -303,7 +309,7 @@ def submit_all(
 
 
 def without_expired(cluster: Cluster, wishes: Wishes) -> Wishes:
-    """The wishes without a reservation that is over, with a notice; raises UsageError."""
+    """The wishes without an expired reservation, with a notice; raises UsageError."""
     from workshop.slurm.doctor.reservation import reservation_is_over
 
     name = wishes.reservation or cluster.slurm.reservation
@@ -314,7 +320,7 @@ def without_expired(cluster: Cluster, wishes: Wishes) -> Wishes:
 
 
 def look_before(request: Request, cluster: Cluster) -> list[Finding]:
-    """Look at what can be known before: warn of what may fail, refuse what is sure to.
+    """Check the request before submission: warn of what may fail, refuse what is sure to.
 
     Returns:
         Doubts: what may be why, should Slurm refuse the job.
@@ -332,7 +338,7 @@ def look_before(request: Request, cluster: Cluster) -> list[Finding]:
 
 
 def check_can_wait_for(job: str) -> None:
-    """A job that is gone or has failed will never end well; Slurm would take the new one still."""
+    """Refuse a dependency on a job that is gone or has failed: Slurm would accept it."""
     from workshop.slurm.queue import squeue
 
     state = asked(lambda: squeue.states([job]))[job]
@@ -342,16 +348,16 @@ def check_can_wait_for(job: str) -> None:
         )
     if state.ended and not state.succeeded:
         raise click.ClickException(
-            f"--after {job}: that job has not ended well ({state.state}): see 'workshop logs {job}'"
+            f"--after {job}: that job did not succeed ({state.state}): see 'workshop logs {job}'"
         )
 
 
 def tell(submitted: Sequence[Run], as_json: bool) -> None:
-    """Which jobs there are now, and how to follow them."""
+    """Print the submitted jobs, and how to follow them."""
     from workshop.slurm.runs import log_of
 
     if as_json:
-        told = [
+        entries = [
             {
                 "stage": run.stage,
                 "job": run.number,
@@ -361,13 +367,13 @@ def tell(submitted: Sequence[Run], as_json: bool) -> None:
             }
             for run in submitted
         ]
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(entries))
         return
     for run in submitted:
         logs = log_of(run.output, run.jobs[0])
         more = f" and {len(run.jobs) - 1} more" if len(run.jobs) > 1 else ""
         behind = f", after job {run.after}" if run.after else ""
-        click.echo(f"{run.stage}: job {run.number}{behind}; its log: {logs}{more}")
+        click.echo(f"{run.stage}: job {run.number}{behind}; log: {logs}{more}")
     click.echo(f"Follow it with 'workshop status --watch' or 'workshop logs -f {run.jobs[-1]}'.")
 
 
@@ -377,7 +383,7 @@ def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str,
     from workshop.runner.launch import make_directory, run_in_this_process
 
     if dry_run:
-        raise UsageError(f"--dry-run prints a script, and --executor {executor} has none")
+        raise UsageError(f"--dry-run prints a job script, and --executor {executor} has none")
     given = {name: value for name, value in options.items() if name in SETTINGS}
     chosen = [override(settings_of(name), given) for name in stages]
     for one in chosen:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.grading import store
-from workshop.grading.attempt import Done, Job, Order, Ran, do, loaded
+from workshop.grading.attempt import Done, GradingJob, Order, Ran, do, loaded
 from workshop.grading.schedule import Lost, Results, in_a_line
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.job.request import Request, Wishes, make_request
@@ -31,7 +31,7 @@ POLL_SECONDS = 2
 class Share:
     """What one task of the array runs; plain data, so that it can be pickled."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[GradingJob, ...]
     order: Order
 
     def __call__(self) -> dict[int, str]:
@@ -61,21 +61,21 @@ class Share:
         return DelayedSubmission(self)
 
 
-def missing(job: Job, work: Path) -> Job:
+def missing(job: GradingJob, work: Path) -> GradingJob:
     """What of a job is not in the store."""
     left = {
         name: digest
         for name, digest in job.exercises.items()
-        if store.kept(work, digest, Ran) is None
+        if store.stored(work, digest, Ran) is None
     }
     return dataclasses.replace(job, exercises=left)
 
 
-def done_by(job: Job, work: Path) -> Done | None:
+def done_by(job: GradingJob, work: Path) -> Done | None:
     """What the store has of a job; None as long as something of it is missing."""
     seconds = {}
     for name, digest in job.exercises.items():
-        if (ran := store.kept(work, digest, Ran)) is None:
+        if (ran := store.stored(work, digest, Ran)) is None:
             return None
         seconds[name] = ran.seconds
     return Done(seconds)
@@ -104,7 +104,7 @@ def request_on(cluster: Cluster, wishes: Wishes, work: Path) -> Request:
 
 
 def on_slurm(
-    jobs: Sequence[Job], order: Order, count: int, cluster: Cluster, request: Request
+    jobs: Sequence[GradingJob], order: Order, count: int, cluster: Cluster, request: Request
 ) -> Results:
     """Each job and what became of it, as they come, from an array of ``count`` tasks.
 
@@ -144,6 +144,6 @@ def why_lost(task: Any, index: int) -> str:
     try:
         return task.result().get(index) or f"Slurm job {task.job_id} ended without it"
     except Exception as error:
-        told = str(error).strip().splitlines()
-        what = next((line for line in reversed(told) if line.strip()), type(error).__name__)
+        lines = str(error).strip().splitlines()
+        what = next((line for line in reversed(lines) if line.strip()), type(error).__name__)
         return f"Slurm job {task.job_id} failed: {what[:300]}; its log: {task.paths.stdout}"

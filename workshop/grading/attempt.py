@@ -64,7 +64,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Job:
+class GradingJob:
     """What has to be run of one attempt.
 
     Attributes:
@@ -106,7 +106,7 @@ def load(exercise: Exercise) -> Loaded:
     return Loaded(exercise, checks_of(exercise), hidden_checks_of(exercise), questions_of(exercise))
 
 
-def do(job: Job, order: Order, tasks: Mapping[str, Loaded], server: ForkServer) -> Done:
+def do(job: GradingJob, order: Order, tasks: Mapping[str, Loaded], server: ForkServer) -> Done:
     """Run what a job asks for, and keep each part as soon as it is there."""
     seconds = {}
     for name, digest in job.exercises.items():

@@ -35,13 +35,13 @@ def read_all(
     """
     logs = {number: logs_below(folder) for number, (folder, _) in folders.items()}
     jobs = job_ids(one for some in logs.values() for one in some)
-    told = ask_sacct(jobs) if jobs else {}
-    ask = None if told is None else asked_already(told)
+    accounts = ask_sacct(jobs) if jobs else {}
+    ask = None if accounts is None else asked_already(accounts)
     shown = {
         number: Shown(logs[number], examine(logs[number], who, ask))
         for number, (_, who) in folders.items()
     }
-    return shown, [] if told is not None else [no_accounting(len(jobs))]
+    return shown, [] if accounts is not None else [no_accounting(len(jobs))]
 
 
 def job_ids(logs: Iterable[Log]) -> set[str]:
@@ -50,9 +50,9 @@ def job_ids(logs: Iterable[Log]) -> set[str]:
     return {str(result.slurm.job_id) for result in results if result.slurm is not None}
 
 
-def asked_already(told: Accounts) -> Ask:
+def asked_already(accounts: Accounts) -> Ask:
     """Answers from what accounting said of all jobs at once."""
-    return lambda jobs: {job: told[job] for job in jobs if job in told}
+    return lambda jobs: {job: accounts[job] for job in jobs if job in accounts}
 
 
 def no_accounting(jobs: int) -> Finding:

@@ -152,10 +152,10 @@ def only(rubric: Rubric, names: Collection[str]) -> Rubric:
             raise UsageError(
                 f"the exercise {name!r} is not graded; those that are: {listed(rubric.exercises)}"
             )
-    kept = {name: one for name, one in rubric.exercises.items() if name in names}
+    chosen = {name: one for name, one in rubric.exercises.items() if name in names}
     wanted = [log for log in rubric.logs.wanted if log.exercise in names]
     logs = msgspec.structs.replace(rubric.logs, wanted=wanted)
-    return msgspec.structs.replace(rubric, exercises=kept, logs=logs)
+    return msgspec.structs.replace(rubric, exercises=chosen, logs=logs)
 
 
 def example() -> str:

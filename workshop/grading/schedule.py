@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from workshop.grading.attempt import Done, Job, Order, do, loaded
+from workshop.grading.attempt import Done, GradingJob, Order, do, loaded
 
 TRIES = 2
 PR_SET_PDEATHSIG = 1
@@ -36,7 +36,7 @@ class Lost:
     why: str
 
 
-Results = Generator[tuple[Job, Done | Lost], None, None]
+Results = Generator[tuple[GradingJob, Done | Lost], None, None]
 
 
 class WorkerError(RuntimeError):
@@ -49,13 +49,13 @@ class Worker:
 
     process: SpawnProcess
     pipe: Connection
-    job: Job | None = None
+    job: GradingJob | None = None
     tries: int = 0
     since: float = 0.0
     ready: bool = False
 
 
-def in_this_process(jobs: Sequence[Job], order: Order) -> Results:
+def in_this_process(jobs: Sequence[GradingJob], order: Order) -> Results:
     """Each job and what became of it, one after the other: where a debugger can be attached."""
     from workshop.judge.server import room
 
@@ -68,7 +68,7 @@ def in_this_process(jobs: Sequence[Job], order: Order) -> Results:
                 yield job, Lost(in_a_line(error))
 
 
-def in_processes(jobs: Sequence[Job], order: Order, count: int) -> Results:
+def in_processes(jobs: Sequence[GradingJob], order: Order, count: int) -> Results:
     """Each job and what became of it, as they come, from ``count`` workers.
 
     Raises:
@@ -108,7 +108,7 @@ def in_processes(jobs: Sequence[Job], order: Order, count: int) -> Results:
         end(workers)
 
 
-def hand_out(waiting: deque[tuple[Job, int]], workers: Sequence[Worker]) -> None:
+def hand_out(waiting: deque[tuple[GradingJob, int]], workers: Sequence[Worker]) -> None:
     """A job to each worker that is ready and has none."""
     for worker in workers:
         if worker.ready and worker.job is None and waiting:

@@ -139,7 +139,7 @@ def digest_of_package() -> str:
     return digest_of_files(PACKAGE, "*.py")
 
 
-def kept(work: Path, digest: str, kind: type[T]) -> T | None:
+def stored(work: Path, digest: str, kind: type[T]) -> T | None:
     """What was kept under a digest; None where nothing was, or what cannot be read."""
     try:
         return msgspec.json.decode((work / KEPT / f"{digest}.json").read_bytes(), type=kind)

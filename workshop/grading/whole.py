@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from workshop.grading import control, logs, store
-from workshop.grading.attempt import Job, Order, Ran, code_digests, digests
+from workshop.grading.attempt import GradingJob, Order, Ran, code_digests, digests
 from workshop.grading.intake.roster import Roster
 from workshop.grading.intake.submissions import Attempt, Gathered
 from workshop.grading.logs import Again, Shown, nothing_again
@@ -25,7 +25,7 @@ from workshop.grading.rubric import Rubric
 from workshop.grading.schedule import Lost, Results
 
 UNPACKED = "unpacked"
-Runner = Callable[[Sequence[Job], Order], Results]
+Runner = Callable[[Sequence[GradingJob], Order], Results]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def grade_class(
     before = time.monotonic()
     plans = planned(gathered.attempts, order)
     done = run_plans(gathered, plans, order, out, run, step)
-    final, told = count_all(plans, done.parts, rubric, order, again)
+    final, log_remarks = count_all(plans, done.parts, rubric, order, again)
     cls = Class(
         rubric.title,
         roster.participants,
@@ -89,7 +89,7 @@ def grade_class(
             *control.remarks(done.faults),
             *roster.remarks,
             *gathered.remarks,
-            *told,
+            *log_remarks,
             *map(about_lost, done.lost.items()),
         ],
         exercises=points_to_be_had(list(final.values()), rubric),
@@ -159,7 +159,7 @@ def count_all(
     shown, remarks = logs.read_all({i: (plans[i].attempt.folder, whose[i]) for i in parts})
 
     def counted(i: int, seen: Shown) -> Graded:
-        return graded(plans[i], parts[i], seen, rubric, order)
+        return grade_of(plans[i], parts[i], seen, rubric, order)
 
     chosen = that_count([(i, counted(i, shown[i])) for i in parts], plans, rubric.attempt)
     beside = logs.beside_each_other(
@@ -184,7 +184,7 @@ def planned(attempts: Sequence[Attempt], order: Order) -> list[Planned]:
     ]
 
 
-def to_run(plans: Sequence[Planned], work: Path) -> list[Job]:
+def to_run(plans: Sequence[Planned], work: Path) -> list[GradingJob]:
     """What is not in the store yet; what several handed in alike is run once."""
     jobs = []
     seen: set[str] = set()
@@ -192,17 +192,21 @@ def to_run(plans: Sequence[Planned], work: Path) -> list[Job]:
         left = {
             name: digest
             for name, digest in plan.exercises.items()
-            if digest not in seen and store.kept(work, digest, Ran) is None
+            if digest not in seen and store.stored(work, digest, Ran) is None
         }
         seen |= set(left.values())
         if left:
             attempt = plan.attempt
-            jobs.append(Job(attempt.participant, attempt.folder, attempt.number, left))
+            jobs.append(GradingJob(attempt.participant, attempt.folder, attempt.number, left))
     return jobs
 
 
 def run_all(
-    jobs: Sequence[Job], order: Order, out: Path, run: Runner, step: Callable[[int, int], None]
+    jobs: Sequence[GradingJob],
+    order: Order,
+    out: Path,
+    run: Runner,
+    step: Callable[[int, int], None],
 ) -> dict[Path, str]:
     """Run jobs, each noted in the log; returns why, by folder, of those that came to nothing."""
     store.note(out, "begun", jobs=len(jobs), isolation=order.isolation, exercises=order.exercises)
@@ -224,12 +228,12 @@ def run_all(
 
 def parts_of(plan: Planned, work: Path) -> list[Ran] | None:
     """What the store has of an attempt; None where an exercise is missing."""
-    parts = [store.kept(work, digest, Ran) for digest in plan.exercises.values()]
+    parts = [store.stored(work, digest, Ran) for digest in plan.exercises.values()]
     whole = [one for one in parts if one is not None]
     return whole if len(whole) == len(parts) else None
 
 
-def graded(
+def grade_of(
     plan: Planned, parts: Sequence[Ran], seen: Shown, rubric: Rubric, order: Order
 ) -> Graded:
     """The points of an attempt, from how its checks went and what its logs show."""

@@ -105,7 +105,7 @@ def new_directory(where: Path, stage: str) -> Path:
                 continue
     except OSError as error:
         raise UsageError(
-            f"cannot keep runs in {where}: {error.strerror}; name another place in "
+            f"cannot store runs in {where}: {error.strerror}; name another place in "
             f"{VARIABLE}, or under paths.runs in the cluster's description"
         ) from None
 

@@ -56,7 +56,7 @@ Ask = Callable[[Collection[str]], Accounts | None]
 
 def ask_sacct(job_ids: Collection[str], run: squeue.Run = squeue.run_command) -> Accounts | None:
     """What accounting knows of these jobs, by number; None where there is none, or no answer."""
-    told: dict[str, list[Account]] = {}
+    accounts: dict[str, list[Account]] = {}
     for word in squeue.words_of(job_ids):
         try:
             done = squeue.answer([*SACCT, f"--jobs={word}"], run)
@@ -65,8 +65,8 @@ def ask_sacct(job_ids: Collection[str], run: squeue.Run = squeue.run_command) ->
         if done.returncode != 0:
             return None
         for one in filter(None, map(account_of, done.stdout.splitlines())):
-            told.setdefault(one.job_id, []).append(one)
-    return told
+            accounts.setdefault(one.job_id, []).append(one)
+    return accounts
 
 
 def account_of(line: str) -> Account | None:
@@ -109,13 +109,13 @@ def check(runs: Iterable[Run], account: str, ask: Ask) -> Iterator[Finding]:
     named = [(run, job) for run in runs if (job := job_of(run.result))]
     if not named:
         return
-    told = ask(list(dict.fromkeys(job for _, job in named)))
-    if told is None:
+    accounts = ask(list(dict.fromkeys(job for _, job in named)))
+    if accounts is None:
         sentence = "its logs name jobs of Slurm, and there is no accounting here to ask about them"
         yield Finding("note", "", sentence)
         return
     for run, job in named:
-        known = told.get(job, ())
+        known = accounts.get(job, ())
         of_its_time = [one for one in known if ran_then(run.result, one)]
         if of_its_time:
             yield from owner(run, of_its_time[-1], account)
@@ -131,45 +131,45 @@ def job_of(result: Result) -> str | None:
     return job if JOB_ID.fullmatch(job) else None
 
 
-def ran_then(result: Result, told: Account) -> bool:
+def ran_then(result: Result, job: Account) -> bool:
     """Whether the job ran when the record says that the run began."""
     started = start_of(result)
-    if started is None or told.started is None:
+    if started is None or job.started is None:
         return False
-    early = (told.started - started).total_seconds()
-    late = (started - told.ended).total_seconds() if told.ended else 0.0
+    early = (job.started - started).total_seconds()
+    late = (started - job.ended).total_seconds() if job.ended else 0.0
     return max(early, late) <= SKEW
 
 
-def other_job(result: Result, told: Account) -> str:
-    began = told.started.isoformat() if told.started else "at no time"
+def other_job(result: Result, job: Account) -> str:
+    began = job.started.isoformat() if job.started else "at no time"
     return (
         f"the record says that it began at {one_line(result.started or 'no time', 40)}, and "
-        f"accounting has another job {told.job_id}: {one_line(told.user, 40)}'s, on "
-        f"{one_line(told.nodes, 40)}, begun {began}; or it is another cluster's"
+        f"accounting has another job {job.job_id}: {one_line(job.user, 40)}'s, on "
+        f"{one_line(job.nodes, 40)}, begun {began}; or it is another cluster's"
     )
 
 
-def owner(run: Run, told: Account, account: str) -> Iterator[Finding]:
+def owner(run: Run, job: Account, account: str) -> Iterator[Finding]:
     """Whose job it was: by the roster, and by the record.
 
     A record takes its user from the environment, which a container may change.
     """
-    if account and told.user != account:
+    if account and job.user != account:
         yield found(
             "contradiction",
             run,
-            f"job {told.job_id} was not run by {one_line(account, 60)}, as whom the roster has "
+            f"job {job.job_id} was not run by {one_line(account, 60)}, as whom the roster has "
             "this participant",
-            job=told.job_id,
+            job=job.job_id,
         )
     user = run.result.user
-    if user is not None and user != told.user:
+    if user is not None and user != job.user:
         yield found(
             "doubt",
             run,
             f"the record says that {one_line(user, 60)} ran it, and accounting names another user",
-            job=told.job_id,
+            job=job.job_id,
         )
 
 
@@ -181,28 +181,28 @@ def time_and_place(run: Run, known: Sequence[Account]) -> Iterator[Finding]:
         yield found(severity, run, sentence, job=known[-1].job_id)
 
 
-def misfits(result: Result, told: Account) -> Iterator[tuple[Severity, str]]:
+def misfits(result: Result, job: Account) -> Iterator[tuple[Severity, str]]:
     """Why a record cannot be of this run of its job."""
     slurm = result.slurm
     assert slurm is not None
-    if slurm.nodes is not None and told.nodes not in ("", "None assigned", slurm.nodes):
+    if slurm.nodes is not None and job.nodes not in ("", "None assigned", slurm.nodes):
         yield (
             "contradiction",
             f"the record says that it ran on {one_line(slurm.nodes, 60)}, and accounting that job "
-            f"{told.job_id} ran on {one_line(told.nodes, 60)}",
+            f"{job.job_id} ran on {one_line(job.nodes, 60)}",
         )
     least = least_seconds(result)
-    if told.ended is not None and told.elapsed + SLACK < least:
+    if job.ended is not None and job.elapsed + SLACK < least:
         yield (
             "contradiction",
-            f"job {told.job_id} took {told.elapsed:.0f} seconds, and what the record says that it "
+            f"job {job.job_id} took {job.elapsed:.0f} seconds, and what the record says that it "
             f"measured took {least:.1f}",
         )
-    if slurm.partition is not None and told.partition and slurm.partition != told.partition:
+    if slurm.partition is not None and job.partition and slurm.partition != job.partition:
         yield (
             "doubt",
             f"the record names the partition {one_line(slurm.partition, 60)}, and accounting "
-            f"{one_line(told.partition, 60)}",
+            f"{one_line(job.partition, 60)}",
         )
 
 

@@ -51,9 +51,9 @@ def compiled(run: Run) -> Iterator[Finding]:
     result, settings = run.result, run.result.settings
     if settings is None or settings.compile == (result.compile_seconds is not None):
         return
-    told = "compiled" if settings.compile else "was not compiled"
+    action = "compiled" if settings.compile else "was not compiled"
     has = "has no time" if settings.compile else "has a time"
-    yield found("contradiction", run, f"it {told}, as its settings say, and {has} for compiling")
+    yield found("contradiction", run, f"it {action}, as its settings say, and {has} for compiling")
 
 
 def speculated(run: Run) -> Iterator[Finding]:

@@ -42,14 +42,14 @@ def means(run: Run) -> Iterator[Finding]:
     """
     again = with_samples(run.result, run.result.samples)
     for name, words in DERIVED.items():
-        told, worked_out = getattr(run.result, name), getattr(again, name)
-        if told is None or worked_out is None or close(told, worked_out):
+        recorded, worked_out = getattr(run.result, name), getattr(again, name)
+        if recorded is None or worked_out is None or close(recorded, worked_out):
             continue
         yield found(
             "contradiction",
             run,
-            f"the record's {words} is {told:.6g}, and its samples give {worked_out:.6g}",
-            record=float(told),
+            f"the record's {words} is {recorded:.6g}, and its samples give {worked_out:.6g}",
+            record=float(recorded),
             samples=float(worked_out),
         )
 
@@ -97,27 +97,27 @@ def weights_read(run: Run) -> Iterator[Finding]:
     """
     result = run.result
     rates = [rate for sample in result.samples if (rate := passes_a_second(sample, result))]
-    told = result.bandwidth_gb_per_second
-    if told is None or not rates or not result.model_bytes:
+    recorded = result.bandwidth_gb_per_second
+    if recorded is None or not rates or not result.model_bytes:
         return
     most = statistics.fmean(rate.of(result.model_bytes, result.draft_bytes or 0) for rate in rates)
-    if told * 1e9 > most * (1 + 1e-6):
+    if recorded * 1e9 > most * (1 + 1e-6):
         yield found(
             "contradiction",
             run,
-            f"it has read {told:.4g} GB/s of weights, and in its passes' time all weights together "
-            f"make {most / 1e9:.4g} GB/s",
-            bandwidth=told,
+            f"it has read {recorded:.4g} GB/s of weights, and in its passes' time all weights "
+            f"together make {most / 1e9:.4g} GB/s",
+            bandwidth=recorded,
             bytes_of_the_model=result.model_bytes,
         )
-    elif told * 1e9 < most * FEWEST_BYTES:
+    elif recorded * 1e9 < most * FEWEST_BYTES:
         yield found(
             "doubt",
             run,
-            f"it has read {told:.4g} GB/s of weights; its passes over the whole model would be "
+            f"it has read {recorded:.4g} GB/s of weights; its passes over the whole model would be "
             f"{most / 1e9:.4g} GB/s",
         )
-    scale = told * 1e9 / most if most else 0.0
+    scale = recorded * 1e9 / most if most else 0.0
     again = spread([scale * rate.of(result.model_bytes, result.draft_bytes or 0) for rate in rates])
     told_spread = result.bandwidth_std
     if told_spread is None or again is None or not proportional(rates):
@@ -160,15 +160,15 @@ def proportional(rates: Sequence[Rate]) -> bool:
 def utilisation(run: Run) -> Iterator[Finding]:
     """MBU is bandwidth over the device's bandwidth, both of which stand beside it."""
     result = run.result
-    told, ceiling = result.mbu, result.device_bandwidth_gb_per_second
-    if told is None or result.bandwidth_gb_per_second is None or not ceiling:
+    recorded, ceiling = result.mbu, result.device_bandwidth_gb_per_second
+    if recorded is None or result.bandwidth_gb_per_second is None or not ceiling:
         return
     again = result.bandwidth_gb_per_second / ceiling
-    if not close(told, again):
+    if not close(recorded, again):
         yield found(
             "contradiction",
             run,
-            f"MBU is given as {told:.4g}, and bandwidth over the device's is {again:.4g}",
+            f"MBU is given as {recorded:.4g}, and bandwidth over the device's is {again:.4g}",
         )
 
 
@@ -201,8 +201,8 @@ def guesses(run: Run) -> Iterator[Finding]:
         passes, accepted = sample.verify_passes, sample.accepted
         if passes is None or accepted is None:
             continue
-        given, kept = 1 + passes + accepted, len(sample.tokens)
-        beyond = given - kept
+        given, tokens = 1 + passes + accepted, len(sample.tokens)
+        beyond = given - tokens
         k = settings.draft_tokens
         by_position = sample.accepted_by_position
         if (
@@ -215,10 +215,10 @@ def guesses(run: Run) -> Iterator[Finding]:
                 severity,
                 run,
                 f"in sample {i + 1}, {passes} passes that accepted {accepted} of "
-                f"{guesses_made(sample, result)} guesses cannot have given {kept} tokens",
+                f"{guesses_made(sample, result)} guesses cannot have given {tokens} tokens",
                 passes=passes,
                 accepted=accepted,
-                tokens=kept,
+                tokens=tokens,
             )
             return
 

@@ -12,11 +12,11 @@ Check = Callable[[Run], Iterator[Finding]]
 
 def found(severity: Severity, run: Run, sentence: str, **evidence: object) -> Finding:
     """A finding about a run's log; the sentence goes on after the run's name."""
-    told = {name.replace("_", " "): number(value) for name, value in evidence.items()}
-    return Finding(severity, run.log, f"{run.label}: {sentence}", told)
+    shown = {name.replace("_", " "): in_words(value) for name, value in evidence.items()}
+    return Finding(severity, run.log, f"{run.label}: {sentence}", shown)
 
 
-def number(value: object) -> str:
+def in_words(value: object) -> str:
     """4 significant digits where there are decimals: '263.8', '0.0001932', '13934720'."""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"

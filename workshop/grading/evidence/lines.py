@@ -1,8 +1,7 @@
 """The record against the lines around it, which were written in the same run from the same values.
 
-Whoever edits one of the two tellings and forgets the other is found here. A log may be cut, joined
-to others or torn by another process's lines, and be honest: so a line that is missing says
-nothing, and only one that tells another number does.
+Editing one of the two and forgetting the other is found here. An honest log may be cut, joined to
+others or torn by another process's lines: a missing line proves nothing, a differing number does.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 
 from workshop.grading.evidence.finding import Check, close, found
 from workshop.grading.evidence.log import Run
-from workshop.grading.evidence.said import Number
+from workshop.grading.evidence.run_lines import Number
 from workshop.grading.records import Finding
 from workshop.record.readers.text import one_line
 from workshop.record.results import Result, Sample
@@ -24,21 +23,21 @@ NAMED = re.compile(r"(?:^|/)job-[\w-]+-(\d{1,12})\.out$")
 
 def one_record(run: Run) -> bool:
     """Whether the lines can be told to be this run's: two runs that wrote at once are mixed."""
-    return run.said.settings is not None and run.said.records == 1
+    return run.lines.settings is not None and run.lines.records == 1
 
 
 def alone(run: Run) -> Iterator[Finding]:
     """A record without the lines around it, as ``--json`` prints it: less can be checked."""
-    if run.said.settings is None:
+    if run.lines.settings is None:
         yield found(
             "note", run, "its record stands alone, without the lines that a run writes around it"
         )
-    elif run.said.records > 1:
+    elif run.lines.records > 1:
         yield found(
             "doubt",
             run,
-            f"{run.said.records} records come after one line of settings: two runs wrote into this "
-            "log at once, or a line was added",
+            f"{run.lines.records} records come after one line of settings: two runs wrote into "
+            "this log at once, or a line was added",
         )
 
 
@@ -48,9 +47,9 @@ def settings(run: Run) -> Iterator[Finding]:
     Where logs were joined by hand, the line may be of a run whose record is lost: only with the
     record's own samples between the two is it certain whose it is.
     """
-    if not one_record(run) or run.said.settings == run.result.settings:
+    if not one_record(run) or run.lines.settings == run.result.settings:
         return
-    own = bool(run.said.samples) and list(run.said.samples) == run.result.samples
+    own = bool(run.lines.samples) and list(run.lines.samples) == run.result.samples
     yield found(
         "contradiction" if own else "doubt",
         run,
@@ -62,13 +61,13 @@ def samples(run: Run) -> Iterator[Finding]:
     """Each sample as it was written when it was taken is in the record, digit by digit."""
     if not one_record(run):
         return
-    lost = [one for one in run.said.samples if one not in run.result.samples]
+    lost = [one for one in run.lines.samples if one not in run.result.samples]
     if lost:
-        own = run.said.settings == run.result.settings
+        own = run.lines.settings == run.result.settings
         yield found(
             "contradiction" if own else "doubt",
             run,
-            f"{len(lost)} of {len(run.said.samples)} samples that were written during the run are "
+            f"{len(lost)} of {len(run.lines.samples)} samples that were written during the run are "
             "not in its record",
             one_of_them=f"{lost[0].decode_seconds!r} seconds of decode",
         )
@@ -76,11 +75,11 @@ def samples(run: Run) -> Iterator[Finding]:
 
 def numbers(run: Run) -> Iterator[Finding]:
     """Each number in a line for people is the record's, rounded."""
-    if not one_record(run) or run.said.settings != run.result.settings:
+    if not one_record(run) or run.lines.settings != run.result.settings:
         return
     wrong = [
         (number, value)
-        for number in run.said.numbers
+        for number in run.lines.numbers
         if (value := recorded(number, run.result)) is not None and not rounded(number.text, value)
     ]
     if not wrong:
@@ -97,7 +96,7 @@ def numbers(run: Run) -> Iterator[Finding]:
 
 
 def recorded(number: Number, result: Result) -> float | None:
-    """The value in the record that a line tells; None where it has none."""
+    """The value in the record that a line repeats; None where the record has none."""
     if number.sample is not None:
         if not 0 <= number.sample < len(result.samples):
             return None
@@ -137,11 +136,11 @@ def rounded(text: str, value: float) -> bool:
 
 def bandwidth(run: Run) -> Iterator[Finding]:
     """The bandwidths after each sample have the record's as their mean."""
-    told = [float(one.text) for one in run.said.numbers if one.name == "bandwidth"]
+    printed = [float(one.text) for one in run.lines.numbers if one.name == "bandwidth"]
     mean = run.result.bandwidth_gb_per_second
-    if not one_record(run) or mean is None or len(told) != len(run.result.samples):
+    if not one_record(run) or mean is None or len(printed) != len(run.result.samples):
         return
-    again = sum(told) / len(told)
+    again = sum(printed) / len(printed)
     if abs(again - mean) > 0.0051 and not close(again, mean, 1e-6):
         yield found(
             "contradiction",
@@ -153,15 +152,15 @@ def bandwidth(run: Run) -> Iterator[Finding]:
 
 def device(run: Run) -> Iterator[Finding]:
     """The device and its threads in the line before the settings are the record's."""
-    told, result = run.said.device, run.result
-    if told is None or not one_record(run) or result.device is None or result.threads is None:
+    printed, result = run.lines.device, run.result
+    if printed is None or not one_record(run) or result.device is None or result.threads is None:
         return
-    if told != (result.device, result.threads):
+    if printed != (result.device, result.threads):
         yield found(
-            "contradiction" if run.said.settings == result.settings else "doubt",
+            "contradiction" if run.lines.settings == result.settings else "doubt",
             run,
-            f"a line says that it ran on {one_line(told[0], 60)} with {told[1]} threads, and the "
-            f"record {one_line(result.device, 60)} with {result.threads}",
+            f"a line says that it ran on {one_line(printed[0], 60)} with {printed[1]} threads, and "
+            f"the record {one_line(result.device, 60)} with {result.threads}",
         )
 
 
@@ -171,14 +170,14 @@ def job(run: Run) -> Iterator[Finding]:
     A doubt at the most: somebody may have run another stage in a job of his own. That a file is
     named after another job is no more than a note: logs that are made in a session are numbered.
     """
-    slurm, said = run.result.slurm, run.said
+    slurm, lines = run.result.slurm, run.lines
     if slurm is None:
         return
-    if said.nodes is not None and slurm.nodes is not None and said.nodes != slurm.nodes:
+    if lines.nodes is not None and slurm.nodes is not None and lines.nodes != slurm.nodes:
         yield found(
             "doubt",
             run,
-            f"the job's script says that it ran on {one_line(said.nodes, 60)}, and the record "
+            f"the job's script says that it ran on {one_line(lines.nodes, 60)}, and the record "
             f"{one_line(slurm.nodes, 60)}",
         )
     named = NAMED.search(run.log)
@@ -189,8 +188,8 @@ def job(run: Run) -> Iterator[Finding]:
             f"its file is named after job {named[1]}, and it ran in {one_line(slurm.job_id, 20)}",
         )
     stage = run.result.stage
-    if said.example in STAGES and stage is not None and said.example != stage:
-        yield found("doubt", run, f"the job's script says that it runs {said.example}")
+    if lines.example in STAGES and stage is not None and lines.example != stage:
+        yield found("doubt", run, f"the job's script says that it runs {lines.example}")
 
 
 CHECKS: tuple[Check, ...] = (alone, settings, samples, numbers, bandwidth, device, job)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.grading.evidence.said import Said, runs_said
+from workshop.grading.evidence.run_lines import RunLines, runs_with_lines
 from workshop.record.readers import results_in_file
 from workshop.record.readers.lines import bounded_lines
 from workshop.record.readers.text import one_line
@@ -34,12 +34,12 @@ class Run:
     Attributes:
         log: the log's path, relative to the submission.
         result: as the readers give it: the record, or what is left of a run without one.
-        said: what the lines around the record say.
+        lines: what the lines around the record hold.
     """
 
     log: str
     result: Result
-    said: Said = field(default_factory=Said)
+    lines: RunLines = field(default_factory=RunLines)
 
     @property
     def label(self) -> str:
@@ -123,14 +123,14 @@ def read_log(path: Path, name: str) -> Log:
             raise ValueError(f"it has more than {MOST_BYTES // 10**6} MB")
         file.seek(0)
         results = results_in_file(file, path.name)
-    told = list(runs_said(bounded_lines(io.BytesIO(content))))
-    runs = tuple(Run(name, result, beside(result, told)) for result in results)
+    in_lines = list(runs_with_lines(bounded_lines(io.BytesIO(content))))
+    runs = tuple(Run(name, result, lines_around(result, in_lines)) for result in results)
     return Log(name, hashlib.sha256(content).hexdigest(), runs)
 
 
-def beside(result: Result, told: list[tuple[Result | None, Said]]) -> Said:
-    """What was said around this record; nothing where it stands alone, or there is none."""
-    return next((said for record, said in told if record == result), Said())
+def lines_around(result: Result, runs: list[tuple[Result | None, RunLines]]) -> RunLines:
+    """The lines around this record; none where it stands alone, or there is no record."""
+    return next((lines for record, lines in runs if record == result), RunLines())
 
 
 def plain(error: Exception) -> str:

@@ -40,13 +40,13 @@ def faster_than_memory(run: Run) -> Iterator[Finding]:
     Every rank measures its own share of the device, and the bandwidth is that of all ranks.
     """
     result = run.result
-    told, ceiling = result.bandwidth_gb_per_second, result.device_bandwidth_gb_per_second
-    if told is None or not ceiling:
+    bandwidth, ceiling = result.bandwidth_gb_per_second, result.device_bandwidth_gb_per_second
+    if bandwidth is None or not ceiling:
         return
     yield from beyond(
         run,
-        told / (ceiling * ranks_of(result)),
-        f"weights were read at {told:.4g} GB/s, and the device was measured to read "
+        bandwidth / (ceiling * ranks_of(result)),
+        f"weights were read at {bandwidth:.4g} GB/s, and the device was measured to read "
         f"{ceiling * ranks_of(result):.4g} GB/s",
     )
 

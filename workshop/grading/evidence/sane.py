@@ -25,8 +25,8 @@ def sane(run: Run) -> Iterator[Finding]:
     for name, value in numbers_of(run.result):
         below_a_tick = name.startswith("decode_seconds") and 0 < value < CLOCK
         if not 0 <= value <= MOST or below_a_tick:
-            told = f"{value:.4g}" if abs(value) < HUGE else "beyond any number"
-            yield found("contradiction", run, f"{name} is {told}, which no run can have measured")
+            shown = f"{value:.4g}" if abs(value) < HUGE else "beyond any number"
+            yield found("contradiction", run, f"{name} is {shown}, which no run can have measured")
             return
 
 

@@ -106,7 +106,7 @@ def about(one: Held, others: Iterable[Held], accounts: Mapping[str, str]) -> Ite
     if foreign:
         yield between(one, foreign, accounts)
     for other in own:
-        if told(one.run) == told(other.run):
+        if identity(one.run) == identity(other.run):
             sentence = f"the same run is in {one_line(other.log.path, 80)} too: it counts once"
             yield found("note", one.run, sentence)
         else:
@@ -121,7 +121,7 @@ def between(one: Held, foreign: Sequence[Held], accounts: Mapping[str, str]) -> 
     """What is to be said of a run that others have handed in as well."""
     people = len({other.who for other in foreign})
     whom = "another participant" if people == 1 else f"{people} other participants"
-    same = all(told(one.run) == told(other.run) for other in foreign)
+    same = all(identity(one.run) == identity(other.run) for other in foreign)
     how = "" if same else ", in a record that differs from it otherwise"
     exactly = any(set(times_of(one.run)) & set(times_of(other.run)) for other in foreign)
     are = "are, to the last digit, those" if exactly else "have the proportions of those"
@@ -142,7 +142,7 @@ def between(one: Held, foreign: Sequence[Held], accounts: Mapping[str, str]) -> 
     return Finding(finding.severity, finding.about, finding.sentence, {"also handed in by": named})
 
 
-def told(run: Run) -> tuple[object, ...]:
+def identity(run: Run) -> tuple[object, ...]:
     """What a record says of itself beside its samples' times."""
     result = run.result
     return (

@@ -78,7 +78,7 @@ def unpack(archive: Path, tree: Tree, below: PurePosixPath = TOP) -> None:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             tree.left_out.tell(SPECIAL, name)
             return
-        seen, told = tree.entries, tree.left_out.told
+        seen, left_out = tree.entries, tree.left_out.count
         try:
             _by_its_first_bytes(file, name, tree, below)
         except (FullError, RoomError):
@@ -87,7 +87,7 @@ def unpack(archive: Path, tree: Tree, below: PurePosixPath = TOP) -> None:
             tree.left_out.tell(NO_LIST, name)
         except Exception:  # whatever a parser trips over is the archive's fault
             tree.left_out.tell(DAMAGED, name)
-        if (tree.entries, tree.left_out.told) == (seen, told):
+        if (tree.entries, tree.left_out.count) == (seen, left_out):
             tree.left_out.tell(EMPTY, name)
 
 

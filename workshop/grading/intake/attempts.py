@@ -59,9 +59,9 @@ def beside_their_own(attempts: Sequence[Attempt], of_all: Collection[Path]) -> l
     """
     own = {one.participant.id for one in attempts if one.known and one.folder not in of_all}
     sentence = "it came in an archive of many, beside one of their own: see who made the archive"
-    told = [Finding("doubt", "", sentence)]
+    doubts = [Finding("doubt", "", sentence)]
     return [
-        replace(one, remarks=[*one.remarks, *told])
+        replace(one, remarks=[*one.remarks, *doubts])
         if one.known and one.folder in of_all and one.participant.id in own
         else one
         for one in attempts
@@ -80,15 +80,15 @@ def numbered(attempts: Sequence[Attempt]) -> list[Attempt]:
     for theirs in people.values():
         once = _once(sorted(theirs, key=_came))
         for number, one in enumerate(once, 1):
-            told = []
+            remarks = []
             if len(once) > 1:
                 others = ", ".join(shown(str(other.source)) for other in once if other is not one)
                 sentence = f"this is attempt {number} of {len(once)}"
                 unclear = any(other.handed_in is None for other in once)
                 why = "; not all of them have a time, so the order is in doubt" if unclear else ""
                 severity: Severity = "doubt" if unclear else "note"
-                told = [Finding(severity, "", sentence + why, {"others": others})]
-            counted.append(replace(one, number=number, remarks=[*one.remarks, *told]))
+                remarks = [Finding(severity, "", sentence + why, {"others": others})]
+            counted.append(replace(one, number=number, remarks=[*one.remarks, *remarks]))
     return counted
 
 
@@ -99,21 +99,21 @@ def _came(attempt: Attempt) -> tuple[float, str]:
 
 def _once(attempts: Sequence[Attempt]) -> list[Attempt]:
     """Without those that have an earlier one's content, which are told of at that one."""
-    kept: dict[str, Attempt] = {}
+    distinct: dict[str, Attempt] = {}
     for number, one in enumerate(attempts):
         empty = not any(one.folder.iterdir())
         name = f"{one.digest}-{number}" if empty else one.digest
-        if name not in kept:
-            kept[name] = one
+        if name not in distinct:
+            distinct[name] = one
             continue
         shutil.rmtree(one.folder)
-        earlier = kept[name]
+        earlier = distinct[name]
         evidence = {"again": shown(str(one.source), LONGEST_PATH)}
         if one.handed_in:
             evidence["handed in again"] = one.handed_in.isoformat(" ", "seconds")
-        told = Finding("note", "", "the same was handed in again: it is one attempt", evidence)
-        kept[name] = replace(earlier, remarks=[*earlier.remarks, told])
-    return list(kept.values())
+        repeated = Finding("note", "", "the same was handed in again: it is one attempt", evidence)
+        distinct[name] = replace(earlier, remarks=[*earlier.remarks, repeated])
+    return list(distinct.values())
 
 
 def digest_of(folder: Path) -> str:

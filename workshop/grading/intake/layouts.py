@@ -155,9 +155,9 @@ def _apart(folders: list[Path], source: Path, sight: Sight, depth: int, beside: 
     if "submitted" in names and names & _COURSE:  # an nbgrader course
         submitted = next(path for path in folders if path.name == "submitted")
         sentence = "it is an nbgrader course: only submitted/ is looked into"
-        told = Finding("note", shown(str(source), _LONGEST), sentence)
+        remark = Finding("note", shown(str(source), _LONGEST), sentence)
         inside = entries_of(submitted, source / "submitted", sight, depth - 1)
-        return replace(inside, remarks=[told, *inside.remarks], download=True)
+        return replace(inside, remarks=[remark, *inside.remarks], download=True)
     people = [entry_of(path, source / path.name, sight) for path in folders]
     if beside or depth <= 0 or any(sight.known(entry) for entry in people):
         return Entries(people)

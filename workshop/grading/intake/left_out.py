@@ -43,7 +43,7 @@ class LeftOut:
             named.append(shown(name))
 
     @property
-    def told(self) -> int:
+    def count(self) -> int:
         return sum(self.counts.values())
 
     def findings(self) -> list[Finding]:

@@ -244,37 +244,39 @@ def _told_apart(
     people: list[Participant], lines: list[int], about: str
 ) -> tuple[list[Participant], list[Finding]]:
     """Everybody with an id that nobody else has, and a remark on each that had to be given one."""
-    kept: dict[str, Participant] = {}
+    people_by_id: dict[str, Participant] = {}
     findings = []
     alike = Counter(one.id.casefold() for one in {p.id: p for p in people if p.id}.values())
     for one, line in zip(people, lines, strict=True):
         called = shown(one.name or one.email or "somebody")
         if not one.id:
-            stand_in = _free(one.email or one.account or one.name, line, kept, people)
+            stand_in = _free(one.email or one.account or one.name, line, people_by_id, people)
             sentence = f"line {line}: {called} has no id, and is called {shown(stand_in)} here"
             findings.append(Finding("doubt", about, sentence))
-            kept[stand_in] = _with_id(one, stand_in)
-        elif one.id not in kept:
-            kept[one.id] = one
-        elif _same_person(one, kept[one.id]):
+            people_by_id[stand_in] = _with_id(one, stand_in)
+        elif one.id not in people_by_id:
+            people_by_id[one.id] = one
+        elif _same_person(one, people_by_id[one.id]):
             sentence = f"line {line}: {called} stands on the roster twice, and is taken once"
             findings.append(Finding("note", about, sentence, {"id": shown(one.id)}))
         else:
-            stand_in = _free(f"{one.id} (line {line})", line, kept, people)
-            other = shown(kept[one.id].name)
+            stand_in = _free(f"{one.id} (line {line})", line, people_by_id, people)
+            other = shown(people_by_id[one.id].name)
             sentence = f"line {line}: {called} has the id of {other}, and is {stand_in!r} here"
             findings.append(Finding("contradiction", about, sentence, {"id": shown(one.id)}))
-            kept[stand_in] = _with_id(one, stand_in)
+            people_by_id[stand_in] = _with_id(one, stand_in)
     findings += [
         Finding("doubt", about, f"{count} ids differ in capitals only: {shown(folded)}")
         for folded, count in alike.items()
         if count > 1
     ]
-    return list(kept.values()), findings
+    return list(people_by_id.values()), findings
 
 
-def _free(wanted: str, line: int, kept: dict[str, Participant], people: list[Participant]) -> str:
-    taken = {*kept, *(one.id for one in people)}
+def _free(
+    wanted: str, line: int, people_by_id: dict[str, Participant], people: list[Participant]
+) -> str:
+    taken = {*people_by_id, *(one.id for one in people)}
     base = wanted or f"line {line}"
     return base if base not in taken else f"{base} (line {line})"
 

@@ -94,7 +94,7 @@ def gather(
         raise UsageError(f"no room for the submissions: {error}; make some and repeat") from None
     except OSError as error:
         where = error.filename or into
-        raise UsageError(f"{where}: {error.strerror}; see to it and repeat") from None
+        raise UsageError(f"{where}: {error.strerror}; fix this and repeat the command") from None
     return Gathered(numbered(beside_their_own(attempts, of_all)), remarks)
 
 
@@ -206,8 +206,8 @@ def _no_time(entry: Entry) -> bool:
 def _worksheet(participant: Participant | None, tz: tzinfo | None) -> HandedIn | None:
     """What Moodle's worksheet says, where that is the roster: its download says nothing."""
     others = participant.others if participant else {}
-    said = next((value for name, value in others.items() if plain(name) == _LATEST), "")
-    when = in_words(said, tz)
+    time_text = next((value for name, value in others.items() if plain(name) == _LATEST), "")
+    when = in_words(time_text, tz)
     return HandedIn(when, "the worksheet's last modification") if when else None
 
 

@@ -78,18 +78,18 @@ def points_in_words(distribution: Distribution, own: float | None = None) -> str
     if not distribution.values:
         return "Nobody handed it in."
     low, high = distribution.middle
-    told = (
+    sentence = (
         f"Of {text.points(distribution.most)} points, "
         f"{text.counted(len(distribution.values), 'person has', 'people have')} a median of "
         f"{text.points(distribution.median)}; the middle half lies between {text.points(low)} and "
         f"{text.points(high)}."
     )
-    return told if own is None else f"{told} You have {text.points(own)}."
+    return sentence if own is None else f"{sentence} You have {text.points(own)}."
 
 
 def speeds_in_words(class_: Mapping[str, Distribution], own: Mapping[str, float]) -> str:
     """What ``strips`` shows."""
-    told = []
+    sentences = []
     for stage in dict.fromkeys([*own, *class_]):
         parts = [f"yours {number(own[stage])} times your baseline"] if stage in own else []
         if stage in class_:
@@ -98,8 +98,8 @@ def speeds_in_words(class_: Mapping[str, Distribution], own: Mapping[str, float]
                 f"median of {len(class_[stage].values)} people {number(class_[stage].median)}, "
                 f"middle half {number(low)} to {number(high)}"
             )
-        told.append(f"{stage}: {'; '.join(parts)}.")
-    return " ".join(told)
+        sentences.append(f"{stage}: {'; '.join(parts)}.")
+    return " ".join(sentences)
 
 
 def _strip(

@@ -42,10 +42,10 @@ class Setting:
 
     @cached_property
     def names(self) -> re.Pattern[str] | None:
-        said = {word for one in everybody(self.cls) for word in words_of(one)}
-        if not said:
+        words = {word for one in everybody(self.cls) for word in words_of(one)}
+        if not words:
             return None
-        longest_first = sorted(map(re.escape, said), key=len, reverse=True)
+        longest_first = sorted(map(re.escape, words), key=len, reverse=True)
         return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
 
 
@@ -252,12 +252,12 @@ def speed_figure(graded: Graded, class_: Setting) -> Figure | None:
 
 def remarks(one: Participant, graded: Graded, class_: Setting) -> list[str]:
     """What became of the submission on its way, but for what is the teacher's to decide on."""
-    told = (
+    sentences = (
         ": ".join(part for part in (place(found.about), text.lines(found.sentence)) if part)
         for found in graded.remarks
         if found.severity != "contradiction"
     )
-    return [remark for remark in told if not names_others(remark, one, class_)][:MOST_REMARKS]
+    return [remark for remark in sentences if not names_others(remark, one, class_)][:MOST_REMARKS]
 
 
 def place(about: str) -> str:

@@ -18,7 +18,7 @@ SEVERITIES = {
 
 
 @dataclass(frozen=True)
-class Told:
+class AboutSomebody:
     """A finding with whom it is about.
 
     Attributes:
@@ -34,11 +34,11 @@ class Told:
 
 @dataclass(frozen=True)
 class Findings:
-    """Those of one severity, and how many others of the same people are not told."""
+    """Those of one severity, and how many more of the same people are left out."""
 
     severity: str
     title: str
-    told: list[Told]
+    shown: list[AboutSomebody]
     others: int
 
 
@@ -48,7 +48,7 @@ def findings(
     """By severity, the gravest first; those of one person together."""
     about = [*about_everybody(cls, folders, unknown_folders)]
     for severity, title in SEVERITIES.items():
-        these: list[Told] = []
+        these: list[AboutSomebody] = []
         others = 0
         for who, folder, graded in about:
             of_one = [found for found in graded.findings if found.severity == severity]
@@ -68,8 +68,8 @@ def about_everybody(
         yield f"not on the roster: {text.called(graded.participant)}", folder, graded
 
 
-def finding(who: str, folder: str, found: Finding) -> Told:
-    return Told(
+def finding(who: str, folder: str, found: Finding) -> AboutSomebody:
+    return AboutSomebody(
         who=who,
         folder=folder,
         about=text.line(found.about),

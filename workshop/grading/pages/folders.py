@@ -21,20 +21,20 @@ def folders(ids: Sequence[str]) -> list[str]:
     """
     names = [_readable(one) for one in ids]
     alike = Counter(name.lower() for name in dict(zip(ids, names, strict=True)).values())
-    told = [
+    distinct = [
         name if name == one and alike[name.lower()] == 1 else f"{name}-{_digest(one)}"
         for one, name in zip(ids, names, strict=True)
     ]
     taken: dict[str, None] = {}
-    for name in told:
+    for name in distinct:
         again = (f"{name}-{number}" for number in itertools.count(2))
         taken[next(free for free in itertools.chain([name], again) if free not in taken)] = None
     return list(taken)
 
 
 def _readable(one: str) -> str:
-    kept = _UNSAFE.sub("_", one[:LONGEST]).lstrip(".-").rstrip(".")
-    return f"_{kept}" if _RESERVED.fullmatch(kept) else kept or "_"
+    readable = _UNSAFE.sub("_", one[:LONGEST]).lstrip(".-").rstrip(".")
+    return f"_{readable}" if _RESERVED.fullmatch(readable) else readable or "_"
 
 
 def _digest(one: str) -> str:

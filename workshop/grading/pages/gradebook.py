@@ -70,7 +70,7 @@ def nbgrader(cls: Class) -> Rows:
             grade = exercise_of(graded, exercise)
             when = utc(graded.handed_in) if graded and grade and grade.handed_in else ""
             points, score = (grade.points, score_of(grade)) if grade else (0.0, 0.0)
-            numbers = [number(value) for value in (points, points - score, score, most)]
+            numbers = [nbgrader_number(value) for value in (points, points - score, score, most)]
             rows.append([exercise, due, when, one.id, last, first, one.email, *numbers])
     return rows
 
@@ -100,7 +100,7 @@ def canvas(cls: Class) -> Rows:
     """
     exercises = exercises_of(cls)
     rows = [[*CANVAS, *exercises]]
-    rows.append(["    Points Possible", "", "", "", "", *map(number, exercises.values())])
+    rows.append(["    Points Possible", "", "", "", "", *map(nbgrader_number, exercises.values())])
     for one, graded in in_order(cls):
         theirs = [_known(one, (column.lower(),)) for column in CANVAS[1:]]
         ids = theirs if any(_same(column) == "sis login id" for column in one.others) else ours(one)
@@ -114,9 +114,9 @@ def gradescope(cls: Class) -> Rows:
     They are documented nowhere; programs that read such exports have these.
     """
     exercises = exercises_of(cls)
-    most = number(sum(exercises.values()))
+    most = nbgrader_number(sum(exercises.values()))
     questions = [
-        f"{place}: {name} ({number(points)} pts)"
+        f"{place}: {name} ({nbgrader_number(points)} pts)"
         for place, (name, points) in enumerate(exercises.items(), 1)
     ]
     rows = [[*GRADESCOPE, *questions]]
@@ -163,7 +163,7 @@ def names(one: Participant) -> tuple[str, str]:
     return first, last
 
 
-def number(value: float) -> str:
+def nbgrader_number(value: float) -> str:
     """As nbgrader writes numbers: 7.0, 6.6667; never with an exponent."""
     shown = f"{round(value, 4) + 0.0:.4f}".rstrip("0")
     return f"{shown}0" if shown.endswith(".") else shown
@@ -189,11 +189,11 @@ def _worksheet(cls: Class) -> Rows:
     https://github.com/moodle/moodle/blob/MOODLE_405_STABLE/mod/assign/feedback/offline/importgradeslib.php
     """
     rows = [WORKSHEET]
-    most = number(sum(exercises_of(cls).values()))
+    most = nbgrader_number(sum(exercises_of(cls).values()))
     for one, graded in in_order(cls):
         theirs = {column: _known(one, (column.lower(),)) for column in WORKSHEET}
         theirs |= {"Full name": theirs["Full name"] or _full(one), "Email address": one.email}
-        theirs["Grade"] = number(total(graded)) if graded else theirs["Grade"]
+        theirs["Grade"] = nbgrader_number(total(graded)) if graded else theirs["Grade"]
         theirs["Maximum Grade"] = theirs["Maximum Grade"] or most
         rows.append([theirs[column] for column in WORKSHEET])
     return rows
@@ -204,7 +204,7 @@ def _scores(graded: Graded | None, exercises: dict[str, float], nothing: str) ->
     if graded is None:
         return [nothing] * len(exercises)
     grades = (exercise_of(graded, name) for name in exercises)
-    return [number(score_of(grade) if grade else 0.0) for grade in grades]
+    return [nbgrader_number(score_of(grade) if grade else 0.0) for grade in grades]
 
 
 def _handed_in(graded: Graded | None, most: str, attempts: int) -> list[str]:
@@ -213,7 +213,16 @@ def _handed_in(graded: Graded | None, most: str, attempts: int) -> list[str]:
         return ["", most, "Missing", "", "", "", "", ""]
     minutes, seconds = divmod(round(60 * minutes_late(graded)), 60)
     lateness = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
-    return [number(total(graded)), most, "Graded", "", _zoned(graded), lateness, "", str(attempts)]
+    return [
+        nbgrader_number(total(graded)),
+        most,
+        "Graded",
+        "",
+        _zoned(graded),
+        lateness,
+        "",
+        str(attempts),
+    ]
 
 
 def _zoned(graded: Graded) -> str:

@@ -83,7 +83,7 @@ def _test(exercise: ExerciseGrade, check: CheckGrade, number: str) -> Test:
 
 def _output(check: CheckGrade) -> str:
     open_values = check.kind != "hidden"
-    told = [
+    lines = [
         "Not run." if check.status == "skipped" else "",
         text.lines(check.message),
         f"Expected: {text.lines(check.expected)}" if open_values and check.expected else "",
@@ -91,19 +91,19 @@ def _output(check: CheckGrade) -> str:
         f"Cause: {text.lines(check.cause)}" if open_values and check.cause else "",
         f"Hint: {text.lines(check.hint)}" if check.hint else "",
     ]
-    return "\n".join(line for line in told if line)
+    return "\n".join(line for line in lines if line)
 
 
 def _summary(graded: Graded) -> str:
-    told = [
+    lines = [
         f"{text.line(one.name)}: {text.points(score_of(one))} of {text.points(one.max_points)}"
         + (f", after {text.points(one.penalty)} for lateness" if one.penalty else "")
         + ("" if one.handed_in else ", nothing handed in")
         for one in graded.exercises
     ]
     if minutes := minutes_late(graded):
-        told.append(f"{text.span(minutes)} late.")
-    return "\n".join(told)
+        lines.append(f"{text.span(minutes)} late.")
+    return "\n".join(lines)
 
 
 def _rounded(value: float) -> float:

@@ -129,7 +129,7 @@ def answer_of(check: CheckGrade) -> str:
     return text.line(check.message or check.actual or "no reason is known", SHOWN)
 
 
-def told(made: Iterable[Mistake], most: int) -> tuple[list[Mistake], int]:
+def most_common(made: Iterable[Mistake], most: int) -> tuple[list[Mistake], int]:
     """The ``most`` commonest that more than one person made, and how many others there are."""
     everything = list(made)
     shared = [one for one in everything if one.people > 1][:most]

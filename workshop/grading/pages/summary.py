@@ -10,8 +10,8 @@ from workshop.grading.pages import text
 from workshop.grading.pages.distribution import Distribution, points, speeds, totals
 from workshop.grading.pages.drawing import histogram, points_in_words, speeds_in_words, strips
 from workshop.grading.pages.feedback import KINDS, Figure
-from workshop.grading.pages.findings import Findings, Told, finding, findings
-from workshop.grading.pages.mistakes import Mistake, Stumble, mistakes, stumbles, told
+from workshop.grading.pages.findings import AboutSomebody, Findings, finding, findings
+from workshop.grading.pages.mistakes import Mistake, Stumble, mistakes, most_common, stumbles
 from workshop.grading.pages.page import html, markdown
 from workshop.grading.pages.roll import (
     exercise_of,
@@ -95,7 +95,7 @@ class Summary:
     not_graded: list[Person]
     late: list[tuple[Person, str, str]]
     unknown: list[Unknown]
-    remarks: list[Told]
+    remarks: list[AboutSomebody]
     findings: list[Findings]
     people: list[Person]
     exercises: list[str]
@@ -118,7 +118,7 @@ def summary(
     unknown_folders: Sequence[str],
     stale: Sequence[str] = (),
 ) -> Summary:
-    """What the teacher is told.
+    """What the teacher sees.
 
     Args:
         folders: of the people on the roster, by id, relative to the page.
@@ -206,7 +206,7 @@ def chapters(cls: Class) -> list[Chapter]:
 def chapter(
     cls: Class, name: str, most: float, found: Distribution, made: list[Mistake]
 ) -> Chapter:
-    shared, others = told(made, MISTAKES)
+    shared, others = most_common(made, MISTAKES)
     values = found.values
     title = f"Points in {text.line(name)}"
     return Chapter(

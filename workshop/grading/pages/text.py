@@ -32,8 +32,8 @@ def lines(text: str, longest: int = LINES) -> str:
 
 def name(text: str) -> str:
     """A person's name as one line of letters; marks of direction are left out, not shown."""
-    kept = "".join(c if _has_picture(c) else "" for c in " ".join(text[: 4 * NAME].split()))
-    return _cut(" ".join(kept.split()), NAME)
+    letters = "".join(c if _has_picture(c) else "" for c in " ".join(text[: 4 * NAME].split()))
+    return _cut(" ".join(letters.split()), NAME)
 
 
 def called(participant: Participant) -> str:

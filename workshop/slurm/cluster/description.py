@@ -1,4 +1,4 @@
-"""What there is to know of a cluster before a job can be sent to it: a description, made once."""
+"""A cluster's description: what has to be known before a job can be submitted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ GpuRequest = Literal["gpus", "gpus-per-node", "gres", "none"]
 
 @dataclass(frozen=True)
 class Scheduling:
-    """What every job of the class asks Slurm for; None leaves a directive out.
+    """What every job of the class requests from Slurm; None leaves a directive out.
 
     Attributes:
         partition: sbatch --partition; so are account, reservation, qos, constraint and exclude.
-        exclusive: ask for whole nodes, so that nobody disturbs a measurement.
-        time: longest run, as Slurm writes it: minutes, MM:SS, HH:MM:SS or D-HH:MM:SS.
-        cpus_per_task: processors of each rank.
+        exclusive: request whole nodes, so that nobody disturbs a measurement.
+        time: time limit, as Slurm writes it: minutes, MM:SS, HH:MM:SS or D-HH:MM:SS.
+        cpus_per_task: CPU cores per rank.
         mem: memory of each node, as 16G.
-        srun: start ranks by srun even where there is but one; several ranks always are.
+        srun: start a single rank with srun as well; several ranks always are.
     """
 
     partition: str | None = None
@@ -37,7 +37,7 @@ class Scheduling:
 
 @dataclass(frozen=True)
 class Gpus:
-    """How this cluster wants to be asked for GPUs, and what it has.
+    """How GPUs are requested on this cluster, and what it has.
 
     Attributes:
         request: the option: --gpus (all nodes together), --gpus-per-node, --gres, or none at all.
@@ -89,7 +89,7 @@ class Paths:
     templates: str | None = None
 
     @property
-    def kept(self) -> str | None:
+    def runs_directory(self) -> str | None:
         """Where this cluster's runs are kept; None is at home."""
         if self.runs or not self.scratch:
             return self.runs

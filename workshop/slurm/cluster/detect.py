@@ -68,8 +68,8 @@ def detect(run: Run = ask) -> Detected:
     )
     origins = {
         "name": "scontrol show config: ClusterName",
-        **{f"slurm.{key}": said for key, said in why.items()},
-        **{f"gpus.{key}": said for key, said in why_gpus.items()},
+        **{f"slurm.{key}": origin for key, origin in why.items()},
+        **{f"gpus.{key}": origin for key, origin in why_gpus.items()},
         "environment.modules": "a module system is here: see 'module avail'"
         if module_system
         else "no module system was found",
@@ -123,16 +123,16 @@ def describe_gpus(
     """How to ask for GPUs, where each value comes from, and notes."""
     kinds = by_type(partition, nodes) if partition else {}
     if not kinds:
-        told = "sinfo shows no GPUs that you may use" if partition else "no partition is yours"
-        return Gpus(request="none"), {"request": told}, [f"Without GPUs: {told}."]
+        reason = "sinfo shows no GPUs that you may use" if partition else "no partition is yours"
+        return Gpus(request="none"), {"request": reason}, [f"Without GPUs: {reason}."]
     kind, group = most(kinds)
     select = " ".join((config.get("SelectType", ""), config.get("SelectTypeParameters", "")))
     request: GpuRequest = "gpus" if "cons_tres" in select.lower() else "gres"
     gpus = Gpus(request, (kind or None) if len(kinds) > 1 else None, group.gpus[kind])
-    said = f"gpu:{kind}:{gpus.per_node}" if kind else f"gpu:{gpus.per_node}"
+    gres = f"gpu:{kind}:{gpus.per_node}" if kind else f"gpu:{gpus.per_node}"
     origins = {
         "request": f"scontrol show config: {config.get('SelectType', 'no SelectType')}",
-        "per_node": f"sinfo: {said}, nodes like this: {group.count}",
+        "per_node": f"sinfo: {gres}, nodes like this: {group.count}",
     }
     if gpus.type:
         types = ", ".join(name or "untyped" for name in kinds)
@@ -178,7 +178,7 @@ def describe_jobs(
     if cpus and gpus.per_node:
         origins["cpus_per_task"] = f"scontrol show node: {cpus} cores for {gpus.per_node} GPUs"
         cpus = max(1, cpus // gpus.per_node)
-    reservation, said = find_reservation(run, user, partition)
+    reservation, reservation_notes = find_reservation(run, user, partition)
     if reservation:
         origins["reservation"] = f"scontrol show reservation: yours, until {reservation.end}"
     if partition.memory:
@@ -192,7 +192,7 @@ def describe_jobs(
         time=times.clock(time),
         cpus_per_task=cpus,
     )
-    return scheduling, origins, notes + said
+    return scheduling, origins, notes + reservation_notes
 
 
 def processors(run: Run, nodes: Nodes) -> int | None:

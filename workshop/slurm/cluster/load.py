@@ -131,16 +131,16 @@ def _value(kind: Any, value: Any, key: str) -> Any:
     return _text(value, key, key)
 
 
-def _text(value: Any, key: str, said: str) -> str:
+def _text(value: Any, key: str, name: str) -> str:
     """A text of one line; ``said`` is what to call it."""
-    _must(isinstance(value, str), said, value, "text, in quotes")
-    _must(value != "", said, value, "left out where it is not wanted")
-    _must(_one_line(value), said, value, "one line without control characters")
+    _must(isinstance(value, str), name, value, "text, in quotes")
+    _must(value != "", name, value, "left out where it is not wanted")
+    _must(_one_line(value), name, value, "one line without control characters")
     if key in WORDS:
-        _must(not re.search(r"\s", value), said, value, "one word, without spaces")
+        _must(not re.search(r"\s", value), name, value, "one word, without spaces")
     fits, form = FORMS.get(key, (None, ""))
     if fits:
-        _must(fits(value), said, value, form)
+        _must(fits(value), name, value, form)
     return value
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import tomlkit
+from tomlkit.container import Container
+from tomlkit.items import Item, Table
+
 from workshop.slurm.cluster.description import Cluster
 
-BARE = re.compile(r"[A-Za-z0-9_-]+")
 WIDTH = 34  # of an entry, before its comment
-ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+LONGEST_ARRAY = 60  # characters of an array's texts on one line
 
 
 def dumps(cluster: Cluster, comments: Mapping[str, str] | None = None) -> str:
     """The cluster as TOML that reads back as the same; ``comments`` by dotted key."""
-    return "\n".join(_table(_plain(cluster), "", comments or {})) + "\n"
+    document = tomlkit.document()
+    _fill(document, _plain(cluster), "", comments or {})
+    return tomlkit.dumps(document)
 
 
 def flat(cluster: Cluster) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def comment(text: str) -> str:
 
 def string(text: str) -> str:
     """A basic string: in double quotes, with escapes."""
-    return f'"{"".join(map(_letter, text))}"'
+    return tomlkit.string(text).as_string()
 
 
 def _plain(cluster: Cluster) -> dict[str, Any]:
@@ -47,43 +51,27 @@ def _pairs(table: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
             yield above + name, value
 
 
-def _letter(letter: str) -> str:
-    if letter in ESCAPES:
-        return ESCAPES[letter]
-    return f"\\u{ord(letter):04x}" if ord(letter) < 0x20 or letter == "\x7f" else letter
-
-
-def _table(table: Mapping[str, Any], above: str, comments: Mapping[str, str]) -> list[str]:
-    """Lines of a table: first its own values, then the tables within; empty ones are left out."""
-    lines = []
+def _fill(
+    into: Container | Table, table: Mapping[str, Any], above: str, comments: Mapping[str, str]
+) -> None:
+    """Write a table: its own values, then the tables within; None and empty tables are left out."""
     for name, value in table.items():
         if value is not None and not isinstance(value, dict):
-            lines.append(_entry(name, value, comments.get(above + name)))
+            key = tomlkit.key(name)
+            into.add(key, _item(key.as_string(), value, comments.get(above + name)))
     for name, value in table.items():
-        if isinstance(value, dict) and (inner := _table(value, f"{above}{name}.", comments)):
-            headed = inner[0] == "" and inner[1].startswith("[")  # nothing but tables within
-            lines += inner if headed else ["", f"[{above}{name}]", *inner]
-    return lines
+        if isinstance(value, dict) and dict(_pairs(value, "")):
+            within = tomlkit.table()
+            _fill(within, value, f"{above}{name}.", comments)
+            into.add(name, within)
 
 
-def _entry(name: str, value: Any, said: str | None) -> str:
-    key = name if BARE.fullmatch(name) else string(name)
-    if isinstance(value, tuple) and sum(map(len, value)) > 60:
-        items = "".join(f"    {string(one)},\n" for one in value)
-        opened = f"{key} = ["
-        return _beside(opened, said) + f"\n{items}]"
-    return _beside(f"{key} = {_written(value)}", said)
-
-
-def _beside(entry: str, said: str | None) -> str:
-    return f"{entry:<{WIDTH}}  {comment(said)}" if said else entry
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
+def _item(key: str, value: Any, remark: str | None) -> Item:
+    item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
     if isinstance(value, tuple):
-        return f"[{', '.join(map(string, value))}]"
-    return string(value)
+        item.multiline(sum(map(len, value)) > LONGEST_ARRAY)
+    if remark:
+        last_line = f"{key} = {item.as_string()}".rpartition("\n")[2]
+        item.trivia.comment_ws = " " * max(2, WIDTH + 2 - len(last_line))
+        item.trivia.comment = comment(remark)
+    return item

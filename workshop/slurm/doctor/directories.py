@@ -21,8 +21,8 @@ def about_directories(request: Request, cluster: Cluster) -> list[Finding]:
     logs = Path(request.output).parent
     home_cache = compile_cache.usual_place()
     findings = [
-        *writable(logs, "the log goes there"),
-        *writable(runs.root(cluster.paths.kept), "runs are kept there"),
+        *writable(logs, "the log is written there"),
+        *writable(runs.root(cluster.paths.runs_directory), "runs are stored there"),
     ]
     if request.cache is None:
         kind = file_system(home_cache)
@@ -47,7 +47,11 @@ def writable(path: Path, use: str) -> list[Finding]:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not os.access(there, os.W_OK | os.X_OK):
-        return [Finding("problem", f"{there} cannot be written", use, "choose another, or free it")]
+        return [
+            Finding(
+                "problem", f"{there} cannot be written", use, "choose another, or free some space"
+            )
+        ]
     try:
         free = shutil.disk_usage(there).free
     except OSError as error:
@@ -71,14 +75,14 @@ def readable(checkpoints: Path) -> Finding:
             "warning",
             f"there is no directory {checkpoints}",
             why,
-            "mend paths.checkpoints in the cluster's description",
+            "correct paths.checkpoints in the cluster's description",
         )
     if not os.access(checkpoints, os.R_OK | os.X_OK):
         return Finding(
             "warning",
-            f"{checkpoints} may not be read by you",
+            f"you have no permission to read {checkpoints}",
             why,
-            "ask your instructor for the right to read it",
+            "ask your instructor for read permission",
         )
     return Finding("ok", f"the checkpoints in {checkpoints} can be read", why)
 

@@ -37,7 +37,7 @@ def about_partition(request: Request, there: Sequence[Partition]) -> list[Findin
     if partition.up:
         found = [Finding("ok", f"the partition {partition.name} is there and up", WHY)]
     else:
-        todo = f"no job starts there now; wait, or use --partition with {one_of(names)}"
+        todo = f"no job can start there now; wait, or use --partition with {one_of(names)}"
         found = [Finding("warning", f"the partition {partition.name} is not up", WHY, todo)]
     return found + about_time(request, partition)
 

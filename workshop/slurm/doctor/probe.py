@@ -40,7 +40,7 @@ def look_around() -> Facts:
     """What the job runs."""
     from workshop.runner import compile_cache
 
-    kept = compile_cache.keep()
+    cache = compile_cache.keep()
     version, built_for, error = None, None, None
     gpus: tuple[str, ...] = ()
     try:
@@ -61,8 +61,8 @@ def look_around() -> Facts:
         built_for=built_for,
         gpus=gpus,
         compiler=shutil.which(compiler),
-        cache=str(kept or compile_cache.usual_place()),
-        cache_writable=kept is not None and os.access(kept, os.W_OK),
+        cache=str(cache or compile_cache.usual_place()),
+        cache_writable=cache is not None and os.access(cache, os.W_OK),
     )
 
 
@@ -189,8 +189,8 @@ def came_to_nothing(job: Any, error: Exception) -> Finding:
     """The reason from the job's log; from submitit's exception if the log tells none."""
     from workshop.record.readers.ours import read_log
 
-    told = str(error).strip().splitlines()
-    reason, advice = told[0] if told else type(error).__name__, None
+    lines = str(error).strip().splitlines()
+    reason, advice = lines[0] if lines else type(error).__name__, None
     try:
         result = read_log(Path(job.paths.stdout))[-1]
         reason, advice = result.reason or reason, result.advice

@@ -77,7 +77,7 @@ def about_size(request: Request, reservation: Reservation) -> list[Finding]:
             "problem",
             f"the reservation {reservation.name} has {reservation.count} nodes, and "
             f"{request.nodes} were asked for",
-            "the job would wait for ever",
+            "the job would never start",
             f"use --nodes {reservation.count} or fewer",
         )
     ]
@@ -103,7 +103,7 @@ def about_hours(request: Request, reservation: Reservation) -> list[Finding]:
                 "warning",
                 f"the reservation {name} ends in {max(0, left)} minutes, and the job asks for "
                 f"{request.time}",
-                "Slurm does not start what may not be done by then",
+                "Slurm does not start a job that may not finish by then",
                 f"use --time {max(1, left)} or less",
             )
         ]

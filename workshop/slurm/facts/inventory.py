@@ -154,11 +154,11 @@ def cores(node: dict[str, str]) -> int:
     for each can always be had.
     """
 
-    def number(name: str) -> int:
+    def count(name: str) -> int:
         return int(node[name]) if node.get(name, "").isdecimal() else 0
 
-    usable = number("CPUEfctv") or number("CPUTot")  # the first since Slurm 22.05
-    physical = number("Sockets") * number("CoresPerSocket") - number("CoreSpecCount")
+    usable = count("CPUEfctv") or count("CPUTot")  # the first since Slurm 22.05
+    physical = count("Sockets") * count("CoresPerSocket") - count("CoreSpecCount")
     return min(usable, physical) if physical > 0 else usable
 
 

@@ -36,8 +36,8 @@ RULES = (
     Rule(
         r"Requested reservation is invalid",
         lambda r: (
-            f"the reservation {r.reservation!r} is not there, or over: "
-            "'scontrol show reservation' lists those there are; "
+            f"the reservation {r.reservation!r} is not there, or has expired: "
+            "'scontrol show reservation' lists the existing ones; "
             "leave --reservation out to wait in the ordinary queue"
         ),
     ),
@@ -118,7 +118,7 @@ RULES = (
         r"|Zero Bytes were transmitted",
         lambda r: (
             "Slurm's controller does not answer: wait a minute and try again, then ask the "
-            "centre's support ('scontrol ping' shows it)"
+            "cluster's support ('scontrol ping' shows it)"
         ),
     ),
     Rule(

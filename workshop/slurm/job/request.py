@@ -23,7 +23,7 @@ class Request:
     Attributes:
         stage: which template is rendered.
         output: the log's path, as a pattern: %j is the job's number, %A_%a an array task's.
-        nodes: computers; each runs ``tasks_per_node`` ranks and gives ``gpus_per_node`` GPUs.
+        nodes: number of nodes; each runs ``tasks_per_node`` ranks and gives ``gpus_per_node`` GPUs.
         time: minutes.
         array: indices, as 0-4%1.
         dependency: as afterok:123.
@@ -190,7 +190,7 @@ def ranks_per_node(ranks: int, nodes: int) -> int:
     if ranks % nodes:
         raise UsageError(
             f"{ranks} rank{'s' if ranks > 1 else ''} cannot be spread evenly over {nodes} nodes: "
-            f"choose --nodes and --ranks so that one divides the other"
+            f"choose --ranks as a multiple of --nodes"
         )
     return ranks // nodes
 

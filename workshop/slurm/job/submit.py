@@ -110,9 +110,9 @@ def outside_of_any_job() -> Iterator[None]:
         return
     from submitit.helpers import clean_env
 
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    our_variables = {name: os.environ[name] for name in KEPT if name in os.environ}
     with clean_env():
-        os.environ.update(kept)
+        os.environ.update(our_variables)
         yield
 
 

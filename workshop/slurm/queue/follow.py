@@ -22,7 +22,7 @@ PATIENCE = 5  # questions without an answer: a controller is restarted within a 
 
 
 @dataclass(frozen=True)
-class Job:
+class SubmittedJob:
     """One job of a run: where to find what belongs to it."""
 
     job_id: str
@@ -64,18 +64,20 @@ class View:
         return self.ok is not None
 
 
-def jobs_of(kept: Iterable[tuple[Path, runs.Run]]) -> list[Job]:
+def jobs_of(all_runs: Iterable[tuple[Path, runs.Run]]) -> list[SubmittedJob]:
     """All jobs of these runs; a run that never got a number has none."""
-    return [Job(job_id, run, directory) for directory, run in kept for job_id in run.jobs]
+    return [
+        SubmittedJob(job_id, run, directory) for directory, run in all_runs for job_id in run.jobs
+    ]
 
 
-def chosen(jobs: Sequence[Job], wanted: Sequence[str]) -> list[Job]:
+def chosen(jobs: Sequence[SubmittedJob], wanted: Sequence[str]) -> list[SubmittedJob]:
     """The jobs that ``wanted`` names: a number, an array's number, or a stage (its last run).
 
     Raises:
         UsageError: no job of ours has that number.
     """
-    picked: list[Job] = []
+    picked: list[SubmittedJob] = []
     for name in wanted:
         found = [job for job in jobs if name in (job.job_id, job.job_id.partition("_")[0])]
         if not found:
@@ -90,7 +92,7 @@ def chosen(jobs: Sequence[Job], wanted: Sequence[str]) -> list[Job]:
     return picked
 
 
-def look(jobs: Sequence[Job], ask: Ask = squeue.states) -> list[View]:
+def look(jobs: Sequence[SubmittedJob], ask: Ask = squeue.states) -> list[View]:
     """How these jobs stand: one question to Slurm for all that have not been seen to end.
 
     Raises:
@@ -98,16 +100,16 @@ def look(jobs: Sequence[Job], ask: Ask = squeue.states) -> list[View]:
     """
     known = {job.job_id: state for job in jobs if (state := seen(job))}
     open_ids = [job.job_id for job in jobs if job.job_id not in known]
-    told = ask(open_ids) if open_ids else {}
+    states = ask(open_ids) if open_ids else {}
     for job in jobs:
-        state = told.get(job.job_id)
+        state = states.get(job.job_id)
         # A job that Slurm forgot may be known to another Slurm: that is not written down.
         if state and state.ended and state.state != "GONE":
             runs.save_end(job.directory, ended_record(state))
-    return [view(job, known.get(job.job_id) or told[job.job_id]) for job in jobs]
+    return [view(job, known.get(job.job_id) or states[job.job_id]) for job in jobs]
 
 
-def seen(job: Job) -> JobState | None:
+def seen(job: SubmittedJob) -> JobState | None:
     """How a job ended, if somebody has looked since."""
     end = runs.end_of(job.directory, job.job_id)
     if end is None:
@@ -119,7 +121,7 @@ def ended_record(state: JobState) -> runs.Ended:
     return runs.Ended(state.job_id, state.state, state.reason, state.elapsed_seconds, state.nodes)
 
 
-def view(job: Job, state: JobState) -> View:
+def view(job: SubmittedJob, state: JobState) -> View:
     """Slurm's word and the log's, put together."""
     result = result_of(job.log) if state.ended else None
     words, advice, ok = spoken(state, result, job.log)
@@ -169,7 +171,7 @@ def spoken(
 
 
 def wait(
-    jobs: Sequence[Job],
+    jobs: Sequence[SubmittedJob],
     on_change: Callable[[View], None] = lambda view: None,
     ask: Ask = squeue.states,
     pause: Callable[[float], None] = time.sleep,

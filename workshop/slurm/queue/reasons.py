@@ -28,7 +28,7 @@ WAITS = (
     Meaning(r"Resources", "it is next, and waits for nodes or GPUs to become free"),
     Meaning(
         r"Reservation",
-        "its reservation has not begun, or is full: see 'scontrol show reservation', or "
+        "its reservation has not started, or is full: see 'scontrol show reservation', or "
         f"{_CANCEL} without --reservation",
     ),
     Meaning(
@@ -38,7 +38,7 @@ WAITS = (
     Meaning(r"Dependency", "it waits for another job to end"),
     Meaning(
         r"DependencyNeverSatisfied",
-        "it waits for a job that has failed, and will never start: mend that one, cancel this "
+        "it waits for a job that has failed, and will never start: fix that one, cancel this "
         "one, and submit both again",
     ),
     Meaning(
@@ -55,7 +55,7 @@ WAITS = (
         "its partition takes no jobs at the moment: wait, or use another --partition ('sinfo')",
     ),
     Meaning(r"BeginTime", "it is not to start before a certain time; after a requeue, two minutes"),
-    Meaning(r"JobHeldUser", "you have held it: let it go with 'scontrol release {job}'"),
+    Meaning(r"JobHeldUser", "you have held it: release it with 'scontrol release {job}'"),
     Meaning(r"JobHeldAdmin", f"an administrator holds it: {_ASK}"),
     Meaning(r"JobArrayTaskLimit", "as many tasks of its array run as may run at a time"),
     Meaning(
@@ -100,7 +100,7 @@ WAITS = (
     ),
     Meaning(
         r"job requeued in (?:special exit state|held state).*",
-        "it was requeued, and is held: let it go with 'scontrol release {job}'",
+        "it was requeued, and is held: release it with 'scontrol release {job}'",
     ),
     Meaning(
         r"Prolog|Cleaning|NodeConfiguring|WaitingForScheduling", "its nodes are being prepared"
@@ -122,17 +122,19 @@ def why_pending(state: JobState) -> str:
     """Why a job waits, and what to do where something can be done."""
     reason = (state.reason or "None").strip("()")
     if _RESERVED.fullmatch(reason):
-        said = "the nodes that it needs are reserved, or will be before it could end: a shorter "
-        return said + "--time may fit in before that"
+        sentence = "the nodes it needs are reserved, or will be before it could finish: a shorter "
+        return sentence + "--time may fit in before that"
     if match := _AWAY.fullmatch(reason):
         nodes = f" ({match['nodes']})" if match["nodes"] else ""
-        said = f"nodes that it needs are down, drained or reserved{nodes}: wait, or submit it again"
-        return said + " without naming nodes"
+        sentence = (
+            f"nodes that it needs are down, drained or reserved{nodes}: wait, or submit it again"
+        )
+        return sentence + " without naming nodes"
     for meaning in WAITS:
         if re.fullmatch(meaning.pattern, reason):
-            said = meaning.sentence.format(reason=reason, job=state.job_id)
+            sentence = meaning.sentence.format(reason=reason, job=state.job_id)
             when = state.start.replace("T", " ") if state.start else None
-            return f"{said}; expected at {when}" if when and reason in _EXPECTED else said
+            return f"{sentence}; expected at {when}" if when and reason in _EXPECTED else sentence
     return f"Slurm says {_plain(reason)!r}: 'scontrol show job {state.job_id}' tells more"
 
 
@@ -142,9 +144,9 @@ def _plain(text: str) -> str:
 
 _READ = "read the end of its log"
 OUTCOMES: dict[str, tuple[str, str | None]] = {
-    COMPLETED: ("the job ended well", None),
+    COMPLETED: ("the job completed", None),
     "TIMEOUT": ("the job reached its time limit", "ask for more time: --time 01:00:00"),
-    "CANCELLED": ("the job was cancelled (scancel)", "submit it again if that was not meant"),
+    "CANCELLED": ("the job was cancelled (scancel)", "submit it again if that was not intended"),
     "FAILED": ("the job's script ended with an error", _READ),
     "NODE_FAIL": ("a node of the job failed", "submit it again"),
     "OUT_OF_MEMORY": (
@@ -152,7 +154,7 @@ OUTCOMES: dict[str, tuple[str, str | None]] = {
         "ask Slurm for more memory: --set mem=32G, or take a smaller model",
     ),
     "PREEMPTED": (
-        "the job was preempted: one of higher priority took its place",
+        "the job was preempted: a job of higher priority needed its nodes",
         "submit it again",
     ),
     "BOOT_FAIL": ("the job's nodes did not start", f"submit it again; if it lasts, {_ASK}"),
@@ -176,7 +178,7 @@ def outcome(state: JobState) -> tuple[str, str | None]:
     if state.state == "CANCELLED" and reason == "DependencyNeverSatisfied":
         return (
             "the job was cancelled, because one that it depended on had failed",
-            "mend that one, and submit both again",
+            "fix that one, and submit both again",
         )
     if state.state == "FAILED" and _NO_LOG.fullmatch(reason):
         return (
@@ -185,6 +187,9 @@ def outcome(state: JobState) -> tuple[str, str | None]:
         )
     if state.state == "NODE_FAIL" and state.nodes:
         one = re.fullmatch(r"[\w.-]+", state.nodes)
-        said = f"the node {state.nodes} failed" if one else f"one of {state.nodes} failed"
-        return said, f"submit it again with --exclude {state.nodes}" if one else "submit it again"
+        sentence = f"the node {state.nodes} failed" if one else f"one of {state.nodes} failed"
+        return (
+            sentence,
+            f"submit it again with --exclude {state.nodes}" if one else "submit it again",
+        )
     return OUTCOMES.get(state.state, (f"the job is {state.state}, as Slurm says", None))

@@ -41,7 +41,7 @@ class QueueError(RuntimeError):
 
 def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a command of Slurm's; no setting of the user's changes what it prints."""
-    kept = {
+    environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SQUEUE_", "SACCT_"))
@@ -55,7 +55,7 @@ def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
         errors="replace",
         timeout=TIMEOUT_SECONDS,
         check=False,
-        env=kept | fixed,
+        env=environment | fixed,
     )
 
 
@@ -72,19 +72,19 @@ def states(job_ids: Iterable[str], run: Run = run_command) -> dict[str, JobState
     found = matched(asked, from_squeue(asked, run))
     missing = [job_id for job_id in asked if job_id not in found]
     # What sacct alone believes to run or to wait, nobody runs.
-    told = (state for state in from_sacct(missing, run) if state.ended)
-    found |= matched(missing, told)
+    ended = (state for state in from_sacct(missing, run) if state.ended)
+    found |= matched(missing, ended)
     return {job_id: found.get(job_id) or JobState(job_id, GONE) for job_id in asked}
 
 
-def matched(asked: Iterable[str], told: Iterable[JobState]) -> dict[str, JobState]:
+def matched(asked: Iterable[str], states: Iterable[JobState]) -> dict[str, JobState]:
     """The jobs asked for among those told of; one told line may stand for many array tasks."""
     tasks: dict[str, list[str]] = {}
     for job_id in asked:
         if match := _ID.fullmatch(job_id):
             tasks.setdefault(match["job"], []).append(job_id)
     found: dict[str, JobState] = {}
-    for state in told:
+    for state in states:
         for job_id in tasks.get(state.job_id.partition("_")[0], []):
             if stands_for(state.job_id, job_id):
                 found[job_id] = least_done(renamed(state, job_id), found.get(job_id))
@@ -98,13 +98,13 @@ def least_done(one: JobState, other: JobState | None) -> JobState:
     return min(one, other, key=lambda state: (state.ended, state.succeeded))
 
 
-def stands_for(told: str, job_id: str) -> bool:
+def stands_for(slurm_id: str, job_id: str) -> bool:
     """Whether Slurm's '123_[0-3,7-9:2%1]' or '123_4' means this job, or a part of it."""
-    match, task = _TASKS.fullmatch(told), job_id.partition("_")[2]
+    match, task = _TASKS.fullmatch(slurm_id), job_id.partition("_")[2]
     if not task:
-        return told.partition("_")[0] == job_id
+        return slurm_id.partition("_")[0] == job_id
     if match is None:
-        return told == job_id
+        return slurm_id == job_id
     return any(int(task) in span for span in spans(match["tasks"]))
 
 

@@ -77,9 +77,9 @@ class Daemons:
 
     def fail(self, name: str, what: str) -> NoReturn:
         """Raise ``what`` went wrong with a daemon, and what its log says."""
-        said = telling(self.directory, name)
-        kind = PortTakenError if PORT_TAKEN in said else SandboxError
-        raise kind(f"{what}: {said}" if said else f"{what}, and says nothing")
+        last_line = telling(self.directory, name)
+        kind = PortTakenError if PORT_TAKEN in last_line else SandboxError
+        raise kind(f"{what}: {last_line}" if last_line else f"{what}, and says nothing")
 
 
 def telling(directory: Path, name: str) -> str:
@@ -89,9 +89,9 @@ def telling(directory: Path, name: str) -> str:
         path = directory / "log" / f"{name}{suffix}"
         if path.exists():
             lines += path.read_text(errors="replace").splitlines()
-    said = [line for line in (PREFIX.sub("", line).strip() for line in lines) if line]
+    log_lines = [line for line in (PREFIX.sub("", line).strip() for line in lines) if line]
     for sign in ("fatal", "error", ""):
-        for line in reversed(said):
+        for line in reversed(log_lines):
             if sign in line.lower():
                 return line
     return ""

@@ -1,4 +1,4 @@
-"""What ``workshop grade`` says at its end, for people and for scripts."""
+"""What ``workshop grade`` prints at its end, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def tell(outcome: Outcome, order: Order, out: Path, format_: str) -> None:
     missing = sum(one.id not in cls.attempts for one in cls.roster)
     click.echo(
         f"{len(cls.graded)} of {len(cls.roster)} people graded in {cls.seconds:.0f} s, "
-        f"{counted(outcome.ran, 'attempt')} run anew; {missing} handed in nothing; "
+        f"{counted(outcome.ran, 'attempt')} newly run; {missing} handed in nothing; "
         f"{counted(len(cls.unknown), 'submission')} of nobody on the roster."
     )
     found = findings_by_severity(cls)
-    told = [counted(found[severity], severity) for severity in SEVERITIES if found[severity]]
-    click.echo(f"Findings, for you to decide on: {', '.join(told) or 'none'}.")
+    counts = [counted(found[severity], severity) for severity in SEVERITIES if found[severity]]
+    click.echo(f"Findings to review: {', '.join(counts) or 'none'}.")
     click.echo(f"Participants' code ran in {order.isolation}: {WHAT_IT_MEANS[order.isolation]}.")
     if order.isolation == "process":
         click.echo("Warning: --require-isolation refuses that; see docs/isolation.md.", err=True)
@@ -75,19 +75,19 @@ def tell(outcome: Outcome, order: Order, out: Path, format_: str) -> None:
     for line in first[:MOST_NAMED]:
         click.echo(f"    {one_line(line, LONGEST)}")
     if len(first) > MOST_NAMED:
-        click.echo(f"    and {len(first) - MOST_NAMED} more: they are in the summary")
+        click.echo(f"    and {len(first) - MOST_NAMED} more, listed in the summary")
 
 
 def look_first(cls: Class) -> list[str]:
-    """What is more than a note, the gravest first: about the class, and one of each person."""
-    told = [
+    """Findings above a note, worst first: all about the class, and one per person."""
+    remarks = [
         *((remark, "the class") for remark in cls.remarks),
         *((one.findings[0], one.participant.id) for one in everybody(cls) if one.findings),
     ]
-    told.sort(key=lambda pair: SEVERITIES.index(pair[0].severity))
+    remarks.sort(key=lambda pair: SEVERITIES.index(pair[0].severity))
     return [
         f"{whom}: {finding.sentence} ({finding.severity})"
-        for finding, whom in told
+        for finding, whom in remarks
         if finding.severity != "note"
     ]
 

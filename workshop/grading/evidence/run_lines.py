@@ -1,7 +1,7 @@
-"""What a log says around a record: its lines for people, and the samples as they came.
+"""The lines that a run prints around its record: those for people, and the samples as they came.
 
-Nothing is measured by these lines; they are a second and a third telling of what the record tells,
-by which an edited one gives itself away.
+Nothing is measured by these lines. They repeat what the record has, so an edited record contradicts
+them.
 """
 
 from __future__ import annotations
@@ -10,18 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from workshop.record.readers.ours import record_of
-from workshop.record.results import (
-    PREFIX,
-    SAMPLE_PREFIX,
-    SETTINGS_PREFIX,
-    RecordError,
-    Result,
-    Sample,
-    sample_from_json,
-    settings_from_json,
-)
-from workshop.stages import STAGES
+from workshop.record.readers.ours import record_or_none, sample_of, settings_of
+from workshop.record.results import PREFIX, SAMPLE_PREFIX, SETTINGS_PREFIX, Result, Sample
 from workshop.stages.settings import Settings
 
 LONGEST = 400  # characters of a line for people
@@ -45,8 +35,8 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the lines of one run say; None and () where they say nothing.
+class RunLines:
+    """What the lines of one run hold; None and () where a line is missing.
 
     Attributes:
         settings: the line that a run begins with.
@@ -95,7 +85,7 @@ EXAMPLE = re.compile(r"Example:= ([\w-]{1,80})(?: \+ .*)?")
 class _Open:
     """A run whose lines are being read."""
 
-    said: Said
+    lines: RunLines
     record: Result | None = None
     samples: list[Sample] = field(default_factory=list)
     numbers: list[Number] = field(default_factory=list)
@@ -103,32 +93,35 @@ class _Open:
     records: int = 0
 
     @property
-    def closed(self) -> tuple[Result | None, Said]:
-        told = tuple(self.samples), tuple(self.numbers)
+    def closed(self) -> tuple[Result | None, RunLines]:
         return self.record, replace(
-            self.said, samples=told[0], numbers=told[1], records=self.records
+            self.lines,
+            samples=tuple(self.samples),
+            numbers=tuple(self.numbers),
+            records=self.records,
         )
 
 
-def runs_said(lines: Iterable[str]) -> Iterator[tuple[Result | None, Said]]:
-    """The last record of each run of a log, and what was said around it.
+def runs_with_lines(lines: Iterable[str]) -> Iterator[tuple[Result | None, RunLines]]:
+    """The last record of each run of a log, and the lines around it.
 
     A line of settings opens a run, as it does for the reader; a record without one before it
     stands for itself.
     """
     run: _Open | None = None
-    ahead = Said()  # what the lines before the next settings say
+    ahead = RunLines()  # from the lines before the next settings
     for line in lines:
         if line.startswith(SETTINGS_PREFIX):
-            if (settings := settings_of_line(line)) is None:
+            if (settings := settings_of(line)) is None:
                 continue
             if run is not None:
                 yield run.closed
             run, ahead = _Open(replace(ahead, settings=settings)), replace(ahead, device=None)
         elif line.startswith(SAMPLE_PREFIX) and run is not None:
-            run.samples += sample_of_line(line) if len(run.samples) < MOST_SAMPLES else []
+            if len(run.samples) < MOST_SAMPLES and (sample := sample_of(line)):
+                run.samples.append(sample)
         elif line.startswith(PREFIX):
-            record = record_of_line(line)
+            record = record_or_none(line)
             if run is None and record is not None:
                 yield record, replace(ahead, records=1)
             elif run is not None and record is not None:
@@ -142,37 +135,15 @@ def runs_said(lines: Iterable[str]) -> Iterator[tuple[Result | None, Said]]:
         yield run.closed
 
 
-def settings_of_line(line: str) -> Settings | None:
-    try:
-        settings = settings_from_json(line.removeprefix(SETTINGS_PREFIX))
-    except RecordError:
-        return None
-    return settings if settings.stage in STAGES else None
-
-
-def record_of_line(line: str) -> Result | None:
-    try:
-        return record_of(line.removeprefix(PREFIX))
-    except RecordError:
-        return None
-
-
-def sample_of_line(line: str) -> list[Sample]:
-    try:
-        return [sample_from_json(line.removeprefix(SAMPLE_PREFIX))]
-    except RecordError:
-        return []
-
-
-def with_header(said: Said, line: str) -> Said:
-    """With what one of the lines before a run says."""
+def with_header(ahead: RunLines, line: str) -> RunLines:
+    """With what one of the lines before a run holds."""
     if match := DEVICE.fullmatch(line):
-        return replace(said, device=(match[1], int(match[2])))
+        return replace(ahead, device=(match[1], int(match[2])))
     if match := NODES.fullmatch(line):
-        return replace(said, nodes=match[1])
+        return replace(ahead, nodes=match[1])
     if match := EXAMPLE.fullmatch(line):
-        return replace(said, example=match[1])
-    return said
+        return replace(ahead, example=match[1])
+    return ahead
 
 
 def numbers_of(line: str, sample: int | None) -> tuple[int | None, list[Number]]:
