@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from workshop.record.results import Result
 from workshop.stages import STAGES, stage_of_words
@@ -33,11 +35,12 @@ def with_stage(result: Result, file_name: str) -> Result:
     elif (shown := stage_shown(result)) is not None:
         stage, source = shown, LOG
     elif named is not None:
-        return replace(result, stage=named, stage_source=FILE_NAME)
+        return _changed(result, stage=named, stage_source=FILE_NAME)
     else:
         return result
     doubt = [] if named in (None, stage) else [f"the file name says {named}, {source} {stage}"]
-    return replace(result, stage=stage, stage_source=source, warnings=[*result.warnings, *doubt])
+    warnings = [*result.warnings, *doubt] if doubt else result.warnings
+    return _changed(result, stage=stage, stage_source=source, warnings=warnings)
 
 
 def as_stage(result: Result, stage: str) -> Result:
@@ -56,12 +59,19 @@ def as_stage(result: Result, stage: str) -> Result:
     return replace(result, stage=stage, stage_source=USER, warnings=warnings)
 
 
+def _changed(result: Result, **fields: Any) -> Result:
+    """As ``dataclasses.replace``, without a call for each field: a file can hold thousands."""
+    changed = object.__new__(Result)
+    object.__setattr__(changed, "__dict__", vars(result) | fields)
+    return changed
+
+
 def stage_shown(result: Result) -> str | None:
     """The latest stage whose technique the log shows; None if it shows none."""
-    found = [name for name, stage in STAGES.items() if stage.shows(result)]
-    return found[-1] if found else None
+    return next((name for name in reversed(STAGES) if STAGES[name].shows(result)), None)
 
 
+@cache
 def stage_of_name(file_name: str) -> str | None:
     """The stage that a job's name says: of ``gpt-fast-compile-488364.out``, compile.
 

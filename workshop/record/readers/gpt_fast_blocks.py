@@ -31,6 +31,7 @@ def _needle(starts: Sequence[str]) -> re.Pattern[bytes]:
 _ANY_NEEDLE = _needle(list(STARTS))
 # Only torchao's samples begin so, and a capital S is frequent in a text.
 _NEEDLE = _needle([start for start in STARTS if start != "Sample "])
+_SIGNLESS = (b"Using int", b"Applying tensor parallel")  # of the needles, those without a sign
 _NEAR = 128  # bytes that are searched for a needle where a line has a sign, and at most
 _FAR = 4096  # where many have
 
@@ -113,9 +114,10 @@ def _hear_block(ranks: Ranks, block: bytes) -> None:
     """Go from one sign to the next: to what has a known shape, and else to a line."""
     find, back, shape = block.find, block.rfind, _SHAPES.match
     beyond = len(block)
-    at = _hear_loading(ranks, block, 0)  # where a line begins, before which all was heard
+    at = 0  # where a line begins, before which all was heard
     colon = equals = -1  # the first of each from there on
     reach = _NEAR
+    loading = True  # perhaps
     stream: Stream | None = None
     while True:
         if colon < at and (colon := find(b":", at)) < 0:
@@ -123,12 +125,18 @@ def _hear_block(ranks: Ranks, block: bytes) -> None:
         if equals < at and (equals := find(b"=", at)) < 0:
             equals = beyond
         sign = colon if colon < equals else equals
+        start = beyond if sign == beyond else back(b"\n", at, sign) + 1 or at
+        if loading:
+            if (signless := _signless(ranks, block, at, start)) >= 0:
+                at = _hear_one(ranks, block, signless)
+                continue
+            loading = _is_loading(ranks)
         if sign == beyond:
             return
-        start = back(b"\n", at, sign) + 1 or at
         match = shape(block, start)
         if match is None:
             at, reach = _hear_other(ranks, block, start, reach)
+            loading = loading or reach == _NEAR
             continue
         at, reach = match.end(), _NEAR
         if stream is None:
@@ -137,21 +145,23 @@ def _hear_block(ranks: Ranks, block: bytes) -> None:
             stream.whole_sample(int(match[1]), float(match[2]), float(match[3]))
         elif stream is not None:
             _take(stream, match)
-            at = _hear_loading(ranks, block, at)
+            loading = True
 
 
-def _hear_loading(ranks: Ranks, block: bytes, at: int) -> int:
-    """Hear each line with a needle while a model is loaded, with or without a sign.
-
-    Gives the beginning of the next line to hear.
-    """
+def _is_loading(ranks: Ranks) -> bool:
     stream = ranks.streams.get(UNLABELLED)
-    while stream is not None and stream.is_loading and at < len(block):
-        found = _NEEDLE.search(block, at)
-        if found is None:
-            return len(block)
-        at = _hear_one(ranks, block, block.rfind(b"\n", at, found.start()) + 1 or at)
-    return at
+    return stream is not None and stream.is_loading
+
+
+def _signless(ranks: Ranks, block: bytes, at: int, end: int) -> int:
+    """Where the first line without a sign begins that counts while a model is loaded; -1 if none.
+
+    Such lines are searched for in what lies before the next line with a sign.
+    """
+    if at == end or not _is_loading(ranks):
+        return -1
+    places = [found for one in _SIGNLESS if (found := block.find(one, at, end)) >= 0]
+    return block.rfind(b"\n", at, min(places)) + 1 or at if places else -1
 
 
 def _hear_other(ranks: Ranks, block: bytes, start: int, reach: int) -> tuple[int, int]:
@@ -166,7 +176,7 @@ def _hear_other(ranks: Ranks, block: bytes, start: int, reach: int) -> tuple[int
     line = block.rfind(b"\n", start, found.start()) + 1
     if line > start:
         return line, _NEAR
-    return _hear_loading(ranks, block, _hear_one(ranks, block, start)), _NEAR
+    return _hear_one(ranks, block, start), _NEAR
 
 
 def _hear_one(ranks: Ranks, block: bytes, start: int) -> int:

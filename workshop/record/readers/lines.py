@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -111,19 +112,27 @@ def which_are_in(file: BinaryIO, sought: Sequence[Sequence[bytes]]) -> list[bool
     of logs are not in a model's text, need not be searched for in the block.
     """
     there = [False] * len(sought)
-    wanted = [
-        (place, word, word.translate(None, _COMMON))
-        for place, words in enumerate(sought)
-        for word in words
-    ]
+    wanted = _sketched(tuple(map(tuple, sought)))
     for block in blocks(file):
         rest = block.translate(None, _COMMON)
         for place, word, sketch in wanted:
             if not there[place] and sketch in rest and word in block:
                 there[place] = True
-        if there[0] or all(there):
+                if there[0]:
+                    return there
+        if all(there):
             break
     return there
+
+
+@cache
+def _sketched(sought: tuple[tuple[bytes, ...], ...]) -> list[tuple[int, bytes, bytes]]:
+    """Each word with its set's place, and what is left of it without small letters."""
+    return [
+        (place, word, word.translate(None, _COMMON))
+        for place, words in enumerate(sought)
+        for word in words
+    ]
 
 
 def first_line(file: BinaryIO) -> str:
