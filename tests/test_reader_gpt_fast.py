@@ -41,6 +41,17 @@ def test_an_excerpt_is_incomplete_and_has_its_numbers() -> None:
     )
 
 
+def test_an_excerpt_may_begin_with_any_sample() -> None:
+    lines = [line.replace("inference 1", "inference 3") for line in SAMPLE]
+    more = [line.replace("inference 1", "inference 4") for line in SAMPLE]
+    assert run(*lines, *more).speeds == [100.0, 100.0]
+
+
+def test_what_stands_before_sample_1_is_no_excerpt() -> None:
+    imitated = [line.replace("inference 1", "inference 7") for line in SAMPLE]
+    assert run(*imitated, *SAMPLE).speeds == [100.0]
+
+
 # What is 0 on a CPU, and what is not printed there
 
 

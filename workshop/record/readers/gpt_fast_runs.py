@@ -65,7 +65,9 @@ class Run:
 
     Attributes:
         decode_only: whether its average counts decode alone.
-        sure: samples with bandwidths, as the variants of each; ``bare`` those without, since some
+        sure: samples with bandwidths, as the variants of each; ``bare`` those without, which
+            some relatives print.
+        before: samples before the first, of an excerpt without a header.
     """
 
     header: Header = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Run:
     bare: list[list[Variant]] = field(default_factory=list)
     numbered: bool = False
     stopped: bool = False
+    before: int = 0
 
     @property
     def samples(self) -> list[list[Variant]]:
@@ -149,7 +152,8 @@ class Stream:
         if self.pending is not None:
             self._without_bandwidth()
         run = self.run
-        if nth == len(run.sure) + 1 and nth > 1 and not run.footer and not self.header:
+        count = len(run.sure)
+        if nth == run.before + count + 1 and count and not run.footer and not self.header:
             run.sure.append([(speed, bandwidth, None)])  # what _settle would do with most of them
         else:
             self._settle(nth, (speed, bandwidth, None), sure=True)
@@ -213,12 +217,16 @@ class Stream:
     def _settle(self, nth: int | None, variant: Variant, sure: bool) -> None:
         """Put a sample's line where its number says that it belongs, if it belongs anywhere."""
         run = self.run
-        if nth == 1 and (run.sure or run.bare) and self._may_begin():
+        if nth == 1 and run.before:
+            run = self.run = Run()  # what came before was no excerpt: here the samples begin
+        elif nth == 1 and (run.sure or run.bare) and self._may_begin():
             self.ended.append(self.result(run))
             run = self.run = Run()
+        elif nth and sure and not (run.sure or run.bare or self.header):
+            run.before = nth - 1
         kept = run.sure if sure else run.bare
         count = len(kept)
-        place = nth or count + 1
+        place = nth - run.before if nth else count + 1
         if place not in (count, count + 1):
             return
         if not run.sure and not run.bare:
