@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> None:
-    """Hold B against A, stage by stage: percent, and whether it is more than noise.
+    """Compare B with A, stage by stage: the change in percent, and whether it exceeds the noise.
 
-    A and B are logs, or folders of logs (*.out). With several runs of a stage in both, the runs'
-    means are compared; else the samples, and what differs from run to run is not known.
+    A and B are logs, or directories of logs (*.out). If both have several runs of a stage, the
+    means of the runs are compared; otherwise the samples, without the run-to-run variation.
     """
     from workshop.analysis import compare as comparing
     from workshop.record.results import to_json

@@ -30,13 +30,13 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 )
 @click.option("--verify", is_flag=True, help="Verify the checksums of a converted checkpoint.")
 def convert(source: Path, output: Path | None, verify: bool) -> None:
-    """Make a checkpoint that workshop loads of SOURCE, once; SOURCE stays as it is.
+    """Convert SOURCE, once, to a checkpoint that workshop can load; SOURCE is not changed.
 
     SOURCE is a directory with Hugging Face's safetensors or pytorch_model.bin, with Meta's
     consolidated.00.pth or Mistral's consolidated.safetensors and params.json, a model's folder in
-    the cache of the Hugging Face hub, or a file of llama2.c. Run what was made with 'workshop run
-    compile --model DIR'. The embedded model, 'tiny' or 'tiny:8', is written as wide as it runs, for
-    other programs to load.
+    the cache of the Hugging Face hub, or a llama2.c file. Run the result with 'workshop run
+    compile --model DIR'. The embedded model ('tiny', 'tiny:8', ...) is written at the width at
+    which it runs, so that other programs can load it.
     """
     if verify == (output is not None):
         raise UsageError(

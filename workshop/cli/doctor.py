@@ -33,7 +33,7 @@ MARKS = {"ok": "ok", "warning": "careful", "doubt": "doubtful", "problem": "PROB
 @click.option("--job", is_flag=True, help="Submit a one-minute job that checks a compute node.")
 @click.option("--json", "as_json", is_flag=True)
 def doctor(stage: str, job: bool, as_json: bool, **options: Any) -> None:
-    """Look for what would keep STAGE from running: what, why it matters, what to do.
+    """Look for problems that would stop STAGE from running, and say how to fix each.
 
     Takes the options of 'workshop submit'. The exit code is 1 if something is sure to fail.
     """

@@ -14,7 +14,7 @@ from workshop.util.errors import UsageError
 
 @click.group()
 def exercises() -> None:
-    """The exercises there are; for authors, the proof that their checks work."""
+    """List the exercises; for authors, verify that their checks work."""
 
 
 @exercises.command("list")

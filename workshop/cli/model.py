@@ -57,8 +57,8 @@ def quantize(
 ) -> None:
     """Write MODEL as an int8 or int4 checkpoint: once, offline; every run then loads less.
 
-    MODEL is a checkpoint directory, 'tiny' or 'tiny:1'. Run it with 'workshop run quantize --model
-    DIR', and --quantize int4 if it is that.
+    MODEL is a checkpoint directory, 'tiny' or 'tiny:1'. Run the result with 'workshop run quantize
+    --model DIR', adding --quantize int4 for an int4 checkpoint.
     """
     from workshop.runner.models import find_model
 
@@ -139,11 +139,11 @@ def model() -> None:
     help="Directory for checkpoints and for the state that training resumes from.",
 )
 def train_tiny(output: Path) -> None:
-    """Train tokenizer, verifier and draft from nothing; most of an hour on two cores.
+    """Train tokenizer, verifier and draft from scratch; takes most of an hour on two cores.
 
-    Interrupted, the same command goes on where it was. The embedded pair in workshop/tiny/weights
-    was made by it; try what you trained with 'workshop run speculative --model OUTPUT/verifier
-    --draft OUTPUT/draft'.
+    After an interruption, the same command resumes. It made the embedded pair in
+    workshop/tiny/weights; try the trained models with 'workshop run speculative --model
+    OUTPUT/verifier --draft OUTPUT/draft'.
     """
     from workshop.llm.text.tokenizer import Tokenizer
     from workshop.llm.weights import checkpoint

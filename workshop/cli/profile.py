@@ -43,8 +43,8 @@ def profile(stage: str, steps: int, output: Path | None, as_json: bool, **option
     """Run a few decode steps of STAGE under torch.profiler, once it is warm.
 
     Writes a trace for chrome://tracing or https://ui.perfetto.dev, and prints where the time went:
-    by class of kernel, beside what the roofline lets one expect of it, and how much of it none was
-    at work. What it takes to read the table is in docs/predict.md.
+    the time of each class of kernel beside its roofline prediction, and the time in which no
+    kernel ran. docs/predict.md explains the table.
     """
     # Before torch is loaded: its profiler else tells of its own stages on standard error.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")

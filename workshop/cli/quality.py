@@ -46,7 +46,7 @@ class Measured:
     "--activations",
     type=click.Choice(["dtype", "int8"]),
     default="dtype",
-    help="int8: round activations as well, on a CPU.  [dtype]",
+    help="int8: quantise activations as well (CPU only).  [dtype]",
 )
 @click.option(
     "--against",

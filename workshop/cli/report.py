@@ -21,8 +21,9 @@ DEFAULT_OUTPUT = Path("report.html")
 def report(files: tuple[Path, ...], output: Path) -> None:
     """Write one HTML file from the logs FILES: figures, table, texts, records.
 
-    It opens in any browser, offline, and holds the records, to be read back from it. A run that
-    failed is told of with its reason. A report of ours is replaced, any other file is not.
+    It opens in any browser, offline, and contains the records, so 'workshop results' can read it
+    back. Failed runs are listed with the reason. An existing report is overwritten; any other
+    file is not.
     """
     import datetime
 

@@ -94,7 +94,7 @@ def down(directory: Path | None) -> None:
 @sandbox.command()
 @with_shape
 def shell(directory: Path | None, **shape: Any) -> None:
-    """Run $SHELL in a sandbox; one that is not up is started, and stopped at exit."""
+    """Run $SHELL in a sandbox; if none is up, start one, and stop it at exit."""
     from workshop.slurm import sandbox as slurm
 
     directory = directory or slurm.default_directory()

@@ -14,7 +14,7 @@ TOLD = ("name", "against", "summary", "changes")
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the stages as JSON.")
 def stages(as_json: bool) -> None:
-    """What each stage is, what it changes, and against which earlier stage."""
+    """List the stages: what each one changes, and which earlier stage it builds on."""
     if as_json:
         told = [{name: getattr(stage, name) for name in TOLD} for stage in STAGES.values()]
         click.echo(json.dumps(told, indent=2))

@@ -160,7 +160,9 @@ def quantization(settings: Settings) -> Quantization | None:
         return None
     if settings.quantize == "int8":
         return INT8
-    return Quantization("int4", settings.group_size)
+    if settings.quantize == "int4":
+        return Quantization("int4", settings.group_size)
+    raise UsageError(f"no engine stores weights as --quantize {settings.quantize} says")
 
 
 def fewer_bits(settings: Settings) -> Quantization:

@@ -123,7 +123,7 @@ class Settings:
         default=1, metadata=technique("Decode steps per graph.", least=1, most=64)
     )
     fuse: bool = field(
-        default=False, metadata=technique("Merge q, k, v into one product, and gate, up.")
+        default=False, metadata=technique("Fuse the q, k, v matmuls into one, and gate and up too.")
     )
     kernels: Kernels = field(
         default="torch",
@@ -142,7 +142,7 @@ class Settings:
     )
     activations: Activations = field(
         default="dtype",
-        metadata=technique("int8: multiply quantised weights as integers, on a CPU."),
+        metadata=technique("int8: quantise activations too, for integer matmuls (CPU only)."),
     )
     speculate: Speculate = field(
         default="none",

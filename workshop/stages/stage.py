@@ -54,8 +54,8 @@ class Expectation:
 
 SYMBOLS = (
     "P: parameters; b: bytes of each; BW: memory bandwidth; n: ranks; L: layers; "
-    "a: share of the proposed tokens that are accepted; k: proposed tokens per pass; "
-    "c: cost of a pass in plain steps."
+    "a: probability that a proposed token is accepted, given that those before it were; "
+    "k: proposed tokens per pass; c: cost of a pass in plain decode steps."
 )
 
 

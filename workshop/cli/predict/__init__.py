@@ -61,7 +61,7 @@ def predict(
     output: Path | None,
     **options: Any,
 ) -> None:
-    """Say what a machine should do with MODEL before running it: TTFT, TPOT, memory, and why.
+    """Predict how MODEL should perform on a machine: TTFT, TPOT, memory, and what bounds them.
 
     MODEL is a known shape (llama-2-7b, tiny, ...), a Hugging Face config.json or a checkpoint
     directory; or pass its dimensions as options. Prints two results: ideal, without losses, and

@@ -50,7 +50,7 @@ WAY = [
         "--group-size",
         type=click.Choice(["32", "64", "128"]),
         callback=lambda context, parameter, value: value and int(value),
-        help="Weights per scale and zero in int4.  [128]",
+        help="Weights per scale and zero point in int4.  [128]",
     ),
     click.option("--tp", type=click.IntRange(1), help="Ranks that share each layer.  [1]"),
     click.option(

@@ -88,10 +88,10 @@ def train(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Say what training MODEL should take: step time, GPU-hours, memory of each GPU.
+    """Predict the cost of training MODEL: step time, GPU-hours, memory per GPU.
 
-    A step is 6 x tokens x parameters FLOP, and attention. Communication counts where computing
-    does not hide it.
+    A step takes 6 x tokens x parameters FLOP, plus attention. Only exposed communication, which
+    does not overlap with computation, adds to its time.
     """
     from workshop.cli.predict.options import shape_of, usage_errors
     from workshop.record.results import to_json

@@ -28,7 +28,7 @@ WAITS = (
     Meaning(r"Resources", "it is next, and waits for nodes or GPUs to become free"),
     Meaning(
         r"Reservation",
-        "its reservation has not started, or is full: see 'scontrol show reservation', or "
+        "its reservation has not begun, or is full: see 'scontrol show reservation', or "
         f"{_CANCEL} without --reservation",
     ),
     Meaning(
