@@ -93,7 +93,7 @@ def commit_of(part: Part, changed: bool) -> str:
         {
             str(file.relative_to(ROOT))
             for pattern in part.sources
-            if not pattern.startswith("!")
+            if not pattern.startswith(("!", "="))  # neither what is left out nor a value
             for file in files(ROOT, pattern.partition(":")[0])
         }
     )
