@@ -452,7 +452,7 @@ def test_what_really_fails_here_is_understood(script: str, reason: str, tmp_path
 # Real logs
 
 
-@pytest.mark.parametrize("log", logs_of("endings"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("log", [*logs_of("endings"), *logs_of("endings-slurm")], ids=lambda path: path.stem)
 def test_a_real_log_is_explained(log: Path) -> None:
     (want,) = json.loads(log.with_name(log.name + EXPECTED).read_text())
     (found,) = [entry(reading) for reading in read_logs([log])]

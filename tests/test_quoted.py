@@ -13,7 +13,7 @@ from quoted import code, stamp, words
 from quoted.blocks import BlockError, blocks_in, rendered
 from quoted.host import Host, architecture
 from quoted.measuring import MeasuringError, commit_of
-from quoted.parts import GPT_FAST, PARTS, parts_here
+from quoted.parts import GPT_FAST, PARTS, Part, parts_here
 from quoted.stored import RenderingError, Stored
 
 PROGRAM = '''"""A module."""
@@ -204,6 +204,15 @@ def test_what_is_changed_and_not_committed_is_not_measured(
     with pytest.raises(MeasuringError, match=r"workshop/record/readers/ours\.py: changed"):
         commit_of(PARTS["reading"], changed=False)
     assert commit_of(PARTS["reading"], changed=True) == "0123456789+"
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=lambda part: part.name)
+def test_every_part_has_a_commit(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*asked: str) -> str:
+        return "" if asked[0] == "status" else "0123456789"
+
+    monkeypatch.setattr("quoted.measuring.git", git)
+    assert commit_of(part, changed=False) == "0123456789"
 
 
 def test_what_was_not_measured_is_not_written(tmp_path: Path) -> None:

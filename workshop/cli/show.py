@@ -54,8 +54,8 @@ def plot(
 ) -> None:
     """Draw the results of the logs FILES: memory, bandwidth and tokens per second of each stage.
 
-    Several runs of the same stage become one bar. A log without a result is named, and leaves a
-    gap. The exit code is 1 if there is nothing to draw. What each kind shows is in
+    Runs with the same settings become one bar. baseline=FILE names the stage of another tool's log.
+    A log without a result is named, and leaves a gap. The exit code is 1 if there is nothing to draw. What each kind shows is in
     docs/figures.md.
     """
     if kind == ALL:
