@@ -181,6 +181,15 @@ def test_the_table_has_percent_interval_and_verdict(tmp_path: Path) -> None:
     assert "cannot be told: fewer than 2 values" in outcome.stdout  # memory
 
 
+def test_nothing_in_common_is_exit_code_1_and_says_so(tmp_path: Path) -> None:
+    old = write(tmp_path / "a.out", result("compile", 100, 101))
+    new = write(tmp_path / "b.out", result("baseline", 100, 101))
+    outcome = run(old, new)
+    assert outcome.exit_code == 1
+    assert "no run of A has a counterpart in B" in outcome.stderr
+    assert "compile: in B, it has no such run" in outcome.stdout
+
+
 @pytest.mark.parametrize(
     ("speeds", "code", "words"),
     [

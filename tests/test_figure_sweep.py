@@ -82,6 +82,34 @@ def test_batch_sizes_of_ours_are_a_sweep() -> None:
     assert [len(line.points) for line in lines] == [3]
 
 
+def test_what_has_no_number_is_named_as_left_out() -> None:
+    unlimited, *rest = (
+        dataclasses.replace(served(4, 10.0 * rate), conditions={"request rate, 1/s": value})
+        for rate, value in ((9, "unlimited"), (1, 1.0), (4, 4.0))
+    )
+    caption = sweep([unlimited, *rest]).texts[0].get_text().replace("\n", " ")
+    assert "left out: vllm-serve (request rate unlimited): 90.0 tokens/s" in caption
+
+
+def test_lengths_of_a_prompt_are_a_sweep_though_they_name_the_test() -> None:
+    prefill = Definition("prompt", "prefill", "sequence")
+    runs = [
+        Result(
+            None,
+            "ok",
+            format="llama-bench",
+            definition=prefill,
+            tokens_per_second=speed,
+            prompt_tokens=length,
+            new_tokens=0,
+        )
+        for length, speed in ((128, 900.0), (256, 1000.0), (512, 1100.0))
+    ]
+    axis, (line,) = series_of(runs)
+    assert axis.name == "prompt tokens"
+    assert [x for x, _ in line.points] == [128, 256, 512]
+
+
 @pytest.mark.parametrize("runs", [[], SWEEP[:1], [result("baseline", 9.0), result("tp", 9.0)]])
 def test_without_a_sweep_it_says_so(runs: list[Result]) -> None:
     with pytest.raises(NothingToDrawError, match="no two of these results differ in one number"):

@@ -167,7 +167,40 @@ def test_a_condition_is_told_in_words(name: str, value: float, words: str) -> No
     assert in_words(name, value) == words
 
 
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"model_bytes": 4_700_000_000}, "llama-bench tg128 (4.7 GB of weights)"),
+        ({"model_parameters": 8_190_000_000}, "llama-bench tg128 (8.19 G parameters)"),
+        ({"conditions": {"build": "b 8000"}}, "llama-bench tg128 (build b 8000)"),
+    ],
+    ids=str,
+)
+def test_files_of_one_name_and_builds_are_told_apart(fields: Any, label: str) -> None:
+    run = dataclasses.replace(
+        bench(build="a 7431"), model="llama", model_bytes=4_580_000_000, model_parameters=8 * 10**9
+    )
+    assert label in [pool.label for pool in pooled([run, dataclasses.replace(run, **fields)])]
+
+
 # Comparisons
+
+
+def test_two_builds_are_compared() -> None:
+    found = compare([bench(build="a 7431")], [bench(build="b 8000", speed=110.0)])
+    assert [one.label for one in found.changes] == ["llama-bench tg128"]
+
+
+def test_a_run_that_several_could_be_refuses_no_others() -> None:
+    """What is left over is not refused as another model where more than one run is."""
+    old = [
+        dataclasses.replace(bench(**{"flash attention": "off"}), model="llama"),
+        dataclasses.replace(bench(**{"flash attention": "on"}), model="llama"),
+        dataclasses.replace(bench(**{"flash attention": "on"}), model="qwen"),
+    ]
+    found = compare(old, [dataclasses.replace(bench(), model="llama")])
+    assert found.changes == []
+    assert len(found.missing) == 3
 
 
 def test_a_run_is_found_again_whatever_else_is_in_the_file() -> None:

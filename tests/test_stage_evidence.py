@@ -94,6 +94,10 @@ def test_a_contradiction_is_a_warning(tmp_path: Path) -> None:
         ("greedy-decoding-3.out", None),
         ("slurm-488364.out", None),
         ("recompiled-3.out", None),
+        ("no-compile-3.out", None),
+        ("gpt-fast-int4-3.out", "quantize"),
+        ("gpt-fast-spec-3.out", "speculative"),
+        ("quant-tp-spec-3.out", None),
     ],
 )
 def test_a_job_name_says_its_stage(name: str, stage: str | None) -> None:

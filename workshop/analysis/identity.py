@@ -18,7 +18,7 @@ from workshop.roofline.models import model_of
 from workshop.stages.settings import Settings
 
 # Where a run took place: two machines may be compared, though no two of their runs are alike.
-ENVIRONMENT = frozenset({"device", "threads", "torch"})
+ENVIRONMENT = frozenset({"device", "threads", "torch", "build", "CPU"})
 # Formats whose number of new tokens is what the model happened to say, not what was asked.
 _OPEN_ENDED = frozenset({"workshop", "llama.cpp", "ollama"})
 _UNSAID = ("", "workshop", str(DECODE_OF_ONE))  # traits that go without saying in a name
@@ -119,6 +119,8 @@ def in_words(name: str, value: Condition) -> str:
     noun, _, unit = name.partition(", ")
     if isinstance(value, bool):
         return f"{noun} {'on' if value else 'off'}"
+    if isinstance(value, str):
+        return f"{noun} {value}"
     number = f"{value:g}" if isinstance(value, float) and math.isfinite(value) else str(value)
     joined = unit.removeprefix("1") if unit.startswith("1/") else f" {unit}" if unit else ""
     return f"{noun} {number}{joined}"
@@ -132,17 +134,29 @@ def _test(result: Result) -> str:
     return "+".join(f"{word}{count}" for word, count in parts if count)
 
 
-def _length(result: Result) -> str:
-    """How many new tokens were asked for."""
+def new_tokens_asked(result: Result) -> int | None:
+    """How many new tokens a run was to make; None where that is not known."""
     if result.settings is not None:
-        return f"up to {result.settings.new_tokens} new tokens"
-    if result.new_tokens is None or result.format in _OPEN_ENDED or _test(result):
+        return result.settings.new_tokens
+    return None if result.format in _OPEN_ENDED else result.new_tokens
+
+
+def _length(result: Result) -> str:
+    count = new_tokens_asked(result)
+    if count is None or _test(result):
         return ""
-    return f"{result.new_tokens} new tokens"
+    return f"{'up to ' if result.settings else ''}{count} new tokens"
+
+
+def _size(result: Result, size: int | None, unit: str) -> str:
+    """How large another tool says that its model is: files of one name may differ."""
+    if result.settings is not None or size is None:
+        return ""
+    return f"{size / 1e9:.4g} G{unit}"
 
 
 def _model(result: Result) -> str:
-    """A model by its name, wherever it lies, and its size where both are known."""
+    """A model by its name, wherever it lies."""
     name = model_of(result)
     return PurePath(name).name if name else ""
 
@@ -161,6 +175,8 @@ _TRAITS: dict[str, Callable[[Result], str]] = {
     "log": lambda run: run.format,
     "tokens/s": counted,
     "model": _model,
+    "parameters": lambda run: _size(run, run.model_parameters, " parameters"),
+    "weights": lambda run: _size(run, run.model_bytes, "B of weights"),
     "precision": lambda run: run.dtype or "",
     "batch size": lambda run: _number("batch {}", run.batch_size),
     "concurrency": lambda run: _number("concurrency {}", run.concurrency),

@@ -30,7 +30,8 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
     """Compare B with A, stage by stage: the change in percent, and whether it exceeds the noise.
 
     A and B are logs, or directories of logs (*.out). If both have several runs of a stage, the
-    means of the runs are compared; otherwise the samples, without the run-to-run variation.
+    means of the runs are compared; otherwise the samples, without the run-to-run variation. The
+    exit code is 1 if they have no run in common.
     """
     from workshop.analysis import compare as comparing
     from workshop.record.results import to_json
@@ -44,6 +45,8 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
     else:
         show(found)
     failures = [] if fail_below is None else too_slow(found, fail_below)
+    if not found.changes and not failures:
+        failures = ["Error: no run of A has a counterpart in B, so nothing is compared."]
     for sentence in failures:
         click.echo(sentence, err=True)
     sys.exit(1 if failures else 0)
@@ -92,7 +95,8 @@ def show(found: Comparison) -> None:
     console = Console(highlight=False)
     if not console.is_terminal or console.width < 120:
         console = Console(highlight=False, width=120)
-    console.print(table(found))
+    if found.changes:
+        console.print(table(found))
     for label, why in found.missing.items():
         console.print(f"{one_line(label)}: in B, {one_line(why)}", markup=False, soft_wrap=True)
     for label in found.added:
@@ -154,7 +158,7 @@ def interval(change: Change) -> str:
 def verdict(change: Change) -> str:
     """Whether it is more than noise, and by which numbers."""
     if change.ratio.p is None:
-        return "cannot be told: fewer than 2 values"
+        return "cannot be told: fewer than 2 values, or their number is not in the log"
     n = " and ".join(map(str, change.counts))
     p = "< 0.0001" if change.ratio.p < 1e-4 else f"= {change.ratio.p:.2g}"
     if not change.more_than_noise:

@@ -31,8 +31,9 @@ _MARKDOWN = str.maketrans(
 def results(files: tuple[Path, ...], form: str | None) -> None:
     """Print the results in FILES: logs of this workshop, or of other tools.
 
-    The format of each file is detected: workshop, gpt-fast and its relatives, and more
-    (docs/reading.md). The exit code is 1 if a file has no result.
+    The format of each file is detected: workshop, gpt-fast and its relatives, vLLM, SGLang,
+    llama.cpp and more (docs/reading.md). compile=FILE names the stage of another tool's log. The
+    exit code is 1 if a file has no result.
     """
     from workshop.record.readers import read_logs
     from workshop.record.readers.entries import gave_result

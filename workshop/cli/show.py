@@ -55,8 +55,8 @@ def plot(
     """Draw the results of the logs FILES: memory, bandwidth and tokens per second of each stage.
 
     Runs with the same settings become one bar. baseline=FILE names the stage of another tool's log.
-    A log without a result is named, and leaves a gap. The exit code is 1 if there is nothing to draw. What each kind shows is in
-    docs/figures.md.
+    A log without a result is named, and leaves a gap. The exit code is 1 if there is nothing to
+    draw. What each kind shows is in docs/figures.md.
     """
     if kind == ALL:
         written = draw_all(files, output or Path(), theme, mine)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from workshop.analysis.identity import names_of
+from workshop.analysis.identity import names_of, new_tokens_asked
 from workshop.figures.bars import note
 from workshop.figures.caption import COMPARED, caption_for, counted_as, mixed_in
 from workshop.figures.latency import tpot, ttft
@@ -30,6 +30,7 @@ from workshop.record.results import Result
 from workshop.stages import STAGES, settings_of
 
 _WIDTH = 3.0  # inches of a panel, at a scale of 1
+_MOST_LEFT_OUT = 4  # runs that are named in the caption
 _MOST_NUMBERED = 2  # lines whose values are written over their points
 _MOST_VALUES = 8  # points of a line whose values are written over them
 _WIDE = 8.0  # times the smallest value: from there on, the axis has steps of factors
@@ -77,7 +78,7 @@ _FIELDS = (
     Axis("threads", lambda run: run.threads, "threads"),
     Axis("tokens proposed per pass", lambda run: _setting(run, "draft_tokens"), "", "draft_tokens"),
     Axis("decode steps per graph", lambda run: _setting(run, "decode_steps"), "", "decode_steps"),
-    Axis("most new tokens", lambda run: _setting(run, "new_tokens"), "new tokens", "new_tokens"),
+    Axis("new tokens", new_tokens_asked, "new tokens", "new_tokens"),
 )
 
 
@@ -103,6 +104,7 @@ def sweep(results: Sequence[Result], look: Theme = PAPER) -> Figure:
         counted_as([run for pool in pools for run in pool.runs]),
         "error bars: standard deviation over samples",
         f"only what differs in {axis.name} alone is drawn",
+        *_left_out(results, pools),
     ]
     size = LABEL * look.scale
     legend = [wrapped(printable(one.name), 72 * _WIDTH * look.scale, size) for one in series]
@@ -131,6 +133,18 @@ def sweep(results: Sequence[Result], look: Theme = PAPER) -> Figure:
                 fontsize=size,
             )
     return figure
+
+
+def _left_out(results: Sequence[Result], pools: Sequence[Pool]) -> list[str]:
+    """The runs that have tokens/s and are on no line: one of no number, such as unlimited."""
+    drawn = {id(run) for pool in pools for run in pool.runs}
+    left = [
+        f"{printable(name)}: {number(run.tokens_per_second)} tokens/s"
+        for name, run in zip(names_of(results), results, strict=True)
+        if id(run) not in drawn and drawable(run.tokens_per_second)
+    ]
+    more = ", ..." if len(left) > _MOST_LEFT_OUT else ""
+    return [f"left out: {', '.join(left[:_MOST_LEFT_OUT])}{more}"] if left else []
 
 
 def cautions(results: Sequence[Result]) -> list[str]:
@@ -183,10 +197,16 @@ def _setting(run: Result, name: str) -> float | None:
 def _without(run: Result, axis: Axis) -> Result:
     """The run as if its setting on the axis were the stage's own: it names no series."""
     settings = run.settings
+    if settings is None and axis.trait in _IN_A_TEST:
+        return replace(run, **{_IN_A_TEST[axis.trait]: None})
     if axis.setting is None or settings is None or settings.stage not in STAGES:
         return run
     own = getattr(settings_of(settings.stage), axis.setting)
     return replace(run, settings=replace(settings, **{axis.setting: own}))
+
+
+# What llama-bench calls a test by: by trait, the field.
+_IN_A_TEST = {"prompt tokens": "prompt_tokens", "new tokens": "new_tokens"}
 
 
 def _condition(name: str) -> Callable[[Result], float | None]:

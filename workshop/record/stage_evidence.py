@@ -18,6 +18,7 @@ from workshop.util.errors import UsageError
 
 FAMILY = "gpt-fast"  # the format of the engines that the lesson's stages were made for
 EXAMPLE, LOG, FILE_NAME, USER = "Example:=", "the log", "the file name", "the command"
+_DENIALS = {"no", "non", "not", "without"}
 _OF_ANY_STAGE = {"decoding"}  # of the stages' words, those that name no stage by themselves
 
 
@@ -75,9 +76,11 @@ def stage_shown(result: Result) -> str | None:
 def stage_of_name(file_name: str) -> str | None:
     """The stage that a job's name says: of ``gpt-fast-compile-488364.out``, compile.
 
-    None if it names none, or several of which no one is built on all others.
+    None if it names none, or several of which no one is built on all others, or denies one.
     """
     parts = re.findall(r"[a-z0-9]+", Path(file_name).stem.lower())
+    if not _DENIALS.isdisjoint(parts):
+        return None
     return stage_of_words({*parts, *(part.rstrip("0123456789") for part in parts)} - _OF_ANY_STAGE)
 
 

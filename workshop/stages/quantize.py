@@ -32,6 +32,6 @@ STAGE = Stage(
     explain=explain,
     may_differ="quantised weights are not the bf16 weights",
     look=Look("#009e73", dark="#22b48a", hatch="\\\\\\", marker="^"),
-    words=frozenset({"quantize", "quantized", "quantization", "int8"}),
+    words=frozenset({"quantize", "quantized", "quantization", "quant", "int8", "int4"}),
     shows=lambda run: run.dtype in WEIGHT_BITS or "quantisation" in run.conditions,
 )

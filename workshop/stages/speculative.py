@@ -38,6 +38,6 @@ STAGE = Stage(
         "draft"
     ),
     look=Look("#0072b2", dark="#3a80e0", hatch="...", marker="D"),
-    words=frozenset({"speculative", "speculation", "decoding", "draft"}),
+    words=frozenset({"speculative", "speculation", "spec", "decoding", "draft"}),
     shows=lambda run: run.mean_accepted is not None or "draft model" in run.conditions,
 )
