@@ -13,12 +13,12 @@ import pytest
 from builders import failed, result, sample
 from figure_parts import every_text, outside, small_type, touching
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
 
 from workshop.figures import KINDS, THEME_NAMES
-from workshop.figures.kinds import cautions_of, figure_of
+from workshop.figures.kinds import figure_of
 from workshop.figures.pooling import pooled
 from workshop.figures.progression import progression
+from workshop.figures.sheet import ShownFigure
 from workshop.figures.theme import THEMES, NothingToDrawError, Theme, fill_of, save_figure
 from workshop.record.results import Definition, Result, SlurmJob, Versions, with_samples
 from workshop.stages import STAGES
@@ -94,7 +94,7 @@ def swept(results: Sequence[Result]) -> list[Result]:
     ]
 
 
-def drawn(kind: str, crowd: str, theme: str = "paper") -> Figure:
+def drawn(kind: str, crowd: str, theme: str = "paper") -> ShownFigure:
     results = swept(CROWDS[crowd]) if kind == "sweep" else CROWDS[crowd]
     return figure_of(kind, results, THEMES[theme], "ken")
 
@@ -147,8 +147,9 @@ def test_every_axis_with_numbers_has_its_unit(kind: str) -> None:
 
 @every_kind
 def test_what_cannot_be_compared_is_cautioned_of_in_the_figure(kind: str) -> None:
-    said = small_type(drawn(kind, "mixed"))
-    for sentence in cautions_of(kind, CROWDS["mixed"]):
+    figure = drawn(kind, "mixed")
+    said = small_type(figure)
+    for sentence in figure.cautions:
         assert sentence in said
     assert "Caution: the tokens/s of these results count differently" in said
 

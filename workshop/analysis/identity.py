@@ -94,15 +94,13 @@ class _Names:
     """Names that were given: what is not alike never shares one, however its words were cut."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, set[tuple[str, ...]]] = {}
+        self._owners: dict[str, tuple[str, ...]] = {}
 
     def of(self, subject: str, own: Traits, telling: Sequence[str]) -> str:
         key = tuple(own.get(name, "") for name in telling)
         words = ", ".join(one_line(word, _LONGEST) for word in key if word not in _UNSAID)
         name = f"{subject} ({words})" if words else subject
-        owners = self._owners.setdefault(name, set())
-        owners.add(key)
-        if len(owners) == 1:
+        if self._owners.setdefault(name, key) == key:
             return name
         return f"{name} #{zlib.crc32(repr(key).encode('utf-8', 'replace')):08x}"
 

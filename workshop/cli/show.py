@@ -83,7 +83,6 @@ def draw(
         ClickException: a full disk, a folder that may not be written to, or results that lack what
             this kind of figure is made of.
     """
-    from workshop.figures.kinds import cautions_of
     from workshop.figures.theme import NothingToDrawError, check_target
 
     target = output or Path(f"{kind}.png")
@@ -93,10 +92,8 @@ def draw(
     results = _results_of(files, kind)
     if not results:
         return None
-    for sentence in cautions_of(kind, results):
-        click.echo(f"Warning: {sentence}", err=True)
     try:
-        _write(kind, results, theme, mine, target)
+        _warn_of(_write(kind, results, theme, mine, target))
     except NothingToDrawError as error:
         raise click.ClickException(f"there is no {kind} to draw: {error}") from None
     return target
@@ -110,7 +107,6 @@ def draw_all(
     Raises:
         UsageError, ClickException: as ``draw``.
     """
-    from workshop.figures.kinds import cautions_of
     from workshop.figures.theme import NothingToDrawError
     from workshop.util.errors import UsageError
 
@@ -122,13 +118,13 @@ def draw_all(
     results = _results_of(files, ALL)
     if not results:
         return []
-    for sentence in cautions_of(PROGRESSION, results):
-        click.echo(f"Warning: {sentence}", err=True)
     written = []
     for kind, target in targets.items():
         try:
-            _write(kind, results, theme, mine, target)
+            cautions = _write(kind, results, theme, mine, target)
             written.append(target)
+            if kind == PROGRESSION:  # the others say the same, or less
+                _warn_of(cautions)
         except NothingToDrawError as error:
             click.echo(f"{target.name}: not drawn: {error}", err=True)
     return written
@@ -136,12 +132,11 @@ def draw_all(
 
 def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
     """The results of these logs, with a remark on each that gave no number; none if all did."""
-    from workshop.figures.pooling import has_number
     from workshop.record.readers import read_logs
 
     readings = read_logs(files)
     results = [reading.result for reading in readings]
-    labels = {result.label for result in results if has_number(result)}
+    labels = {result.label for result in results if result.has_number}
     for reading in readings:
         if remark := remark_on(reading.result, labels, kind in _WITH_GAPS):
             click.echo(f"{reading.path.name}: {remark}", err=True)
@@ -151,9 +146,15 @@ def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
     return results
 
 
+def _warn_of(cautions: Sequence[str]) -> None:
+    for sentence in cautions:
+        click.echo(f"Warning: {sentence}", err=True)
+
+
 def _write(
     kind: str, results: Sequence[Result], theme: str, mine: str | None, target: Path
-) -> None:
+) -> Sequence[str]:
+    """Draw and save a figure; what not to conclude from it, a sentence each."""
     from workshop.figures.kinds import figure_of
     from workshop.figures.theme import THEMES, FigureError, save_figure
     from workshop.runner.provenance import user
@@ -163,6 +164,7 @@ def _write(
         save_figure(figure, target)
     except FigureError as error:
         raise click.ClickException(str(error)) from None
+    return figure.cautions
 
 
 def check_default(target: Path) -> None:
@@ -182,11 +184,10 @@ def remark_on(result: Result, drawn: Collection[str], gaps: bool = True) -> str:
 
     ``drawn`` holds the labels that have a bar.
     """
-    from workshop.figures.pooling import has_number
     from workshop.record.readers.text import one_line
 
     reason = one_line(result.reason or "the record has no number, and no reason", 300).rstrip(".")
-    if not has_number(result):
+    if not result.has_number:
         gap = "; drawn as a gap" if drawn and gaps else ""
         return f"no result: {reason}" + ("; left out" if result.label in drawn else gap)
     if result.status != "ok":

@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from workshop.analysis.identity import counted
-from workshop.figures.pooling import Pool, baseline_of, drawable, has_number, pooled
+from workshop.figures.pooling import Pool, baseline_of, pooled
 from workshop.figures.servers import in_own_panel
 from workshop.figures.theme import number, printable
 from workshop.record.readers.text import one_line
-from workshop.record.results import DECODE_OF_ONE, Result
+from workshop.record.results import DECODE_OF_ONE, Result, drawable
 
 _MOST_VALUES = 5  # of one field that are worth spelling out
 
 
 def warnings_for(results: Sequence[Result]) -> list[str]:
     """What keeps these results from being compared with one another, a sentence each."""
-    drawn = [result for result in results if has_number(result)]
+    drawn = [result for result in results if result.has_number]
     sentences = mixed_in(drawn)
     if drawn and baseline_of(pooled(drawn)) is None:
         sentences.append("there is no result of the plain baseline: no changes are shown")
@@ -29,7 +29,7 @@ def mixed_in(results: Sequence[Result], but: Sequence[str] = ()) -> list[str]:
 
     ``but`` names what is meant to differ, as in ``COMPARED``.
     """
-    drawn = [result for result in results if has_number(result)]
+    drawn = [result for result in results if result.has_number]
     values = {name: [_value(get(result)) for result in drawn] for name, get in COMPARED.items()}
     sentences = [
         f"these results have different {name} ({_listed(values[name])}): "
@@ -60,7 +60,7 @@ COMPARED: dict[str, Callable[[Result], object]] = {
 
 def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
     """The caption's lines: the set-up, the software, and what a kind of figure notes."""
-    runs = [run for pool in pools for run in pool.runs if has_number(run)]
+    runs = [run for pool in pools for run in pool.runs if run.has_number]
     setup = [
         _field(runs, "model {}", _model),
         _field(runs, "{}", lambda run: run.device),
@@ -85,7 +85,7 @@ def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
 
 def counted_as(results: Sequence[Result]) -> str:
     """What tokens/s count: of one sequence's decode, or whatever other logs have."""
-    runs = [result for result in results if has_number(result)]
+    runs = [result for result in results if result.has_number]
     batch = _listed(run.batch_size for run in runs)
     if all(run.definition == DECODE_OF_ONE for run in runs):
         return f"tokens/s: decode only, batch {batch or 1}"

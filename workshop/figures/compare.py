@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -16,16 +15,16 @@ from workshop.analysis.identity import counted
 from workshop.figures.bars import FEWEST, error_bar, note, set_slots
 from workshop.figures.caption import caption_for, counted_as, mixed_in
 from workshop.figures.groups import UNKNOWN, Group, grouped, names_beside_groups
-from workshop.figures.pooling import (
-    Pool,
-    Value,
-    builds_on,
-    drawable,
-    pooled,
-    pools_of,
-    relative_of,
+from workshop.figures.pooling import Pool, Value, builds_on, pooled, pools_of, relative_of
+from workshop.figures.sheet import (
+    AIR,
+    HEIGHT,
+    ShownFigure,
+    bar_name,
+    sheet,
+    text_height,
+    text_width,
 )
-from workshop.figures.sheet import AIR, HEIGHT, bar_name, sheet, text_height, text_width
 from workshop.figures.theme import (
     LABEL,
     PAPER,
@@ -39,7 +38,7 @@ from workshop.figures.theme import (
     theme,
 )
 from workshop.record.readers.text import one_line
-from workshop.record.results import Result
+from workshop.record.results import Result, drawable
 from workshop.stages import BASELINE, stage_order
 
 _PITCH = 1.02  # inches from stage to stage, at the least
@@ -70,7 +69,7 @@ class Side:
     pools: dict[str, Pool]
 
 
-def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = None) -> Figure:
+def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = None) -> ShownFigure:
     """A bar for each stage and group, and the median over the groups; ``mine`` is a user's name.
 
     Raises:

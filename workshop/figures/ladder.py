@@ -12,24 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from workshop.analysis.predicted import Predicted, predicted_of
 from workshop.figures.bars import FEWEST, error_bar, gap, note, set_slots
 from workshop.figures.caption import caption_for, counted_as, warnings_for
 from workshop.figures.factors import factors
-from workshop.figures.pooling import (
-    Pool,
-    Value,
-    builds_on,
-    drawable,
-    mean_over,
-    pooled,
-    relative_of,
-)
+from workshop.figures.pooling import Pool, Value, builds_on, mean_over, pooled, relative_of
 from workshop.figures.servers import in_own_panel
-from workshop.figures.sheet import AIR, bar_name, sheet, text_height, text_width
+from workshop.figures.sheet import AIR, ShownFigure, bar_name, sheet, text_height, text_width
 from workshop.figures.stacking import Note, stacked
 from workshop.figures.theme import (
     LABEL,
@@ -43,7 +34,7 @@ from workshop.figures.theme import (
     theme,
     times,
 )
-from workshop.record.results import Result
+from workshop.record.results import Result, drawable
 
 _HEIGHT = 4.6  # inches
 _PITCH = 0.95
@@ -86,7 +77,7 @@ def predictions(results: Sequence[Result]) -> dict[str, Predicted | str]:
     }
 
 
-def predicted_ladder(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+def predicted_ladder(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """The ladder beside what the runs' machines should have done; raises what ``ladder`` does."""
     return ladder(results, look, predictions(results))
 
@@ -95,7 +86,7 @@ def ladder(
     results: Sequence[Result],
     look: Theme = PAPER,
     predicted: Mapping[str, float | Predicted | str] | None = None,
-) -> Figure:
+) -> ShownFigure:
     """The steps in the stages' order.
 
     ``predicted`` holds, by a bar's name, what should have come: both readings, or tokens/s alone,

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from matplotlib.figure import Figure
-
 from workshop.figures.bars import FEWEST, Bar, draw_bars
 from workshop.figures.caption import caption_for, warnings_for
 from workshop.figures.factors import Quantity, factors
 from workshop.figures.pooling import Pool, Value, mean_over, pooled, value_over
-from workshop.figures.sheet import HEIGHT, bar_name, sheet, text_height, text_width
+from workshop.figures.sheet import HEIGHT, ShownFigure, bar_name, sheet, text_height, text_width
 from workshop.figures.theme import (
     LABEL,
     PAPER,
@@ -54,7 +52,7 @@ PANELS = (
 )
 
 
-def latency(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+def latency(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """The two panels, with bars in the stages' order; a result without a time leaves a gap.
 
     Raises:

@@ -6,10 +6,9 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeGuard
 
 from workshop.analysis.identity import names_of
-from workshop.record.results import Result, Sample, spread
+from workshop.record.results import Result, Sample, drawable, spread
 from workshop.stages import BASELINE, STAGES, stage_order
 
 
@@ -45,7 +44,7 @@ class Pool:
 
 def pooled(results: Sequence[Result]) -> list[Pool]:
     """One pool for each name: stages in their order, each variant beside its stage."""
-    return pools_of(names_of(results, [has_number(result) for result in results]), results)
+    return pools_of(names_of(results, [result.has_number for result in results]), results)
 
 
 def pools_of(names: Sequence[str], results: Sequence[Result]) -> list[Pool]:
@@ -98,20 +97,8 @@ def builds_on(pool: Pool) -> str | None:
 
 
 def _counts(pool: Pool) -> set[str]:
-    runs = [run for run in pool.runs if has_number(run)]
+    runs = [run for run in pool.runs if run.has_number]
     return {str(run.definition or f"as {run.format} counts") for run in runs}
-
-
-def has_number(result: Result) -> bool:
-    """Whether there is anything of this result to draw."""
-    values = (
-        result.memory_gb,
-        result.bandwidth_gb_per_second,
-        result.tokens_per_second,
-        result.ttft_seconds,
-        result.tpot_seconds,
-    )
-    return any(drawable(value) for value in values)
 
 
 def mean_over(values: Sequence[float | None]) -> float | None:
@@ -157,11 +144,6 @@ def _memory(runs: Sequence[Result]) -> Value | None:
 def _timed(run: Result) -> int:
     """Samples that have a speed; a run of which only the mean is known counts as one."""
     return len(run.sample_speeds) or 1
-
-
-def drawable(value: float | None) -> TypeGuard[float]:
-    """Whether a bar can stand for the value: known, finite, of a size that the units allow."""
-    return value is not None and 0 <= value < 1e15
 
 
 def _over(

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
 from workshop.figures.bars import FEWEST, REFERENCE, Bar, draw_bars
 from workshop.figures.caption import caption_for, counted_as, warnings_for
-from workshop.figures.pooling import Pool, Value, baseline_of, drawable, pooled, relative_of
+from workshop.figures.pooling import Pool, Value, baseline_of, pooled, relative_of
 from workshop.figures.servers import (
     NOTE,
     in_own_panel,
@@ -20,7 +18,7 @@ from workshop.figures.servers import (
     sequence_speed,
     server_speed,
 )
-from workshop.figures.sheet import HEIGHT, bar_name, sheet, text_height, wrapped
+from workshop.figures.sheet import HEIGHT, ShownFigure, bar_name, sheet, text_height, wrapped
 from workshop.figures.theme import (
     LABEL,
     PAPER,
@@ -31,7 +29,7 @@ from workshop.figures.theme import (
     signed_percent,
     theme,
 )
-from workshop.record.results import Result
+from workshop.record.results import Result, drawable
 from workshop.stages import BASELINE
 
 _PITCH = 0.72  # inches from bar to bar, at a scale of 1
@@ -66,7 +64,7 @@ OF_A_SERVER = Panel(
 )
 
 
-def progression(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+def progression(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """The three panels, with bars in the stages' order; a result without a number leaves a gap."""
     pools = pooled(results)
     chosen = panels_for(results)

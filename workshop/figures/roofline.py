@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from workshop.figures.caption import caption_for, mixed_in
-from workshop.figures.pooling import Pool, drawable, mean_over, pooled
-from workshop.figures.sheet import sheet
+from workshop.figures.pooling import Pool, mean_over, pooled
+from workshop.figures.sheet import ShownFigure, sheet
 from workshop.figures.theme import (
     BODY,
     LABEL,
@@ -31,7 +30,7 @@ from workshop.figures.theme import (
     theme,
 )
 from workshop.record.readers.text import one_line
-from workshop.record.results import Result, guesses_made
+from workshop.record.results import Result, drawable, guesses_made
 from workshop.roofline.device import Device, find_device
 from workshop.roofline.errors import RooflineError
 
@@ -50,7 +49,7 @@ class Point:
     flops: float
 
 
-def roofline(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+def roofline(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """A point for each stage and phase under the roof of the device's bandwidth.
 
     Raises:

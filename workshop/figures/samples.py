@@ -6,12 +6,11 @@ import statistics
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from workshop.figures.caption import caption_for, counted_as, mixed_in
-from workshop.figures.pooling import Pool, drawable, pooled
-from workshop.figures.sheet import sheet, wrapped
+from workshop.figures.pooling import Pool, pooled
+from workshop.figures.sheet import ShownFigure, sheet, wrapped
 from workshop.figures.theme import (
     BODY,
     LABEL,
@@ -23,14 +22,14 @@ from workshop.figures.theme import (
     printable,
     theme,
 )
-from workshop.record.results import Result
+from workshop.record.results import Result, drawable
 
 _WIDTH = 3.0  # inches of a panel, at a scale of 1
 _HEIGHT = 1.7
 _LEAST = 0.05  # of the median, to each side: less than that is noise, and looks like it
 
 
-def samples(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+def samples(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """A panel for each stage that has single samples, each with an axis of its own.
 
     Raises:

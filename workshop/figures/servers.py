@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workshop.figures.pooling import Pool, Value, drawable, mean_over
-from workshop.record.results import Result
+from workshop.figures.pooling import Pool, Value, mean_over
+from workshop.record.results import Result, drawable
 
 NOTE = (
     "tokens/s of servers: all requests together, in a panel of their own; "

@@ -34,7 +34,13 @@ _LARGEST = 100.0  # inches of a figure that anyone can look at
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows by itself: its own way is for pyplot's figures alone."""
+    """A figure that a notebook shows by itself: its own way is for pyplot's figures alone.
+
+    Attributes:
+        cautions: what not to conclude from it, a sentence each.
+    """
+
+    cautions: Sequence[str] = ()
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
@@ -51,7 +57,7 @@ def sheet(
     caption: Sequence[str],
     cautions: Sequence[str],
     height: float = HEIGHT,
-) -> tuple[Figure, list[Axes]]:
+) -> tuple[ShownFigure, list[Axes]]:
     """A figure with a panel for each title, ``width`` inches wide, and the small type under them.
 
     Call it, and draw on what it gives, inside ``with theme(look)``.
@@ -81,6 +87,7 @@ def sheet(
         raise NothingToDrawError("there are too many different results for one figure")
 
     figure = ShownFigure(figsize=(full_width, full_height))
+    figure.cautions = tuple(cautions)
     FigureCanvasAgg(figure)
     panels = []
     for place, title in enumerate(titles):

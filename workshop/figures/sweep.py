@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from workshop.analysis.identity import names_of, new_tokens_asked
 from workshop.figures.bars import note
 from workshop.figures.caption import COMPARED, caption_for, counted_as, mixed_in
 from workshop.figures.latency import tpot, ttft
-from workshop.figures.pooling import Pool, Value, drawable, pools_of
-from workshop.figures.sheet import HEIGHT, sheet, text_height, wrapped
+from workshop.figures.pooling import Pool, Value, pools_of
+from workshop.figures.sheet import HEIGHT, ShownFigure, sheet, text_height, wrapped
 from workshop.figures.stacking import Note, stacked
 from workshop.figures.theme import (
     LABEL,
@@ -26,7 +25,7 @@ from workshop.figures.theme import (
     printable,
     theme,
 )
-from workshop.record.results import Result
+from workshop.record.results import Result, drawable
 from workshop.stages import STAGES, settings_of
 
 _WIDTH = 3.0  # inches of a panel, at a scale of 1
@@ -89,7 +88,7 @@ PANELS = (
 )
 
 
-def sweep(results: Sequence[Result], look: Theme = PAPER) -> Figure:
+def sweep(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """A panel for each quantity that is known, a line for each series; on a slide, two panels.
 
     Raises:

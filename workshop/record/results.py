@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Literal, TypeVar
+from typing import Literal, TypeGuard, TypeVar
 
 import msgspec
 
@@ -269,6 +269,18 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def has_number(self) -> bool:
+        """Whether there is anything of this run to draw."""
+        values = (
+            self.memory_gb,
+            self.bandwidth_gb_per_second,
+            self.tokens_per_second,
+            self.ttft_seconds,
+            self.tpot_seconds,
+        )
+        return any(drawable(value) for value in values)
+
+    @property
     def sample_speeds(self) -> list[float]:
         """tokens/s of each sample that has one."""
         own = [s.tokens_per_second for s in self.samples if s.tokens_per_second is not None]
@@ -299,6 +311,11 @@ class Result:
             if value is not None
         )
         return f"<table><caption>{html.escape(self.label)}</caption>{cells}</table>"
+
+
+def drawable(value: float | None) -> TypeGuard[float]:
+    """Whether a bar can stand for the value: known, finite, of a size that the units allow."""
+    return value is not None and 0 <= value < 1e15
 
 
 def _with_spread(value: float | None, spread: float | None, scale: float) -> str | None:

@@ -13,7 +13,7 @@ from workshop.figures.factors import factors
 from workshop.figures.ladder import predicted_ladder
 from workshop.figures.latency import PANELS as TIMES
 from workshop.figures.latency import latency
-from workshop.figures.pooling import Pool, Value, has_number, pooled
+from workshop.figures.pooling import Pool, Value, pooled
 from workshop.figures.progression import panels_for, progression
 from workshop.figures.theme import DARK, PAPER, NothingToDrawError, Theme, number, theme
 from workshop.record.results import Result
@@ -60,7 +60,7 @@ KINDS = (
 
 def drawings(results: Sequence[Result]) -> list[Drawing]:
     """The figures of these results; none if there is no number in them."""
-    if not any(has_number(result) for result in results):
+    if not any(result.has_number for result in results):
         return []
     return [_drawing(place, kind, results) for place, kind in enumerate(KINDS, 1)]
 

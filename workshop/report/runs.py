@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workshop.analysis.identity import names_of
-from workshop.figures.pooling import has_number
 from workshop.record.results import Result
 from workshop.report.text import shown
 from workshop.roofline.models import model_of
@@ -38,7 +37,7 @@ class Group:
 
 def named(files: Sequence[str], results: Sequence[Result]) -> list[Run]:
     """The runs, called as in the figures."""
-    names = names_of(results, [has_number(result) for result in results])
+    names = names_of(results, [result.has_number for result in results])
     return [Run(*run) for run in zip(files, results, names, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """A stage that is not the furthest from its roof."""
 
 # figures: wrong-by-difference
-HINT = "a gap is a ratio"
-ANSWERS = {"largest_gap": "speculative"}
+HINT = "the nearest to its roof"
+ANSWERS = {"largest_gap": "compile"}
 # end
