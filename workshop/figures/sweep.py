@@ -196,16 +196,14 @@ def _setting(run: Result, name: str) -> float | None:
 def _without(run: Result, axis: Axis) -> Result:
     """The run as if its setting on the axis were the stage's own: it names no series."""
     settings = run.settings
-    if settings is None and axis.trait in _IN_A_TEST:
-        return replace(run, **{_IN_A_TEST[axis.trait]: None})
+    if settings is None and axis.trait == "prompt tokens":
+        return replace(run, prompt_tokens=None)  # which llama-bench calls a test by
+    if settings is None and axis.trait == "new tokens":
+        return replace(run, new_tokens=None)
     if axis.setting is None or settings is None or settings.stage not in STAGES:
         return run
     own = getattr(settings_of(settings.stage), axis.setting)
     return replace(run, settings=replace(settings, **{axis.setting: own}))
-
-
-# What llama-bench calls a test by: by trait, the field.
-_IN_A_TEST = {"prompt tokens": "prompt_tokens", "new tokens": "new_tokens"}
 
 
 def _condition(name: str) -> Callable[[Result], float | None]:
