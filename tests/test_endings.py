@@ -58,6 +58,13 @@ LINES = [
     ),
     (REASON, "the reservation cls ended", "without --reservation"),
     ("slurmstepd: error: *** REASON: out of credit ***", "ended the job: out of credit", "sacct"),
+    (
+        "salloc: Job 1 has exceeded its time limit and its allocation has been revoked.",
+        "reached its time limit",
+        "--time",
+    ),
+    ("salloc: Job allocation 1 has been revoked.", "allocation ended", "sacct"),
+    ("srun: error: Job allocation 1 has been revoked", "allocation ended", "submit"),
     ("srun: forcing job termination", "by a signal", "submit"),
     ("srun: Job step aborted: Waiting up to 32 seconds for job step to finish.", "stopped", None),
     (
@@ -114,6 +121,14 @@ LINES = [
     ),
     ("CUDA error: out of memory", "the GPU's memory is full", "smaller"),
     ("CUDA out of memory. Tried to allocate 2.00 GiB.", "the GPU's memory is full", "smaller"),
+    (
+        "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 4096.00 MiB on device 0: "
+        "cudaMalloc failed: out of memory",
+        "the GPU's memory is full",
+        "-ngl",
+    ),
+    ("ggml_vulkan: Device memory allocation of size 1037832192 failed.", "memory is full", "-ngl"),
+    ("ggml_vulkan: vk::Device::allocateMemory: ErrorOutOfDeviceMemory", "memory is full", "-ngl"),
     (f"[rank1]: {DUPLICATE}", "ranks 1 and 0 use the same GPU", "--gpus"),
     (
         f"n01:29880:30398 [0] init.cc:497 NCCL WARN {DUPLICATE}",
@@ -162,6 +177,14 @@ LINES = [
     ("exec /usr/bin/python3: exec format error", "/usr/bin/python3 is no program", "uname -m"),
     ("slurmstepd: error: execve(): /home/ada/x: Exec format error", "/home/ada/x is no", "#!"),
     ("srun: error: n01: task 0: Illegal instruction (core dumped)", "other processors", "constr"),
+    (
+        "srun: error: n2: task 0: Floating point exception (core dumped)",
+        "Floating point exception",
+        "PYTHONFAULTHANDLER",
+    ),
+    ("slurm_script: line 3: 77 Floating point exception(core dumped) ./x", "divided", None),
+    ("Floating point exception (core dumped)", "divided", None),
+    ("srun: error: n2: task 0: Trace/breakpoint trap (core dumped)", "breakpoint trap", None),
     # Containers
     (
         "FATAL:   could not open image /home/ada/llm.sif: failed to retrieve path for "
@@ -299,6 +322,18 @@ PREFIXES = [
     "E1129 20:02:43.123000 4711 site-packages/torch/x.py:869] ",
     "ERROR:vllm.engine:",
     "worker-0: ",
+    "node07.cluster.local: ",
+    "[prterun-node07-1234@1,0]<stdout>: ",
+    "[2026-07-13 18:42:28,765][__main__][INFO] - ",
+    "[2026-07-13 18:42:28,765][ERROR] - ",
+    "2026-07-13 18:42:28,765 INFO main.py:12 ",
+    "[2026-07-13 18:42:28] INFO main.py:12: ",
+    "[2026-07-13 18:42:28,765] [INFO] [main.py:12:main] ",
+    "Jul 13 18:42:28 ",
+    "Dec 03 14:58:42 node07 llama-server: ",
+    "1784479233.622123 ",
+    "0.02.468.179 E ",
+    "[INFO] ",
 ]
 BARS = [
     "Loading checkpoint shards:  33%|###3      | 1/3 [00:21<00:43, 21.9s/it]",
@@ -379,6 +414,67 @@ def test_a_line_without_a_prefix_is_left_as_it_is(line: str) -> None:
     assert without_prefixes(line) == ("", line)
 
 
+ROWS = [
+    "| model                |       size |     params | backend    |          test |      t/s |",
+    "| -------------------- | ---------: | ---------: | ---------- | ------------: | -------: |",
+    "| llama 8B Q4_K - Med  |   4.58 GiB |     8.03 B | CUDA       |         tg128 | 100 ± 1 |",
+    "| llama 8B Q4_K - Med  |   4.58 GiB |     8.0",
+    "|a|b|",
+]
+
+
+@pytest.mark.parametrize("prefix", [*PREFIXES, "00:00:12 ", "2026-07-13 18:42:28 ", "INFO:    "])
+@pytest.mark.parametrize("row", ROWS)
+def test_the_bar_that_begins_a_row_of_a_table_is_no_part_of_a_prefix(prefix: str, row: str) -> None:
+    assert without_prefixes(prefix + row)[1] == row
+    assert without_prefixes("llm-1  | " + prefix + row)[1] == row
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "total duration:       4.5s",
+        "eval rate:            69.30 tokens/s",
+        "Prefill. latency: 0.02265 s, throughput:   2648.96 token/s",
+        "Decode.  median latency: 0.00585 s",
+        "slot print_timing: id  0 | task 0 |",
+        "Inter-token latency: 3 ms",
+    ],
+)
+def test_a_line_behind_a_time_stamp_is_not_a_host_and_a_program(line: str) -> None:
+    assert without_prefixes(f"Jul 13 18:42:28 {line}") == ("", line)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "model.gguf      45%[=======>     ]   2.10G  110MB/s    eta 12s    ",
+        "\u280b Loading model ",
+        "step 5 loss 2.31 ",
+    ],
+)
+@pytest.mark.parametrize("stamp", [None, *STAMPS[:3]])
+def test_slurms_whole_line_is_found_behind_what_ends_in_a_blank(
+    before: str, stamp: str | None
+) -> None:
+    line = TIME_LIMIT if stamp is None else stamped(TIME_LIMIT, stamp)
+    assert understood(before + line).reason == "the job reached its time limit"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("The log ends with: ", ""),
+        ('"It was ', '"'),
+        ('He wrote "the line ', ""),
+        ("a line such as ", " in the log"),
+        ("see ", " ..."),
+    ],
+)
+def test_slurms_line_in_a_sentence_tells_nothing(before: str, after: str) -> None:
+    assert last_words([before + TIME_LIMIT + after]) is None
+
+
 # Of several lines the most telling wins
 
 
@@ -388,6 +484,10 @@ def test_a_line_without_a_prefix_is_left_as_it_is(line: str) -> None:
         (REASON, [TIME_LIMIT, "srun: error: n01: task 0: Terminated"]),
         (DUPLICATE, [INVALID_USAGE, "ncclInvalidUsage: This usually reflects invalid usage."]),
         (stamped(LINES[0][0], STAMPS[0]), [LINES[2][0], KILLED, "srun: forcing job termination"]),
+        (
+            "salloc: Job 1 has exceeded its time limit and its allocation has been revoked.",
+            ["srun: forcing job termination", KILLED, LINES[2][0]],
+        ),
         (LINES[2][0], [KILLED, "srun: error: n01: task 0: Exited with exit code 1"]),
         ("srun: error: n01: task 1: Exited with exit code 3", [LINES[3][0]]),
         (f"{LAUNCH}Job prolog failed", ["srun: error: Application launch failed: anything"]),
@@ -452,7 +552,10 @@ def test_what_really_fails_here_is_understood(script: str, reason: str, tmp_path
 # Real logs
 
 
-@pytest.mark.parametrize("log", [*logs_of("endings"), *logs_of("endings-slurm")], ids=lambda path: path.stem)
+REAL = [*logs_of("endings"), *logs_of("endings-slurm")]
+
+
+@pytest.mark.parametrize("log", REAL, ids=lambda path: path.stem)
 def test_a_real_log_is_explained(log: Path) -> None:
     (want,) = json.loads(log.with_name(log.name + EXPECTED).read_text())
     (found,) = [entry(reading) for reading in read_logs([log])]

@@ -82,6 +82,16 @@ def test_batch_sizes_of_ours_are_a_sweep() -> None:
     assert [len(line.points) for line in lines] == [3]
 
 
+def test_more_requests_at_more_concurrency_are_one_line() -> None:
+    runs = [
+        dataclasses.replace(run, conditions={"requests": 10 * n, "input tokens": 5120 * n})
+        for n, run in enumerate(SWEEP, start=1)
+    ]
+    axis, lines = series_of(runs)
+    assert axis.name == "concurrency"
+    assert [len(line.points) for line in lines] == [3]
+
+
 def test_what_has_no_number_is_named_as_left_out() -> None:
     unlimited, *rest = (
         dataclasses.replace(served(4, 10.0 * rate), conditions={"request rate, 1/s": value})

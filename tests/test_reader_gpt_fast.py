@@ -65,6 +65,67 @@ def test_litgpts_run_is_complete_without_a_footer() -> None:
     assert (found.status, found.load_seconds, found.model) == ("ok", 0.03, "tiny")
 
 
+CHAT = [
+    "Time for inference: 1.05 sec total, 47.60 tokens/sec, 50 tokens",
+    "",
+    "Time for inference: 1.00 sec total, 50.00 tokens/sec, 50 tokens",
+]
+
+
+def test_litgpts_chat_is_complete_without_a_footer() -> None:
+    found = run("Now chatting with tiny.", *CHAT)
+    assert (found.status, found.speeds) == ("ok", [47.6, 50.0])
+
+
+def test_litgpts_chat_that_an_error_ends_is_not() -> None:
+    assert run(*CHAT, "Killed").status == "incomplete"
+
+
+def test_a_chats_line_in_a_models_text_ends_no_run() -> None:
+    assert run(*HEADER, LOADED, CHAT[0], *SAMPLE).status == "incomplete"
+
+
+WHOLE = [*HEADER, "Using int8 weight-only quantization!", LOADED, "text", *SAMPLE, *FOOTER]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "llm-1  | ",
+        "llama-server-1  | ",
+        "(RayWorkerWrapper pid=1234, ip=10.0.0.7) ",
+        "\x1b[36m(Worker pid=1234)\x1b[0m ",
+        "node07: ",
+        "gpu-a-01: ",
+        "node07.cluster.local: ",
+        "1784479233.622123 ",
+        "[prterun-node07-1234@1,0]<stdout>: ",
+        "[pod/llm-0/main] ",
+        "llm-1  | 2026-07-13T18:42:28.765123456Z ",
+        "[default0]:[rank0]:",
+        "Dec 03 14:58:42 node07 llm[937]: ",
+        "[2026-07-13 18:42:28,765][__main__][INFO] - ",
+        "2026-07-13 18:42:28,765 INFO main.py:12 ",
+    ],
+)
+def test_a_run_is_read_behind_any_known_prefix(prefix: str) -> None:
+    assert run(*(prefix + line for line in WHOLE)) == run(*WHOLE)
+
+
+def test_runs_of_two_containers_are_told_apart() -> None:
+    other = [line.replace("100.00 tokens", "50.00 tokens") for line in WHOLE]
+    other = [line.replace("tokens/sec: 100.00", "tokens/sec: 50.00") for line in other]
+    pairs = zip(WHOLE, other, strict=True)
+    log = "".join(f"llm-1  | {one}\nllm-2  | {two}\n" for one, two in pairs).encode()
+    found = gpt_fast.results_in_blocks(blocks(io.BytesIO(log)), "some.log")
+    assert [(one.status, one.tokens_per_second) for one in found] == [("ok", 100.0), ("ok", 50.0)]
+
+
+def test_a_models_words_before_a_bar_are_no_container() -> None:
+    imitated = [f"word | {line}" for line in SAMPLE]
+    assert run(*HEADER, LOADED, *imitated, *SAMPLE, *FOOTER).speeds == [100.0]
+
+
 @pytest.mark.parametrize(
     "end",
     [

@@ -149,8 +149,9 @@ def test_what_a_benchmark_announces_is_a_setting_of_its_own_block_alone() -> Non
     ]
     first, second = found_in("vllm-speculative", *announced, *block, *block)
     assert (first.concurrency, second.concurrency) == (7, None)
-    assert first.conditions == {"burstiness": 0.5, "request rate, 1/s": 4}
-    assert second.conditions == {}
+    asked = {"requests": 1536, "input tokens": 3160578}
+    assert first.conditions == {"burstiness": 0.5, "request rate, 1/s": 4, **asked}
+    assert second.conditions == asked
 
 
 def test_a_server_at_one_request_at_a_time_has_no_batch_of_one() -> None:

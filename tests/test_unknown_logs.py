@@ -71,22 +71,59 @@ _SUFFIX = {"plot": "png", "report": "html"}
 # What tells that a log is ours, or what ended its job
 
 
+GPT_FAST = ["Using device=cuda", "Loading model ...", "Time to load model: 12.71 seconds"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Stage: compile", "Changes against baseline: compile", PLAIN],
+        ["0: Stage: tp", "0: Using device=cuda", PLAIN],
+        ["Example:= quantize + compile", "Nodelist:= n01", PLAIN],
+        ["Nodelist:= n01", "Using device=cuda", PLAIN],
+        GPT_FAST,
+        [f"llm-1  | {line}" for line in GPT_FAST],
+        [*GPT_FAST, "Compilation time: 45.80 seconds"],
+        [settings_line(), PLAIN],
+        ["workshop: setup failed (exit code 1): x", PLAIN],
+    ],
+)
+def test_a_run_that_began_did_not_finish(lines: list[str], tmp_path: Path) -> None:
+    found = one(tmp_path, *lines)
+    assert found.format == "workshop"
+    assert (found.reason or "").startswith("the run did not finish")
+
+
 @pytest.mark.parametrize(
     "line",
     [
         "Stage: compile",
         "0: Stage: tp",
-        "Example:= quantize + compile",
         "Nodelist:= n01",
         "Using device=cuda",
         "Time to load model: 12.71 seconds",
-        settings_line(),
+        "Compilation time: 12.3 s",
     ],
 )
-def test_a_run_that_began_did_not_finish(line: str, tmp_path: Path) -> None:
-    found = one(tmp_path, line, PLAIN)
-    assert found.format == "workshop"
-    assert (found.reason or "").startswith("the run did not finish")
+def test_one_line_that_other_programs_print_too_is_no_run_of_ours(
+    line: str, tmp_path: Path
+) -> None:
+    assert one(tmp_path, line, PLAIN).format == "unknown"
+    assert one(tmp_path, PLAIN, line).format == "unknown"
+    killed = one(tmp_path, line, PLAIN, TIME_LIMIT)
+    assert "the job reached its time limit" in (killed.reason or "")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        ["Time to run eval: 300.00 seconds.", "hellaswag: {'acc': 0.5}"],
+        ["Time to run eval: 50.2s.", "For model /x/model.pth", "wikitext:", " word_perplexity: 9"],
+        ["Exporting model using AOT Inductor to /x/m.so", "The generated DSO model is at /x/m.so"],
+    ],
+)
+def test_gpt_fasts_other_programs_are_no_unfinished_runs(rest: list[str], tmp_path: Path) -> None:
+    assert one(tmp_path, *GPT_FAST, *rest).format == "unknown"
 
 
 def test_a_log_that_our_job_script_named_did_not_finish(tmp_path: Path) -> None:

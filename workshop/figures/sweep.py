@@ -215,13 +215,23 @@ def _condition(name: str) -> Callable[[Result], float | None]:
     return value
 
 
+# What a client's load grows by beside the setting itself: it tells no lines apart.
+_ALONG = {
+    "concurrency": ("requests", "input tokens"),
+    "request rate, 1/s": ("requests", "input tokens"),
+    "requests": ("input tokens",),
+    "input tokens a request": ("input tokens",),
+}
+
+
 def _lines(axis: Axis, results: Sequence[Result]) -> list[Series]:
     """The series of two points and more."""
     known = [run for run in results if axis.value(run) is not None]
     if not known:
         return []
     by_name: dict[str, dict[float, list[Result]]] = {}
-    names = names_of([_without(run, axis) for run in known], without={axis.trait})
+    passed_over = {axis.trait, *_ALONG.get(axis.trait, ())}
+    names = names_of([_without(run, axis) for run in known], without=passed_over)
     for name, run in zip(names, known, strict=True):
         by_name.setdefault(name, {}).setdefault(float(axis.value(run) or 0), []).append(run)
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from workshop.record.readers.ending import ERROR, MORE_MEMORY, Rule, Telling
 
 _SMALLER = "take a smaller model, --quantize int8, or more ranks (--ranks)"
+_FEWER_LAYERS = "take a smaller model, a shorter context, or fewer layers on the GPU (-ngl)"
 _SEE_RANKS = "see what the other ranks said before this, and submit it again"
 _SEE_GPUS = "run nvidia-smi in the job's setup; ask for GPUs with --gpus, or take --device cpu"
 _DEVICE = rf"(?:{ERROR})?(?:CUDA|HIP) error: "  # torch's exception, or llama.cpp's line
@@ -16,6 +17,14 @@ GPU_MEMORY = (
         r"|(?:CUDA|HIP) error: out of memory|(?:CUDA|HIP) out of memory\. Tried to allocate .*",
         "the GPU's memory is full",
         _SMALLER,
+    ),
+    Rule(  # llama.cpp's: ggml-cuda.cu, ggml-vulkan.cpp
+        Telling.MEMORY,
+        r"\w+: allocating [\d.]+ MiB on device \d+: \w+ failed: out of memory"
+        r"|ggml_vulkan: (?:Device memory allocation of size \d+ failed\.?"
+        r"|.*ErrorOutOfDeviceMemory.*)",
+        "the GPU's memory is full",
+        _FEWER_LAYERS,
     ),
     Rule(
         Telling.MEMORY, r"(?:torch\.)[\w.]*OutOfMemoryError.*", "the GPU's memory is full", _SMALLER

@@ -139,7 +139,14 @@ PROGRAMS = (
     ),
     Rule(
         Telling.CAUSE,
-        rf"(?:{KILLED}|{TASK})?(?P<what>Segmentation fault|Bus error)"
+        rf"(?:{KILLED}|{TASK})?Floating point exception(?: ?\(core dumped\))?(?:\s.*)?",
+        "a process broke: it divided a whole number by 0 (Floating point exception)",
+        "PYTHONFAULTHANDLER=1 in the description's variables makes Python say where",
+    ),
+    Rule(
+        Telling.CAUSE,
+        rf"(?:{KILLED}|{TASK})?(?P<what>Segmentation fault|Bus error|Trace/breakpoint trap"
+        r"|Bad system call)"
         r"(?: \(core dumped\))?(?:\s.*)?",
         "a process broke: {what}",
         "a Bus error often is a full /dev/shm or disk; for a Segmentation fault, "

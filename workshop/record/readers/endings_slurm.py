@@ -60,6 +60,19 @@ ENDED = (
         "the job reached its time limit",
         "ask for more time: --time 01:00:00",
     ),
+    Rule(  # an allocation of salloc's, or srun's own
+        Telling.SLURM,
+        r"(?:salloc|srun): (?:error: )?Job \S+ has exceeded its time limit and its allocation has "
+        r"been revoked\.?",
+        "the job reached its time limit",
+        "ask for more time: --time 01:00:00",
+    ),
+    Rule(
+        Telling.CANCELLED,
+        r"(?:salloc|srun): (?:error: )?Job allocation \S+ has been revoked\.?",
+        "the job's allocation ended: scancel or Slurm took it away",
+        "submit it again if that was not meant; sacct tells the job's state",
+    ),
     Rule(
         Telling.SLURM,
         _ENDED + _TO + r"PREEMPTION \*\*\*",

@@ -15,6 +15,13 @@ _STAMPED = re.compile(r"\[[^\[\]]{1,120}(?:\[[^\[\]]{0,16}\][^\[\]]{0,60})?\] er
 # What a program prints while it works: 45%, 450/1000, a row of dots, a bar.
 _WORKING = re.compile(r"(?:\d ?%|\d/\d+|\.\.\.|[\]\u2501\u2588])\s*\Z")
 _QUOTES = "\"'`([{<\u201c\u2018"
+_INTRODUCES = ",;:>\u2019\u201d" + _QUOTES  # the last character of a text before what it quotes
+# The whole of what Slurm says when it ends a job or a step: too long to be there by chance
+_WHOLE = re.compile(
+    r"(?:slurmstepd(?:-[\w.-]{1,64})?: |\[[^\[\]]{1,120}(?:\[[^\[\]]{0,16}\][^\[\]]{0,60})?\] )"
+    r"error: \*\*\* (?:JOB|STEP) \S{1,64} ON \S{1,64} CANCELLED AT "
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,12}(?: (?i:DUE TO) [^*]{1,100})? \*\*\*\s*"
+)
 _MOST = 8  # places in a line that are tried
 _SEEN = 40  # characters before such a place that are looked at
 
@@ -37,5 +44,14 @@ def behind(line: str) -> Iterator[str]:
         tried += 1
         before = line[max(0, start - _SEEN) : start]
         quoted = before[-1].isspace() or before[-1] in _QUOTES
-        if not quoted or _WORKING.search(before) is not None:
+        if not quoted or _WORKING.search(before) is not None or _is_whole(line, start, before):
             yield line[start:]
+
+
+def _is_whole(line: str, start: int, before: str) -> bool:
+    """Whether the rest of a line is all that Slurm says of an end, and no sentence quotes it."""
+    if not before[-1].isspace() or _WHOLE.fullmatch(line, start) is None:
+        return False
+    shown = before.rstrip()
+    in_quotes = any(line.count(mark, 0, start) % 2 for mark in '"`')
+    return not in_quotes and (not shown or shown[-1] not in _INTRODUCES)

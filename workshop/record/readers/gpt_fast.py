@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice, product
 
 from workshop.record.readers import gpt_fast_blocks
-from workshop.record.readers.gpt_fast_lines import STARTS, said
+from workshop.record.readers.gpt_fast_lines import CHAT, STARTS, said
 from workshop.record.readers.gpt_fast_runs import Footer, Ranks, Run, Variant
 from workshop.record.readers.gpt_fast_settings import SETTINGS, add_settings
 from workshop.record.readers.units import deviation
@@ -118,6 +118,8 @@ def _is_complete(run: Run, footer: Footer) -> bool:
     """Whether a run has ended: with a footer, or where its tool prints none on a CPU."""
     if "average" in footer or "memory" in footer:
         return True
+    if run.header.get("no footer") == CHAT and run.sure:
+        return False  # a chat's line in a model's text: a chat prints no bandwidths
     return "no footer" in run.header and not run.stopped
 
 

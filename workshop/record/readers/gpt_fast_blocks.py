@@ -149,8 +149,8 @@ def _hear_block(ranks: Ranks, block: bytes) -> None:
 
 
 def _is_loading(ranks: Ranks) -> bool:
-    stream = ranks.streams.get(UNLABELLED)
-    return stream is not None and stream.is_loading
+    streams = (ranks.streams.get(UNLABELLED), ranks.latest)
+    return any(stream is not None and stream.is_loading for stream in streams)
 
 
 def _signless(ranks: Ranks, block: bytes, at: int, end: int) -> int:

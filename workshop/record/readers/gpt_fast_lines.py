@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from workshop.record.readers.prefixes import layers
+
 Kind = Literal[
     "arguments",
     "example",
@@ -83,7 +85,11 @@ _START = re.compile("|".join(map(re.escape, STARTS)))
 _LOGGED = re.compile(
     r"\[|\b(?:DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL)\b|\d\d:\d\d|\d{4}-\d\d-\d\d|^\s*\d{1,5}:\s*$"
 )
-_RANK = re.compile(r"\[(?:rank ?)?(\d{1,5})\]:?\s|^\s*(\d{1,5}):\s|\brank[ =:]?(\d{1,5})\b", re.I)
+_RANK = re.compile(
+    r"\[(?:rank ?)?(\d{1,5})\]:?\s|^\s*(\d{1,5}):\s|\brank[ =:]?(\d{1,5})\b"
+    r"|\[default(\d{1,5})\]:|[\[@]\d{1,9},(\d{1,5})\](?:<std\w{3,4}>)?:",
+    re.I,
+)
 
 _NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?|nan|inf)"
 _SPEED_UNIT = r"\s*(?:tokens?|toks?|t)\s*(?:/|per)\s*(?:seconds?|secs?|s)\.?"
@@ -157,6 +163,9 @@ _TORCHAO_SAMPLE = re.compile(
     r"\| prefill time (\d+\.\d+) s decode \d+\.\d+ tokens/sec\s*"
 )
 _BETWEEN = re.compile(r"(?<=\D),\s*|,\s+|\s{2,}")
+# litgpt's chat numbers no answer, and prints no footer after the last.
+_CHAT = re.compile(r"\d{1,9} tokens")
+CHAT = "chat"
 _SECONDS = re.compile(rf"{_NUMBER}\s*(?:seconds?|secs?|s)(?:\s+total)?\.?", re.I)
 _SPEED = re.compile(_NUMBER + _SPEED_UNIT, re.I)
 _IN_GB = {
@@ -170,7 +179,8 @@ class Said(NamedTuple):
     """What one line says.
 
     Attributes:
-        rank: the process that the line is labelled with; None where it is not.
+        rank: the process that the line is labelled with, a number or a name (a container, a node);
+            None where it is not.
         number: the value, in seconds, tokens/s, GB or GB/s; None where it is nan, inf or no number.
         nth: of a sample, its number in the run; None where the line has none.
         text: what is not a number.
@@ -178,7 +188,7 @@ class Said(NamedTuple):
     """
 
     kind: Kind
-    rank: int | None = None
+    rank: int | str | None = None
     number: float | None = None
     nth: int | None = None
     text: str = ""
@@ -193,9 +203,14 @@ def said(line: str) -> list[Said]:
         # Most lines: no prefix, and one process. Only a logger prints the precision.
         return [one] if one.kind != "precision" else []
     starts = [match.start() for match in _START.finditer(line)]
-    if not starts or not _is_prefix(line[: starts[0]]):
+    prefix = line[: starts[0]] if starts else ""
+    name, left = layers(prefix) if prefix.strip() else ("", [prefix])
+    is_known = not left[-1].strip()
+    if not starts or not (is_known or _is_loggers(prefix)):
         return []
-    rank = _rank(line[: starts[0]])
+    rank = _rank(prefix)
+    if rank is None and is_known and name:
+        rank = name
     ends = [*starts[1:], len(line)]
     heard = [
         _one(line[start:end], rank, end == len(line))
@@ -204,10 +219,8 @@ def said(line: str) -> list[Said]:
     return [one for one in heard if one is not None]
 
 
-def _is_prefix(text: str) -> bool:
-    """Whether a logger or a launcher can have put this before a line; no sentence has."""
-    if not text.strip():
-        return True
+def _is_loggers(text: str) -> bool:
+    """Whether an unknown logger or launcher can have put this before a line; no sentence has."""
     return (
         len(text) <= _LONGEST_PREFIX
         and not text[-1].isalnum()
@@ -216,12 +229,12 @@ def _is_prefix(text: str) -> bool:
     )
 
 
-def _rank(prefix: str) -> int | None:
+def _rank(prefix: str) -> int | str | None:
     match = _RANK.search(prefix)
     return int(next(group for group in match.groups() if group)) if match else None
 
 
-def _one(text: str, rank: int | None, last: bool) -> Said | None:
+def _one(text: str, rank: int | str | None, last: bool) -> Said | None:
     start = _START.match(text)
     kind = STARTS[start[0]] if start else None
     if kind is None or (kind in _OPEN_ENDED and not last):
@@ -244,7 +257,7 @@ def _one(text: str, rank: int | None, last: bool) -> Said | None:
     return Said(kind, rank, value, text=prefill)
 
 
-def _sample(text: str, rank: int | None) -> Said | None:
+def _sample(text: str, rank: int | str | None) -> Said | None:
     """``Time for inference 1: 5.41 sec total, 36.98 tokens/sec``, in any of its spellings."""
     if plain := _PLAIN_SAMPLE.fullmatch(text):
         return Said("sample", rank, number(plain[2]), int(plain[1]))
@@ -259,7 +272,9 @@ def _sample(text: str, rank: int | None) -> Said | None:
     if len(speeds) > 1 or not any(_SECONDS.fullmatch(part) for part in fields):
         return None
     nth = int(match[1]) if match[1] else None
-    return Said("sample", rank, number(speeds[0]) if speeds else None, nth)
+    chats = nth is None and any(_CHAT.fullmatch(part) for part in fields)
+    speed = number(speeds[0]) if speeds else None
+    return Said("sample", rank, speed, nth, text=CHAT if chats else "")
 
 
 def number(text: str) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from workshop.record.readers.gpt_fast_lines import Kind, Said
+from workshop.record.readers.gpt_fast_lines import CHAT, Kind, Said
 from workshop.record.results import Result
 
 Header = dict[Kind, float | str | None]  # None is a line whose number is none, such as nan
@@ -110,6 +110,8 @@ class Stream:
                 self.pending = None
                 self._settle(nth, (speed, one.number, first), sure=True)
         elif one.kind == "sample":
+            if one.text == CHAT:
+                self.head("no footer", CHAT)
             self.sample(one.nth, one.number, one.first)
         elif one.kind in _HEADER:
             self.head(one.kind, one.text if one.kind in _TEXTS else one.number)
@@ -254,13 +256,15 @@ class Ranks:
 
     Attributes:
         result: makes a run's result.
+        latest: of the processes, the one that was heard last.
         example: the job script's line, before the ranks'.
         ours: whether a line was heard that our own logs have, and gpt-fast's have not.
         stopped: whether an error ends the log.
     """
 
     result: Callable[[Run], Result]
-    streams: dict[int, Stream] = field(default_factory=dict)
+    streams: dict[int | str, Stream] = field(default_factory=dict)
+    latest: Stream | None = None
     example: str | None = None
     ours: bool = False
     stopped: bool = False
@@ -273,9 +277,10 @@ class Ranks:
             for known in self.streams.values():
                 known.hear(one)
         elif (stream := self.stream(UNLABELLED if one.rank is None else one.rank)) is not None:
+            self.latest = stream
             stream.hear(one)
 
-    def stream(self, rank: int = UNLABELLED) -> Stream | None:
+    def stream(self, rank: int | str = UNLABELLED) -> Stream | None:
         """What this rank wrote; None if there are too many ranks to tell apart."""
         stream = self.streams.get(rank)
         if stream is None and len(self.streams) < _MOST_RANKS:
@@ -284,9 +289,19 @@ class Ranks:
         return stream
 
     def results(self) -> list[Result]:
-        """The runs of the first rank that has any; none of our own log, which counts otherwise."""
-        for rank in [] if self.ours else sorted(self.streams):
-            self.streams[rank].run.stopped = self.stopped
-            if ended := self.streams[rank].end():
+        """The runs of the first rank that has any; none of our own log, which counts otherwise.
+
+        Processes with a name each, such as containers, count where no rank has a run: they are
+        programs of their own, and their runs come one process after the other.
+        """
+        if self.ours:
+            return []
+        for rank in sorted(one for one in self.streams if isinstance(one, int)):
+            if ended := self._ended(rank):
                 return ended
-        return []
+        return [run for one in self.streams if isinstance(one, str) for run in self._ended(one)]
+
+    def _ended(self, rank: int | str) -> list[Result]:
+        stream = self.streams[rank]
+        stream.run.stopped = self.stopped
+        return stream.end()

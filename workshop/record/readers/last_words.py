@@ -44,7 +44,7 @@ _WORDS = re.compile(
     "rror|RROR|xception|raceback|illed|erminat|borted|fault|nstruction|slurm|sh: |srun: "
     "|FATAL: |HINT: |onda environment|complete result|Duplicate GPU|nccl|NVIDIA driver|CUDA driver"
     "|space left|of memory|uota exceeded|setup failed|file handle|pyxis: |ython"
-    "|exec /|atchdog|version [`']"
+    "|exec /|atchdog|version [`']|salloc: |ggml_vulkan: "
 )
 _MARKED = "workshop: setup failed"
 _MARKER = re.compile(_MARKED + r" \(exit code (?P<code>\d+)\): (?P<command>.+)")
@@ -165,6 +165,7 @@ def _may_tell(line: str) -> bool:
         or "erminated" in line
         or "raceback" in line
         or "fault" in line
+        or "oint exception" in line
         or "nstruction" in line
         or "space left" in line
         or "of memory" in line

@@ -4,7 +4,8 @@ A row of the table is a run. A test ``tg128`` decodes 128 tokens, ``pp512`` read
 ``pp512+tg128`` does both. In a job's log, what the GPU's driver says stands before JSON and CSV,
 so that the file as a whole is neither. ``-o sql`` is text in any case. The first versions' table
 has no columns for the size. The cells of a row are named by the header; a row with another number
-of cells, from another build or edited by hand, has settings without names.
+of cells, from another build or edited by hand, has settings without names. The line ``build: ...``
+after a table names the build of all its rows.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workshop.record.readers.decimals import with_points
@@ -22,6 +24,7 @@ from workshop.record.readers.llama_bench_record import (
     DECODE,
     FORMAT,
     NO_SPEED,
+    build_conditions,
     definition_of,
     depth_remark,
     run_of,
@@ -34,6 +37,7 @@ from workshop.record.readers.llama_bench_settings import (
 from workshop.record.readers.llama_bench_sql import BEGIN, run_of_statement
 from workshop.record.readers.units import (
     LABELS,
+    RUNS,
     capped,
     count,
     labelled,
@@ -54,11 +58,13 @@ NEEDLES = (
     b"build_commit",  # in a statement of SQL, too
     b'.gguf"',
     b'": ',  # a field of a record in JSON
+    b"build: ",
 )
 
 _SIZE = re.compile(r"([\d.]+) ([MGT]iB)", re.ASCII)
 _PARAMETERS = re.compile(r"([\d.]+) ([KMBT])", re.ASCII)
 _TEST = re.compile(r"(?=pp|tg)(?:pp ?(\d+))?\+?(?:tg ?(\d+))?(?: @ d(\d+))?", re.ASCII)
+_BUILD = re.compile(r"build: (\w{1,64}) \((\d{1,9})\)\s*", re.ASCII)
 _SPEED = re.compile(r"(\S+)(?: ± (\S+))?")
 _NUMBER = re.compile(r"\d[\d.]*(?:[eE][+-]?\d+)?|-?nan|inf", re.ASCII)
 _KEY = re.compile(r'"(\w{1,40})": ')
@@ -69,16 +75,26 @@ _MOST_FIELDS = 200
 
 
 @dataclass
+class _Held:
+    """A run, and whether a build may still be named for it."""
+
+    result: Result
+    is_open: bool = False
+
+
+@dataclass
 class _Output:
     """What was seen of the output that is being read.
 
     Attributes:
         header: of the table.
+        rows: of the table, whose build is to be named.
         columns: of the CSV.
         record: the fields of a JSON record whose end is to come.
     """
 
     header: list[str] = field(default_factory=list)
+    rows: list[_Held] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
 
@@ -90,19 +106,45 @@ def results(lines: Iterable[str], file_name: str) -> list[Result]:
 
 def _runs(lines: Iterable[str]) -> Iterator[Result]:
     outputs: dict[str, _Output] = {}
+    held: deque[_Held] = deque()  # in the order of the log
     for label, line in labelled(with_points(lines)):
         if label not in outputs and len(outputs) >= LABELS:
             continue
         output = outputs.setdefault(label, _Output())
         text = line.strip()
-        if run := _of_table(output, text) if text.startswith("|") else _of_records(output, line):
-            yield run
+        if text.startswith("|"):
+            held.extend(_of_table(output, text))
+        elif match := _BUILD.fullmatch(text):
+            _end_table(output, build_conditions(match[1], match[2]))
+        elif run := _of_records(output, line):
+            held.append(_Held(run))
+        while held and (not held[0].is_open or len(held) > RUNS):
+            yield held.popleft().result
+    yield from (run.result for run in held)
     yield from (run for output in outputs.values() if (run := _unfinished(output.record)))
 
 
-def _of_table(output: _Output, line: str) -> Result | None:
-    cells = [cell.strip() for cell in line.split("|")[1:]]
+def _end_table(output: _Output, build: dict[str, Condition]) -> None:
+    for row in output.rows:
+        row.result = replace(row.result, conditions=row.result.conditions | build)
+        row.is_open = False
+    output.rows = []
+
+
+def _of_table(output: _Output, line: str) -> list[_Held]:
+    """Take a line of a table; the run of a row."""
+    run = _of_row(output, [cell.strip() for cell in line.split("|")[1:]])
+    if run is None:
+        return []
+    row = _Held(run, is_open=len(output.rows) < RUNS)
+    if row.is_open:
+        output.rows.append(row)
+    return [row]
+
+
+def _of_row(output: _Output, cells: list[str]) -> Result | None:
     if cells[0] == "model" and "t/s" in cells:
+        _end_table(output, {})
         output.header = cells
     elif len(cells) > 2 and _SIZE.fullmatch(cells[1]) and _PARAMETERS.fullmatch(cells[2]):
         if not _is_whole(cells) or len(cells) <= _FEWEST:

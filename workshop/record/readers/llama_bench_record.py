@@ -8,7 +8,7 @@ from typing import Any
 
 from workshop.record.readers.llama_bench_settings import conditions_of, depth_conditions
 from workshop.record.readers.units import count, number, numbers, positive, words
-from workshop.record.results import Definition, Result
+from workshop.record.results import Condition, Definition, Result
 
 FORMAT = "llama-bench"
 
@@ -80,7 +80,10 @@ def run_of(record: Any) -> Result | None:
         model_parameters=count(record.get("model_n_params")),
         device=device,
         threads=count(record.get("n_threads")),
-        conditions=conditions_of(settings) | depth_conditions(depth),
+        conditions=conditions_of(settings)
+        | depth_conditions(depth)
+        | _cpu(record, backend)
+        | build_conditions(record.get("build_commit"), record.get("build_number")),
         warnings=depth_remark(depth),
     )
 
@@ -94,7 +97,24 @@ def backend_of(record: Mapping[str, Any]) -> str | None:
     return next(chosen, "CPU") if switches else None
 
 
+def build_conditions(commit: object, number: object) -> dict[str, Condition]:
+    """The build of llama.cpp, as its table names it: ``fb644247d (7431)``; {} if not known."""
+    name, numbered = words(commit), count(number)
+    known = [name] if name and name != "unknown" else []
+    known += [f"({numbered})" if known else str(numbered)] if numbered else []
+    return {"build": " ".join(known)} if known else {}
+
+
+def _cpu(record: Mapping[str, Any], backend: str | None) -> dict[str, Condition]:
+    """The CPU beside the chip that the backend runs on."""
+    name = None if _is_cpu(backend) else words(record.get("cpu_info"))
+    return {"CPU": name} if name else {}
+
+
+def _is_cpu(backend: str | None) -> bool:
+    return backend is not None and backend.split(",")[0] in ("CPU", "BLAS")
+
+
 def _chip(record: Mapping[str, Any], backend: str | None) -> str | None:
     """The chip that the backend runs on, as far as it is named."""
-    on_cpu = backend is not None and backend.split(",")[0] in ("CPU", "BLAS")
-    return words(record.get("cpu_info" if on_cpu else "gpu_info"))
+    return words(record.get("cpu_info" if _is_cpu(backend) else "gpu_info"))

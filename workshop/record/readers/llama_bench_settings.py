@@ -108,7 +108,7 @@ _SWITCHES = {
     "use_thp",
 }
 _ON_OFF = {"-1": "auto", "0": "off", "1": "on", "false": "off", "true": "on", "auto": "auto"}
-# What is measured, what is in a field of the record, and what names a machine or a build.
+# What is measured, what is in a field of the record, and what ``llama_bench_record.py`` reads.
 _NO_SETTINGS = {
     "avg_ns",
     "avg_ts",

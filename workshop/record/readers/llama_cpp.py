@@ -161,6 +161,8 @@ def _slot(match: re.Match[str]) -> Slot:
 def _load(process: _Process, model: str) -> None:
     if not process.fresh:
         process.models, process.fresh = set(), True
+    if not process.example.begun:  # what was announced was of a run before
+        process.example = Example()
     if len(process.models) < 2:
         process.models.add(model)
 
@@ -194,7 +196,7 @@ def _time(process: _Process, match: re.Match[str]) -> _Held | None:
         process.drawn = count(match["tokens"]) if process.drawn is None else _UNSURE
     elif match["tokens"] is None:
         return None
-    elif process.example.begun and not served:
+    elif not served and process.example.has_timings(_passes(match)):
         is_last = match["what"] != "prompt eval" and not process.example.goes_on
         return _end_example(process) if is_last else None
     elif match["what"] == "prompt eval":
@@ -204,6 +206,10 @@ def _time(process: _Process, match: re.Match[str]) -> _Held | None:
         process.slot = None
         return _decode(process, match, slot if served else None, served)
     return None
+
+
+def _passes(match: re.Match[str]) -> int | None:
+    return None if match["what"] == "prompt eval" else count(match["tokens"])
 
 
 def _prompt(process: _Process, match: re.Match[str], served: bool) -> None:
@@ -224,6 +230,7 @@ def _decode(process: _Process, match: re.Match[str], slot: Slot | None, served: 
     process.waiting -= 1
     process.mixed = process.mixed and process.waiting > 0
     process.fresh = False
+    process.example.decoded = None
     model = _model(process)
     if not served:  # the next one may be of another program, on another model
         process.models = set()

@@ -11,6 +11,7 @@
 
 Their ``eval time`` counts only the passes that hold one token: it is not the decode of the text, of
 the model and its draft together. So the line above counts, and the timings after it end the run.
+Where that line is lost, what else they print shows that these timings are not of the whole decode.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _NAMES = {
     "n_ctx": "context, tokens",
     "n_batch": "batch",
 }
+_LOOKAHEAD = {"W", "N", "G"}
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Example:
         settings: of a run that is to come.
         encoded: tokens of the prompt.
         begun: whether the run has said something of its decode.
+        decoded: tokens of a decode of which it is not known whether a pass holds several.
         part: whose timings come next: of the draft, or of the target.
         counts: of tokens, and settings.
     """
@@ -62,6 +65,7 @@ class Example:
     settings: dict[str, int] = field(default_factory=dict)
     encoded: int | None = None
     begun: bool = False
+    decoded: int | None = None
     speed: float | None = None
     tokens: int | None = None
     definition: Definition = DECODE_OF_ONE
@@ -79,7 +83,7 @@ class Example:
             self.encoded = count(match[1])
         elif match := COUNTED.fullmatch(line):
             self._count(match)
-        elif (match := PART.fullmatch(line)) and self.begun:
+        elif match := PART.fullmatch(line):
             self.part = match[1]
         elif "n_parallel = " in line and (match := SETTINGS.fullmatch(line)):
             self.settings = {name.strip(): int(value) for name, value in SETTING.findall(match[1])}
@@ -89,10 +93,27 @@ class Example:
         """Whether timings of the target come after these, which are of the draft."""
         return self.part == "draft"
 
+    def has_timings(self, passes: int | None) -> bool:
+        """Whether timings are of this run, and not those of a decode of one token a pass.
+
+        Args:
+            passes: that decoded a token each, by the timings; None for those of a prompt.
+        """
+        if not self.begun and passes is not None and (self.decoded or 0) > passes + 1:
+            self.definition = DECODE_OF_BATCH
+            self.begun = True
+        if not self.begun and self.settings.get("n_parallel", 1) > 1:
+            is_server = "n_sequences" in self.settings
+            self.definition = ALL_OF_SERVER if is_server else DECODE_OF_BATCH
+            self.begun = True
+        self.begun = self.begun or self.part is not None
+        return self.begun
+
     def _begin(self, speed: str, tokens: int | None, function: str | None) -> None:
         sequences = self.settings.get("n_parallel", 1)
         if function and sequences < 2:
-            return  # a pass holds one token, so that its timings are better
+            self.decoded = tokens
+            return  # if a pass holds one token, its timings are better
         if function:
             self.definition = DECODE_OF_BATCH
             tokens = None  # of all sequences together
@@ -100,9 +121,12 @@ class Example:
 
     def _count(self, match: re.Match[str]) -> None:
         # Where the line with the speed is lost, it is still known that passes hold several tokens.
-        self.begun = self.begun or match[1] == "n_drafted"
-        if self.begun:
-            self.counts[match[1]] = int(match[2])
+        name = match[1]
+        if name in ("n_draft", "n_drafted", "n_accept"):
+            self.begun = True
+        if self.begun or name in _LOOKAHEAD:
+            self.counts[name] = int(match[2])
+        self.begun = self.begun or self.counts.keys() >= _LOOKAHEAD
 
     def result(self, load: float | None, model: str | None) -> Result:
         """The record of the run."""

@@ -26,7 +26,7 @@ from workshop.record.readers.lines import (
 )
 from workshop.record.readers.text import QUOTED, SKIPPED, one_line
 from workshop.record.readers.unknown import NAME as UNKNOWN
-from workshop.record.readers.unknown import is_head
+from workshop.record.readers.unknown import has_begun, head_of
 from workshop.record.results import RecordError, Result, Sample
 from workshop.stages import STAGES
 from workshop.stages.settings import Settings
@@ -109,11 +109,11 @@ def explanation(file: BinaryIO, file_name: str) -> Explanation:
     seen = _seen(ends_and_needle_lines(file, _WORDS, _ENDS))
     found = _results(seen, file_name)
     named = _stage_of_file(file_name) is not None
-    if seen.empty or seen.ours or seen.headed or named:
+    ended = _tells_an_end(seen.run)
+    begun = has_begun(seen.heads, seen.run.last_line, ended)
+    if seen.empty or seen.ours or begun or named:
         return Explanation(found, known=True)
-    return Explanation(
-        [*found[:-1], replace(found[-1], format=UNKNOWN)], known=_tells_an_end(seen.run)
-    )
+    return Explanation([*found[:-1], replace(found[-1], format=UNKNOWN)], known=ended)
 
 
 def _tells_an_end(run: _Run) -> bool:
@@ -146,7 +146,7 @@ class _Seen:
     run: _Run = field(default_factory=_Run)  # the last
     empty: bool = True
     ours: bool = False
-    headed: bool = False  # whether a line is there that a run begins with
+    heads: set[str] = field(default_factory=set)  # lines that a run begins with
 
     @property
     def results(self) -> list[Result]:
@@ -188,7 +188,8 @@ def _seen(lines: Iterable[str]) -> _Seen:
                 seen.finished.append(run.record)
                 seen.run = _Run()
         else:
-            seen.headed = seen.headed or is_head(line)
+            if head := head_of(line):
+                seen.heads.add(head)
             _add_words(run, line)
     return seen
 

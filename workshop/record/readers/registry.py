@@ -11,9 +11,11 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, BinaryIO
 
+from workshop.record.readers import mixed
 from workshop.record.readers.documents import document
 from workshop.record.readers.lines import blocks, first_line, needle_lines, which_are_in
 from workshop.record.readers.text import one_line
+from workshop.record.readers.units import capped
 from workshop.record.results import Result
 
 GROUP = "workshop.readers"
@@ -57,14 +59,15 @@ class ReaderWarning(UserWarning):
 
 
 def results_of(file: BinaryIO, file_name: str) -> list[Result]:
-    """The results of the first format that knows the log; [] if none does."""
+    """The results of the first format that knows the log; [] if none does.
+
+    Of lines of JSON that several tools wrote, each line is read by the first that knows it.
+    """
     readers = installed()
-    if (whole := document(file, first_line(file))) is not None:
-        for name, reader in readers:
-            if not hasattr(reader, "NEEDLES") and (
-                found := _asked(name, reader.results, whole, file_name)
-            ):
-                return found
+    if (whole := document(file, first_line(file))) is not None and (
+        found := _in_document(whole, file_name)
+    ):
+        return found
     texts = [(name, reader) for name, reader in readers if hasattr(reader, "NEEDLES")]
     while texts:
         sought = [getattr(reader, "ANCHORS", ()) or reader.NEEDLES for _, reader in texts]
@@ -77,6 +80,36 @@ def results_of(file: BinaryIO, file_name: str) -> list[Result]:
                 return found
         texts = texts[count:]
     return []
+
+
+def _in_document(whole: Any, file_name: str) -> list[Result]:
+    """The results of a parsed file: of the first reader, or of one for each part of it."""
+    documents = {name: one for name, one in installed() if not hasattr(one, "NEEDLES")}
+    texts = {name: one for name, one in installed() if hasattr(one, "NEEDLES")}
+
+    def asked_documents(document: Any) -> tuple[str | None, list[Result]]:
+        for name, reader in documents.items():
+            if found := _asked(name, reader.results, document, file_name):
+                return name, found
+        return None, []
+
+    def asked_text(name: str, lines: list[str]) -> list[Result]:
+        shown = mixed.with_needles(lines, texts[name].NEEDLES)
+        return _asked(name, texts[name].results, shown, file_name) if shown else []
+
+    def owner_of(record: Any) -> str | None:
+        owner, _ = asked_documents([record])
+        lines = [] if owner else mixed.lines([record])
+        return owner or next((name for name in texts if asked_text(name, lines)), None)
+
+    def found_in(owner: str, records: list[Any]) -> list[Result]:
+        if owner in texts:
+            return asked_text(owner, mixed.lines(records))
+        return _asked(owner, documents[owner].results, records, file_name)
+
+    if parted := mixed.parts(whole, owner_of):
+        return capped(run for owner, records in parted for run in found_in(owner, records))
+    return asked_documents(whole)[1]
 
 
 @cache

@@ -18,6 +18,7 @@ NEEDLES = (
     b"Backend: ",
     b"Successful requests: ",
     b"Failed requests: ",
+    b"Total input tokens: ",
     b"request concurrency: ",
     b"equest rate",
     b"Output token throughput (tok/s)",
@@ -30,8 +31,9 @@ NEEDLES = (
 )
 
 _FIELD = re.compile(
-    r"(Backend|Successful requests|Failed requests|Output token throughput \(tok/s\)"
-    r"|Mean TTFT \(ms\)|Mean TPOT \(ms\)|Mean E2EL \(ms\)|Mean E2E Latency \(ms\)"
+    r"(Backend|Successful requests|Failed requests|Total input tokens"
+    r"|Output token throughput \(tok/s\)|Mean TTFT \(ms\)|Mean TPOT \(ms\)|Mean E2EL \(ms\)"
+    r"|Mean E2E Latency \(ms\)"
     r"|Max(?:imum)? request concurrency"
     r"|Request rate configured \(RPS\)|Traffic request rate|Acceptance rate \(%\)"
     r"|Acceptance length|Accept length|Drafts|Draft tokens|Accepted tokens"
@@ -46,8 +48,11 @@ def field(line: str) -> tuple[str, str] | None:
     return (match[1].strip(), match[2]) if match else None
 
 
-def served(fields: Mapping[str, str], model: str | None) -> Result:
-    """The run of a block, from its fields as they are printed."""
+def served(fields: Mapping[str, str], model: str | None, requested: str | None = None) -> Result:
+    """The run of a block, from its fields as they are printed.
+
+    ``requested`` is the number of requests by the client's arguments.
+    """
     run = server_run(
         model=model,
         completed=count(fields.get("Successful requests")),
@@ -57,7 +62,7 @@ def served(fields: Mapping[str, str], model: str | None) -> Result:
         tpot=seconds(fields.get("Mean TPOT (ms)"), "ms"),
         latency=seconds(fields.get("Mean E2EL (ms)", fields.get("Mean E2E Latency (ms)")), "ms"),
     )
-    run = replace(run, concurrency=_concurrency(fields), conditions=_conditions(fields))
+    run = replace(run, concurrency=_concurrency(fields), conditions=_conditions(fields, requested))
     if run.status != "failed":
         run = replace(run, **asdict(_acceptance(fields)))
     # SGLang's benchmark began as a copy of vLLM's; its block names what it was run against.
@@ -90,14 +95,40 @@ def server_run(
     return run
 
 
+def asked(
+    completed: object, failed: object, requested: object, input_tokens: object
+) -> dict[str, Condition]:
+    """What was asked of a server, as conditions.
+
+    Args:
+        completed: requests that succeeded.
+        failed: requests that did not; None where the source does not print them.
+        requested: requests by the client's arguments, which count if they are known.
+        input_tokens: of all prompts together. The total of the output differs between repeats.
+    """
+    succeeded, lost, wanted = count(completed), count(failed), count(requested)
+    requests = wanted or (succeeded or 0) + (lost or 0)
+    found = {"requests": requests, "input tokens": count(input_tokens)}
+    return {name: number for name, number in found.items() if number}
+
+
 def _concurrency(fields: Mapping[str, str]) -> int | None:
     values = (fields.get(f"{word} request concurrency") for word in ("Maximum", "Max"))
     return next((found for value in values if (found := count(value))), None)
 
 
-def _conditions(fields: Mapping[str, str]) -> dict[str, Condition]:
+def _conditions(fields: Mapping[str, str], requested: str | None) -> dict[str, Condition]:
     rate = fields.get("Request rate configured (RPS)") or fields.get("Traffic request rate")
-    return {**conditions(fields, {"Backend": "backend"}), **request_rate(rate)}
+    return {
+        **conditions(fields, {"Backend": "backend"}),
+        **request_rate(rate),
+        **asked(
+            fields.get("Successful requests"),
+            fields.get("Failed requests"),
+            requested,
+            fields.get("Total input tokens"),
+        ),
+    }
 
 
 def _acceptance(fields: Mapping[str, str]) -> Acceptance:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from workshop.record.readers.acceptance import acceptance
-from workshop.record.readers.serving_block import server_run
+from workshop.record.readers.serving_block import asked, server_run
 from workshop.record.readers.sglang import NO_DECODE, one_batch_run, throughput_run
 from workshop.record.readers.source_settings import conditions
 from workshop.record.readers.units import capped, count, positive, seconds
@@ -47,7 +47,10 @@ def _offline(record: dict[Any, Any]) -> Result:
         ttft=None,
         tpot=None,
     )
-    return replace(throughput_run(run), conditions=conditions(record, {"backend": "backend"}))
+    requests = asked(record["successful_requests"], None, None, record.get("total_input_tokens"))
+    return replace(
+        throughput_run(run), conditions={**conditions(record, {"backend": "backend"}), **requests}
+    )
 
 
 def _one_batch(record: dict[Any, Any]) -> Result:

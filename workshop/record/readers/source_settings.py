@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from workshop.record.readers.text import one_line
 from workshop.record.readers.units import number
@@ -37,6 +37,11 @@ SAMPLING = {
     "min_p": "min p",
     "ignore_eos": "end of text ignored",
     "use_beam_search": "beam search",
+    "best_of": "best of",
+    "frequency_penalty": "frequency penalty",
+    "presence_penalty": "presence penalty",
+    "repetition_penalty": "repetition penalty",
+    "logprobs": "log probabilities",
 }
 # What a client sends to a server.
 LOAD = {
@@ -52,6 +57,12 @@ LOAD = {
     "ramp_up_end_rps": "ramp-up to, 1/s",
     "label": "label",
     "tag": "label",
+    "goodput": "goodput targets",
+    "lora_modules": "LoRA modules",
+    "lora_name": "LoRA modules",
+    "lora_assignment": "LoRA assignment",
+    "extra_body": "request fields",
+    "extra_request_body": "request fields",
 }
 # Abbreviations in names of settings.
 _PLAIN = {"len": "tokens", "isl": "input tokens", "osl": "output tokens", "datasets": "dataset"}
@@ -63,6 +74,9 @@ _TOKEN = re.compile(
 _WORD = re.compile(r"[A-Za-z_][\w.]*|[-+]?[\d.]+(?:[eE][-+]?\d+)?", re.ASCII)
 _UNSET = re.compile(r"none|auto|false|null|not set|-[\d.]+", re.ASCII | re.IGNORECASE)
 _PATHS = ("path", "file", "filename", "dir", "url", "seed")
+_PLACES = {"host", "hostname", "node", "port", "server", "url"}
+_FILE = re.compile(r"\.[A-Za-z]\w{0,15}", re.ASCII)  # what a file's name ends with
+_MOST_NOTES = 20
 
 
 def condition(value: object) -> Condition | None:
@@ -102,9 +116,35 @@ def request_rate(value: object) -> dict[str, Condition]:
     return {} if found is None else {RATE: found}
 
 
+def is_path(value: str) -> bool:
+    """Whether a text names a file, a directory or an address, and not a setting (``fp8/e4m3``)."""
+    names = value.replace("\\", "/").split("/")
+    if len(names) == 1:
+        return False
+    is_rooted = names[0] in ("", "~", ".", "..") or names[0].endswith(":")
+    _, dot, ending = names[-1].rpartition(".")
+    return is_rooted or len(names) > 2 or _FILE.fullmatch(dot + ending) is not None
+
+
+def notes(source: Iterable[tuple[str, object]]) -> dict[str, Condition]:
+    """What a user noted about a run with ``--metadata name=value``; no paths and no hosts."""
+    found: dict[str, Condition] = {}
+    for key, value in source:
+        parts = key.lower().replace("-", "_").split("_")
+        is_place = not _PLACES.isdisjoint(parts) or parts[-1] in _PATHS
+        if is_place or not isinstance(value, str) or max(len(key), len(value)) > LONGEST_VALUE:
+            continue
+        name = one_line(key.replace("_", " "))
+        noted = None if is_path(value) else condition(value)
+        if name and noted is not None and len(found) < _MOST_NOTES:
+            found[name] = noted
+    return found
+
+
 def load_conditions(source: Mapping[str, object]) -> dict[str, Condition]:
     """What a client of vLLM or SGLang was to send, with the settings of the dataset it used."""
     return {
+        **_metadata(source.get("metadata")),
         **conditions(source, LOAD),
         **conditions(source, SAMPLING),
         **request_rate(source.get("request_rate")),
@@ -115,8 +155,9 @@ def load_conditions(source: Mapping[str, object]) -> dict[str, Condition]:
 def namespace(line: str) -> dict[str, str]:
     """The arguments that a Python program printed as ``Namespace(name=value, ...)``.
 
-    Values in quotes come without them. Values with brackets, such as lists, are left out. Takes
-    time in proportion to the line.
+    Values in quotes come without them. A list or a dictionary comes as its elements, each without
+    quotes, with a comma between them (``tp=4, dp=2``), and without those that are paths. Takes time
+    in proportion to the line.
     """
     found: dict[str, str] = {}
     for argument in _arguments(line):
@@ -151,7 +192,28 @@ def _arguments(line: str) -> Iterator[str]:
 def _plain(value: str) -> str | None:
     if len(value) >= 2 and value[0] in "'\"" and value[-1] == value[0]:
         return value[1:-1]
+    if len(value) >= 2 and value[0] + value[-1] in ("[]", "{}", "()"):
+        return ", ".join(_elements(value[1:-1])) or "None"
     return value if _WORD.fullmatch(value) else None
+
+
+def _elements(inside: str) -> list[str]:
+    """The elements of a list or a dictionary; a list within it comes without its brackets."""
+    elements: list[list[str]] = [[]]
+    for token in _TOKEN.findall(inside):
+        if token == ",":
+            elements.append([])
+        elif token not in "()[]{}":
+            quoted = len(token) >= 2 and token[0] in "'\"" and token[-1] == token[0]
+            elements[-1].append(token[1:-1] if quoted else token)
+    texts = ("".join(parts).strip() for parts in elements)
+    return [text for text in texts if text and not any(map(is_path, re.split("[=: ]+", text)))]
+
+
+def _metadata(value: object) -> dict[str, Condition]:
+    """The notes of an argument ``metadata=['tensor_parallel=2', ...]``."""
+    pairs = (note.partition("=") for note in value.split(", ")) if isinstance(value, str) else ()
+    return notes((name.strip(), noted.strip()) for name, equals, noted in pairs if equals)
 
 
 def _dataset(source: Mapping[str, object]) -> dict[str, Condition]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import BinaryIO
 
 from workshop.record.readers import registry
@@ -14,17 +15,14 @@ NAME = "unknown"
 ADVICE = "'A format of your own' in docs/reading.md says how to add a reader for it"
 
 _STAGE = "Stage: "
-# How lines begin that our runs and job scripts print, and gpt-fast's, before there is a number.
-_HEADS = (
-    _STAGE,
-    "Example:= ",
-    "Nodelist:= ",
-    "Using device=",
-    "Time to load model: ",
-    "Compilation time: ",
-    "workshop: ",
-    "WORKSHOP-",
-)
+# How lines begin that only our runs and job scripts print
+_MARKS = ("workshop: ", "WORKSHOP-")
+# Before there is a number, our runs and job scripts print these, and other programs one of them.
+_OURS = (_STAGE, "Changes against ", "First token after ", "Example:= ", "Nodelist:= ")
+# These are gpt-fast's too, and of the other programs in its repository and in its relatives'.
+_SHARED = ("Using device=", "Loading model ...", "Time to load model: ", "Compilation time: ")
+_HEADS = (*_MARKS, *_OURS, *_SHARED)
+_ANY_HEAD = re.compile("|".join(map(re.escape, _HEADS)))
 # Of a format that has a name without it
 _VARIANTS = ("-json", "-markdown", "-rows", "-response", "-stream")
 _SERVER = "-server"
@@ -33,20 +31,33 @@ _OUR_FIELDS = (b'"stage"', b'"ttft_seconds"')
 _BEGINNING = 65_536  # bytes of a document in which these are looked for
 
 
-def is_head(line: str) -> bool:
-    """Whether a run of ours or of gpt-fast's printed this line, or our job script."""
-    if ":" not in line and "=" not in line and "WORKSHOP-" not in line:
-        return False
-    if not any(head in line for head in _HEADS):
-        return False
+def head_of(line: str) -> str | None:
+    """Which of the lines this is that a run of ours or of gpt-fast's begins with; None if none."""
+    if _ANY_HEAD.search(line) is None:
+        return None
     _, left = layers(line)
-    return any(_is_plain_head(one) for one in left)
+    return next((head for one in left if (head := _plain_head(one))), None)
 
 
-def _is_plain_head(line: str) -> bool:
-    if line.startswith(_STAGE):
-        return line.removeprefix(_STAGE).strip() in STAGES
-    return line.startswith(_HEADS)
+def _plain_head(line: str) -> str | None:
+    if line.startswith(_STAGE) and line.removeprefix(_STAGE).strip() not in STAGES:
+        return None
+    return next((head for head in _HEADS if line.startswith(head)), None)
+
+
+def has_begun(heads: Collection[str], last_line: str | None, ended: bool) -> bool:
+    """Whether a log with these heads is an unfinished run of ours or of gpt-fast's.
+
+    One head alone is too little, unless the log tells what ended its job (``ended``). gpt-fast's
+    evaluation and export begin as a run does, but they go on: a run without a number does not.
+    """
+    if any(head in _MARKS for head in heads):
+        return True
+    if ended or len(heads) < 2:
+        return ended and len(heads) > 0
+    return any(head in _OURS for head in heads) or (
+        last_line is not None and head_of(last_line) is not None
+    )
 
 
 def is_our_document(file: BinaryIO) -> bool:

@@ -30,6 +30,7 @@ NEEDLES = (
     b"Serving Benchmark Result ",
     b"=" * 48,
     b"Throughput: ",
+    b"Total num prompt tokens: ",
     b"Avg latency: ",
     b"% percentile latency: ",
     b"Namespace(",
@@ -51,6 +52,8 @@ _CLOSE = re.compile(r"={48,}\s*")
 _THROUGHPUT = re.compile(
     r"Throughput: (\S+) requests/s, (\S+) (?:total )?tokens/s(?:, (\S+) output tokens/s)?\s*"
 )
+# After the line of the throughput benchmark; older versions do not print it.
+_PROMPT_TOKENS = re.compile(r"Total num prompt tokens: +(\S+)\s*")
 _LATENCY = re.compile(r"Avg latency: (\S+) seconds\s*")
 _PERCENTILE = re.compile(r"(\d{1,2})% percentile latency: (\S+) seconds\s*", re.ASCII)
 _ARGUMENTS = re.compile(r"(?:\w{1,40}=)?Namespace\(.*\)\s*")
@@ -90,6 +93,7 @@ class _Rank:
         announced: settings of a serving benchmark that was begun.
         block_arguments: the arguments of the open block's benchmark.
         latency: a mean whose percentiles are being read.
+        throughput: a run that its prompts' tokens may follow.
     """
 
     arguments: dict[str, str] = field(default_factory=dict)
@@ -97,6 +101,7 @@ class _Rank:
     announced: dict[str, str] = field(default_factory=dict)
     block_arguments: Mapping[str, str] = field(default_factory=dict)
     latency: _Latency | None = None
+    throughput: Result | None = None
 
 
 def results(lines: Iterable[str], file_name: str) -> list[Result]:
@@ -109,10 +114,12 @@ def _runs(lines: Iterable[str]) -> Iterator[Result]:
     for label, line in labelled(lines):
         if label in ranks or len(ranks) < LABELS:
             rank = ranks.setdefault(label, _Rank())
-            found = (*_latency(rank, line), _serving(rank, line), _throughput(rank, line))
+            found = (*_latency(rank, line), *_throughput(rank, line), _serving(rank, line))
             yield from (run for run in found if run)
     for rank in ranks.values():
         yield from _latency_ended(rank)
+        if rank.throughput is not None:
+            yield rank.throughput
     yield from (_cut_off(rank) for rank in ranks.values() if rank.block is not None)
 
 
@@ -137,14 +144,20 @@ def _serving(rank: _Rank, line: str) -> Result | None:
     return None
 
 
-def _throughput(rank: _Rank, line: str) -> Result | None:
-    """Take a line of the throughput benchmark, or the arguments of any."""
+def _throughput(rank: _Rank, line: str) -> Iterator[Result]:
+    """Take a line of the throughput benchmark, or the arguments of any; the run that it ends."""
+    ended, rank.throughput = rank.throughput, None
+    if ended is not None:
+        match = _PROMPT_TOKENS.fullmatch(line)
+        tokens = count(match[1]) if match else None
+        if tokens:
+            ended = replace(ended, conditions=ended.conditions | {"input tokens": tokens})
+        yield ended
     if _ARGUMENTS.fullmatch(line):
         rank.arguments = _arguments(line)
     elif match := _THROUGHPUT.fullmatch(line):
         arguments, rank.arguments = rank.arguments, {}
-        return _throughput_run(match[2], match[3], arguments)
-    return None
+        rank.throughput = _throughput_run(match[2], match[3], arguments)
 
 
 def _latency(rank: _Rank, line: str) -> Iterator[Result]:
@@ -181,7 +194,7 @@ def _cut_off(rank: _Rank) -> Result:
 
 
 def _served(fields: Mapping[str, str], arguments: Mapping[str, str]) -> Result:
-    run = serving_block.served(fields, words(arguments.get("model")))
+    run = serving_block.served(fields, words(arguments.get("model")), arguments.get("num_prompts"))
     concurrency = count(arguments.get("max_concurrency"))
     return replace(
         run,
@@ -194,7 +207,7 @@ def _throughput_run(total: str, output: str | None, arguments: Mapping[str, str]
     """Older versions print one speed alone, and that one counts the prompts' tokens as well."""
     speed = positive(total if output is None else output)
     with_prompts = output is None
-    lengths = {"input_len": "input tokens", "output_len": "output tokens"}
+    lengths = {"input_len": "input tokens a request", "output_len": "output tokens a request"}
     return Result(
         None,
         "failed" if speed is None else "ok",

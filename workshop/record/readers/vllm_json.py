@@ -9,8 +9,15 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from workshop.record.readers.acceptance import acceptance
-from workshop.record.readers.serving_block import SERVED_WITH_PROMPTS, server_run
-from workshop.record.readers.source_settings import LONGEST_VALUE, condition, load_conditions
+from workshop.record.readers.serving_block import SERVED_WITH_PROMPTS, asked, server_run
+from workshop.record.readers.sglang_settings import server_settings
+from workshop.record.readers.source_settings import (
+    LOAD,
+    SAMPLING,
+    conditions,
+    load_conditions,
+    notes,
+)
 from workshop.record.readers.units import capped, count, number, numbers, positive, seconds, words
 from workshop.record.readers.vllm import GENERATED, NO_LENGTHS
 from workshop.record.results import Condition, Result
@@ -26,9 +33,8 @@ _SGLANG = {"input_throughput", "total_output_tokens_retokenized", "accept_length
 # Texts of a result that are no settings; what a user adds with --metadata is a text too.
 _NO_SETTINGS = {
     "date", "model_id", "tokenizer_id", "request_rate", "backend", "endpoint_type", "label", "tag",
-    "dataset_name", "server_info", "ramp_up_strategy",
+    "dataset_name", "server_info", "ramp_up_strategy", *LOAD, *SAMPLING,
 }  # fmt: skip
-_MOST_METADATA = 20
 _MOST = 100  # percentiles, and positions of guesses
 
 
@@ -62,7 +68,16 @@ def _serve(record: dict[Any, Any]) -> Result:
         run,
         format="sglang-serve" if sglang else run.format,
         concurrency=count(record.get("max_concurrency")) or None,
-        conditions={**({} if sglang else _metadata(record)), **load_conditions(record)},
+        conditions={
+            **(server_settings(record.get("server_info")) if sglang else _metadata(record)),
+            **load_conditions(record),
+            **asked(
+                record["completed"],
+                record.get("failed"),
+                record.get("num_prompts"),
+                record.get("total_input_tokens"),
+            ),
+        },
     )
     if run.status == "failed":
         return run
@@ -90,17 +105,11 @@ def _acceptance(record: dict[Any, Any]) -> dict[str, Any]:
 
 def _metadata(record: dict[Any, Any]) -> dict[str, Condition]:
     """What the user noted about the run, such as ``tensor_parallel=2``."""
-    notes = {
-        key.replace("_", " "): condition(value)
+    return notes(
+        (key, value)
         for key, value in record.items()
-        if isinstance(key, str)
-        and key not in _NO_SETTINGS
-        and isinstance(value, str)
-        and max(len(key), len(value)) <= LONGEST_VALUE
-        and "/" not in value
-    }
-    kept = [(name, value) for name, value in notes.items() if value is not None]
-    return dict(kept[:_MOST_METADATA])
+        if isinstance(key, str) and key not in _NO_SETTINGS
+    )
 
 
 def _shared(lengths: object) -> int | None:
@@ -110,7 +119,7 @@ def _shared(lengths: object) -> int | None:
 
 def _throughput(record: dict[Any, Any]) -> Result:
     speed = positive(record["tokens_per_second"])
-    requests = condition(record["num_requests"])
+    asked_for = {"num_requests": "requests", "total_num_tokens": "input and output tokens"}
     return Result(
         None,
         "failed" if speed is None else "ok",
@@ -118,7 +127,8 @@ def _throughput(record: dict[Any, Any]) -> Result:
         format="vllm-throughput",
         tokens_per_second=speed,
         definition=SERVED_WITH_PROMPTS,
-        conditions={} if requests is None else {"requests": requests},
+        # It makes each output as long as it was asked to be.
+        conditions=conditions(record, asked_for),
     )
 
 
