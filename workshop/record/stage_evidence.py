@@ -10,38 +10,37 @@ import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from workshop.record.results import Result
 from workshop.stages import STAGES, stage_of_words
 from workshop.util.errors import UsageError
 
-FAMILY = "gpt-fast"  # the format of the engines that the lesson's stages were made for
 EXAMPLE, LOG, FILE_NAME, USER = "Example:=", "the log", "the file name", "the command"
 _DENIALS = {"no", "non", "not", "without"}
 _OF_ANY_STAGE = {"decoding"}  # of the stages' words, those that name no stage by themselves
 
 
-def with_stage(result: Result, file_name: str) -> Result:
-    """The result with its stage and what tells it; unchanged where nothing does.
+def told_stage(result: Result, named: str | None) -> tuple[str | None, str | None, list[str]]:
+    """The stage of a run of gpt-fast, what tells it, and where the sources contradict each other.
 
-    Where the log and the file's name contradict each other, the log is believed, and a warning
-    says so.
+    The log is believed before its file's name.
+
+    Args:
+        result: with the stage that its ``Example:=`` line names, if any.
+        named: the stage that the file's name says (``stage_of_name``).
     """
-    if result.format != FAMILY or result.status == "failed":
-        return result
-    named = stage_of_name(file_name)
     if result.stage is not None:
         stage, source = result.stage, EXAMPLE
     elif (shown := stage_shown(result)) is not None:
         stage, source = shown, LOG
-    elif named is not None:
-        return _changed(result, stage=named, stage_source=FILE_NAME)
     else:
-        return result
-    doubt = [] if named in (None, stage) else [f"the file name says {named}, {source} {stage}"]
-    warnings = [*result.warnings, *doubt] if doubt else result.warnings
-    return _changed(result, stage=stage, stage_source=source, warnings=warnings)
+        return named, FILE_NAME if named else None, []
+    return stage, source, doubts(stage, source, named)
+
+
+def doubts(stage: str, source: str, named: str | None) -> list[str]:
+    """A warning where the file's name says another stage."""
+    return [] if named in (None, stage) else [f"the file name says {named}, {source} {stage}"]
 
 
 def as_stage(result: Result, stage: str) -> Result:
@@ -60,16 +59,12 @@ def as_stage(result: Result, stage: str) -> Result:
     return replace(result, stage=stage, stage_source=USER, warnings=warnings)
 
 
-def _changed(result: Result, **fields: Any) -> Result:
-    """As ``dataclasses.replace``, without a call for each field: a file can hold thousands."""
-    changed = object.__new__(Result)
-    object.__setattr__(changed, "__dict__", vars(result) | fields)
-    return changed
-
-
 def stage_shown(result: Result) -> str | None:
     """The latest stage whose technique the log shows; None if it shows none."""
-    return next((name for name in reversed(STAGES) if STAGES[name].shows(result)), None)
+    for name in reversed(STAGES):
+        if STAGES[name].shows(result):
+            return name
+    return None
 
 
 @cache

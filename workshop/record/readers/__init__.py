@@ -16,7 +16,7 @@ from workshop.record.readers import html, ours, registry, unknown
 from workshop.record.readers.documents import is_cut_off
 from workshop.record.readers.lines import first_line, opened
 from workshop.record.results import Result
-from workshop.record.stage_evidence import as_stage, parted, with_stage
+from workshop.record.stage_evidence import as_stage, parted
 from workshop.util.errors import UsageError
 
 CUT_OFF = "the file is JSON that is cut off: its end is missing"
@@ -43,7 +43,7 @@ def read_logs(paths: Iterable[Path]) -> list[Reading]:
         stage, path = parted(argument)
         distinct.setdefault(_identity(path), (stage, path))
     return [
-        Reading(path, as_stage(result, stage) if stage else with_stage(result, path.name))
+        Reading(path, as_stage(result, stage) if stage else result)
         for stage, path in distinct.values()
         for result in _results_in(path)
     ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import islice, product
 
 from workshop.record.readers import gpt_fast_blocks
@@ -19,6 +20,7 @@ from workshop.record.readers.gpt_fast_runs import Footer, Ranks, Run, Variant
 from workshop.record.readers.gpt_fast_settings import SETTINGS, add_settings
 from workshop.record.readers.units import deviation
 from workshop.record.results import Definition, Result
+from workshop.record.stage_evidence import stage_of_name, told_stage
 from workshop.stages import BASELINE, STAGES, lineage
 
 NAME = "gpt-fast"
@@ -34,14 +36,11 @@ _MOST_TRIED = 100_000  # samples of all the combinations of variants
 # A frozen dataclass sets each of its fifty fields by a call, and a file can hold tens of thousands
 # of runs: they start from these fields all at once.
 _NOTHING = vars(Result(None, "ok", format=NAME))
-# Each has its own of these.
-_LISTS = [name for name, value in _NOTHING.items() if isinstance(value, list)]
-_DICTS = [name for name, value in _NOTHING.items() if isinstance(value, dict)]
 
 
 def results(lines: Iterable[str], file_name: str) -> list[Result]:
     """The runs of a log; of several ranks' lines, those of the first rank."""
-    ranks = Ranks(_result)
+    ranks = Ranks(partial(_result, stage_of_name(file_name)))
     for line in lines:
         for one in said(line):
             ranks.hear(one)
@@ -50,18 +49,22 @@ def results(lines: Iterable[str], file_name: str) -> list[Result]:
 
 def results_in_blocks(blocks: Iterable[bytes], file_name: str) -> list[Result]:
     """The same of the whole log, in blocks that end where a line does."""
-    ranks = Ranks(_result)
+    ranks = Ranks(partial(_result, stage_of_name(file_name)))
     gpt_fast_blocks.hear(ranks, blocks)
     return ranks.results()
 
 
-def _result(run: Run) -> Result:
-    """The record of a run: which of its lines count, and what they say."""
+def _result(named: str | None, run: Run) -> Result:
+    """The record of a run: which of its lines count, and what they say.
+
+    Args:
+        named: the stage that the file's name says.
+    """
     chosen, agrees = _counted(run.samples, run.footer.get("average"))
     # Without a rule or the right average, that was a model's footer in a run that was stopped;
     # but relatives that number no samples, or tell no bandwidth, draw no rule either.
     trusted = agrees or "rule" in run.footer or not (run.sure and run.numbered)
-    return _record(run, run.footer if trusted else {}, chosen, agrees)
+    return _record(run, run.footer if trusted else {}, chosen, agrees, named)
 
 
 def _counted(samples: Sequence[list[Variant]], average: float | None) -> tuple[list[Variant], bool]:
@@ -72,7 +75,9 @@ def _counted(samples: Sequence[list[Variant]], average: float | None) -> tuple[l
     return (latest, True) if _have(latest, average) else _others(samples, average)
 
 
-def _record(run: Run, footer: Footer, chosen: Sequence[Variant], agrees: bool) -> Result:
+def _record(
+    run: Run, footer: Footer, chosen: Sequence[Variant], agrees: bool, named: str | None
+) -> Result:
     """The record that these lines make; what none of them says is left out."""
     header = run.header
     speeds = [speed for speed, _, _ in chosen if speed is not None]
@@ -80,10 +85,7 @@ def _record(run: Run, footer: Footer, chosen: Sequence[Variant], agrees: bool) -
     average = footer.get("average")
     example = header.get("example")
     fields = _NOTHING.copy()
-    for name in _LISTS:
-        fields[name] = []
-    for name in _DICTS:
-        fields[name] = {}
+    fields["conditions"] = {}  # what stays empty, such as the samples, is shared
     if isinstance(example, str):
         fields["stage"] = stage_of(example)
     fields["status"] = "ok" if _is_complete(run, footer) else "incomplete"
@@ -111,6 +113,8 @@ def _record(run: Run, footer: Footer, chosen: Sequence[Variant], agrees: bool) -
         add_settings(fields, header, footer, len(chosen))
     result = object.__new__(Result)
     object.__setattr__(result, "__dict__", fields)
+    fields["stage"], fields["stage_source"], doubts = told_stage(result, named)
+    fields["warnings"] += doubts
     return result
 
 

@@ -63,6 +63,7 @@ _SHAPES = re.compile(
 _SAMPLE = _SHAPES.groupindex["sample"]
 _WHOLE_SAMPLE = _SHAPES.groupindex["whole_sample"]
 _FOOTER = _SHAPES.groupindex["footer"]
+_HEADER = _SHAPES.groupindex["header"]
 _FOOTER_NUMBERS: tuple[Kind, ...] = (
     "accepted",
     "batch",
@@ -145,7 +146,7 @@ def _hear_block(ranks: Ranks, block: bytes) -> None:
             stream.whole_sample(int(match[1]), float(match[2]), float(match[3]))
         elif stream is not None:
             _take(stream, match)
-            loading = True
+            loading = loading or match.lastindex == _HEADER
 
 
 def _is_loading(ranks: Ranks) -> bool:
@@ -199,9 +200,10 @@ def _take(stream: Stream, match: re.Match[bytes]) -> None:
 
 def _footer(match: re.Match[bytes]) -> Footer:
     footer: Footer = {"rule": None}
-    if (probs := match["probs"]) is not None:
+    probs, *numbers = match.group("probs", *_FOOTER_GROUPS)
+    if probs is not None:
         footer["probs"] = probs.decode()
-    for kind, value in zip(_FOOTER_NUMBERS, match.group(*_FOOTER_GROUPS), strict=True):
+    for kind, value in zip(_FOOTER_NUMBERS, numbers, strict=True):
         if value is not None:
             footer[kind] = float(value)
     return footer
