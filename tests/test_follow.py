@@ -5,6 +5,7 @@ Most of these jobs end before Python starts: a line of the cluster's setup is wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import ClickException
 from patience import wait_for
 from slurm import require_slurm, short_directory, slurm, state
 from test_submit import EAGER, SMALL, Workshop, command_in, status, submitted
 
+from workshop.cli.follow import stop
 from workshop.slurm import runs
 from workshop.slurm.queue.follow import PATIENCE, SubmittedJob, wait
 from workshop.slurm.queue.jobstate import JobState
@@ -260,6 +263,29 @@ def test_an_output_directory_that_is_gone_is_told(workshop: Workshop, tmp_path: 
     (view,) = status(workshop, second["job"])
     assert (view["state"], view["ok"]) == ("FAILED", False)
     assert str(out) in view["words"] or "directory" in view["words"]
+
+
+@pytest.mark.parametrize(
+    ("said", "fails"),
+    [
+        ("Invalid job id specified", False),
+        ("Job/step already completing or completed", False),
+        ("Access/permission denied", True),
+    ],
+)
+def test_a_job_that_has_ended_by_itself_needs_no_cancelling(
+    said: str, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slurm ends a job whose dependency was cancelled, maybe before scancel asks for it."""
+    scancel = tmp_path / "scancel"
+    scancel.write_text(
+        f"#!/bin/sh\necho 'scancel: error: Kill job error on job id 7: {said}' >&2\nexit 1\n"
+    )
+    scancel.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    expected = pytest.raises(ClickException, match="permission denied")
+    with expected if fails else contextlib.nullcontext():
+        stop(SubmittedJob("7", RUN, tmp_path))
 
 
 def test_a_pending_job_says_why_it_waits(workshop: Workshop, tmp_path: Path) -> None:

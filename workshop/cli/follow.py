@@ -223,8 +223,16 @@ def ended(job: SubmittedJob) -> Callable[[], bool]:
     return tell
 
 
+# What scancel says of a job that is not there any more, or is about to go.
+GONE = ("Invalid job id specified", "already completing or completed")
+
+
 def stop(job: SubmittedJob) -> None:
-    """scancel; only if user and name are those that were submitted: numbers come round again."""
+    """scancel; only if user and name are those that were submitted: numbers come round again.
+
+    A job that has just ended needs no cancelling: Slurm ends a job itself when the one that it
+    depends on is cancelled.
+    """
     command = ["scancel", f"--name={job.run.job_name}", f"--user={os.getuid()}", job.job_id]
     try:
         done = subprocess.run(
@@ -232,7 +240,7 @@ def stop(job: SubmittedJob) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise click.ClickException(f"scancel failed: {error}") from None
-    if done.returncode:
+    if done.returncode and not any(words in done.stderr for words in GONE):
         raise click.ClickException(f"job {job.job_id} was not cancelled: {done.stderr.strip()}")
 
 
