@@ -1,4 +1,4 @@
-"""Runs of different workloads and set-ups are told apart by their conditions: vLLM and SGLang."""
+"""Conditions distinguish runs of different workloads and set-ups: vLLM and SGLang."""
 
 from __future__ import annotations
 

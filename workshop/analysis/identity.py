@@ -91,7 +91,7 @@ def telling_traits(kin: Sequence[Traits]) -> list[str]:
 
 
 class _Names:
-    """Names that were given: what is not alike never shares one, however its words were cut."""
+    """The names given so far: two runs that differ never share one, even if long words are cut."""
 
     def __init__(self) -> None:
         self._owners: dict[str, tuple[str, ...]] = {}

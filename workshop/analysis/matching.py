@@ -39,7 +39,7 @@ class Matching:
 
     Attributes:
         pairs: what the two sides have both, old and new.
-        missing: what only the old side has, and why nothing is held against it.
+        missing: groups that only the old side has, and why nothing is compared with them.
         added: what only the new side has.
     """
 

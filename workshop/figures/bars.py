@@ -24,7 +24,7 @@ class Bar:
     Attributes:
         label: the text over it.
         reference: text and height of a line across it.
-        gap: whether a missing value is told; else the place is empty.
+        gap: whether to mark a missing value as a gap; otherwise the place stays empty.
     """
 
     look: Fill
