@@ -36,7 +36,7 @@ from workshop.roofline.models import find_model as find_shape
 from workshop.roofline.models import model_of
 from workshop.roofline.widths import COPIES, MOST_COPIES
 from workshop.runner.models import config_of, embedded, find_draft, find_model, load_model
-from workshop.slurm.job.submit import checkpoint_of
+from workshop.slurm.job.checkpoint import checkpoint_of
 from workshop.stages.settings import Settings
 from workshop.tiny.copies import copies_of
 from workshop.tiny.corpus import prompts

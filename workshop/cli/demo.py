@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from workshop.cli.options import RUN_OPTIONS, check, override, with_options
+from workshop.cli.options import RUN_OPTIONS, check, settings_for, with_options
 from workshop.record.results import Result, to_json
-from workshop.stages import STAGES, settings_of
+from workshop.stages import STAGES
 from workshop.stages.settings import Settings
 
 
@@ -37,7 +37,7 @@ def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
     make_directory(output_dir)
     figure = output_dir / DEFAULT_OUTPUT
     check_default(figure)
-    settings = [override(settings_of(name), options) for name in STAGES]
+    settings = [settings_for(name, options) for name in STAGES]
     for one in settings:
         check(one)
     runs = run_all(settings, output_dir)

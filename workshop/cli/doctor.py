@@ -14,7 +14,8 @@ import click
 
 from workshop.cli.follow import the_cluster
 from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, with_options
-from workshop.cli.submit import SLURM_OPTIONS, prepare, wishes_of
+from workshop.cli.slurm_options import SLURM_OPTIONS, wishes_of
+from workshop.cli.submit import prepare
 from workshop.stages import BASELINE, find_stage
 
 if TYPE_CHECKING:

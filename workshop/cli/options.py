@@ -12,7 +12,7 @@ import click
 
 from workshop.cli.seed import Seed
 from workshop.runner import compile_cache
-from workshop.stages import STAGES
+from workshop.stages import STAGES, settings_of
 from workshop.stages.settings import (
     LEAST_SEED,
     MOST_SEED,
@@ -24,6 +24,7 @@ from workshop.stages.settings import (
 from workshop.util.errors import UsageError
 
 C = TypeVar("C", bound=Callable[..., Any])
+SETTINGS = {one.name for one in dataclasses.fields(Settings)}
 MOST_GUESSES = int(declared()["draft_tokens"][0].most or 0)
 
 
@@ -140,6 +141,12 @@ def with_options(options: list[Callable[[C], C]]) -> Callable[[C], C]:
         return command
 
     return decorate
+
+
+def settings_for(stage: str, options: dict[str, Any]) -> Settings:
+    """The settings of a stage, with the options that belong to them in place of its own."""
+    given = {name: value for name, value in options.items() if name in SETTINGS}
+    return override(settings_of(stage), given)
 
 
 def override(settings: Settings, options: dict[str, Any]) -> Settings:

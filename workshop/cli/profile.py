@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, check, override, with_options
-from workshop.stages import settings_of
+from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, check, settings_for, with_options
 from workshop.stages.settings import Settings
 from workshop.util.errors import UsageError
 
@@ -48,7 +47,7 @@ def profile(stage: str, steps: int, output: Path | None, as_json: bool, **option
     """
     # Before torch is loaded: its profiler else tells of its own stages on standard error.
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
-    settings = override(settings_of(stage), options)
+    settings = settings_for(stage, options)
     check(settings)
     check_profile(settings, steps, output)
     from workshop.profile.job import profile_here
@@ -95,7 +94,7 @@ def show(found: Profile) -> None:
     """The table of classes, the table of kernels, and what they say."""
     from workshop.analysis.table import number
     from workshop.cli.predict.show import printed, table
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     ms = 1e3
     click.echo(

@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, check, override, with_options
+from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, check, settings_for, with_options
 from workshop.record.results import to_json
-from workshop.stages import settings_of
 
 
 @click.command()
@@ -24,7 +23,7 @@ def run(stage: str, as_json: bool, **options: Any) -> None:
     """
     from workshop.runner.launch import run_here
 
-    settings = override(settings_of(stage), options)
+    settings = settings_for(stage, options)
     check(settings)
     result = run_here(settings, quiet=as_json)
     if as_json:

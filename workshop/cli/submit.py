@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,77 +14,25 @@ import click
 from workshop.cli.follow import asked, the_cluster, wait_until_ended
 from workshop.cli.follow import submitted as submitted_jobs
 from workshop.cli.options import (
-    CLUSTER_OPTION,
     RUN_OPTIONS,
     TECHNIQUE_OPTIONS,
-    C,
     check,
-    override,
+    settings_for,
     with_options,
 )
-from workshop.stages import STAGES, compose, find_stage, settings_of
-from workshop.stages.settings import Settings
+from workshop.cli.slurm_options import SLURM_OPTIONS, wishes_of
+from workshop.stages import STAGES, find_stage, settings_of
 from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.slurm.cluster.description import Cluster
     from workshop.slurm.doctor.finding import Finding
+    from workshop.slurm.job.prepared import PreparedJob
     from workshop.slurm.job.request import Request, Wishes
     from workshop.slurm.runs import Run
 
 ALL = "all"
 EXERCISE = "exercise"
-
-# A default of None means: what the cluster's description says.
-SLURM_OPTIONS: list[Callable[[C], C]] = [
-    CLUSTER_OPTION,
-    click.option("--reservation", help="Reservation of the class."),
-    click.option("--partition", help="Partition."),
-    click.option("--account", help="Account that the job is charged to."),
-    click.option("--qos", help="Quality of service."),
-    click.option("--constraint", help="Node features to require."),
-    click.option("--time", help="Time limit: minutes or HH:MM:SS."),
-    click.option("--nodes", type=click.IntRange(1), default=1, help="Number of nodes.  [1]"),
-    click.option("--gpus", type=click.IntRange(0), help="Total number of GPUs.  [one per rank]"),
-    click.option("--gpus-per-node", type=click.IntRange(0), help="GPUs per node."),
-    click.option("--exclusive/--shared", default=None, help="Request whole nodes, or share them."),
-    click.option("--exclude", help="Nodes to exclude."),
-    click.option("--dependency", help="Dependency in sbatch's syntax: afterany:123."),
-    click.option("--after", metavar="JOB", help="Start after this job has succeeded."),
-    click.option(
-        "--repeat",
-        type=click.IntRange(1, 1000),
-        default=1,
-        help="Submit as a job array of N tasks.",
-        metavar="N",
-    ),
-    click.option(
-        "--requeue/--no-requeue",
-        default=True,
-        help="Requeue the job if it is preempted or a node fails.",
-    ),
-    click.option(
-        "--set",
-        "values",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="Set a template value: mem=16G, cpus_per_task=8, or one of your own.",
-    ),
-    click.option(
-        "--output-dir",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path(),
-        help="Directory for the log, job-STAGE-JOB.out.  [.]",
-    ),
-]
-
-
-@dataclasses.dataclass(frozen=True)
-class PreparedJob:
-    """What is about to be submitted."""
-
-    settings: Settings
-    request: Request
 
 
 @click.command()
@@ -158,6 +104,8 @@ def submit(
         wishes = without_expired(cluster, wishes)
     jobs = [prepare(name, cluster, wishes, options) for name in stages]
     if dry_run:
+        from workshop.slurm.job.prepared import chained
+
         for job in chained(jobs):
             click.echo(dry_script(job, cluster), nl=False)
         return
@@ -217,56 +165,13 @@ def with_exercise(name: str | None, file: Path | None, options: dict[str, Any]) 
     return stage
 
 
-def wishes_of(options: dict[str, Any]) -> Wishes:
-    """The options that are about Slurm, taken out of ``options``; raises UsageError."""
-    from workshop.slurm.job.request import Wishes
-
-    names = {one.name for one in dataclasses.fields(Wishes)}
-    taken = {name: options.pop(name) for name in [*options] if name in names}
-    after = options.pop("after")
-    if after is not None:
-        if not re.fullmatch(r"[0-9]+(_[0-9]+)?", after):
-            raise UsageError(f"--after {after}: give a job ID, such as 123")
-        taken["dependency"] = ",".join(filter(None, [taken["dependency"], f"afterok:{after}"]))
-    values = {}
-    for text in taken["values"]:
-        name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"--set {text}: use NAME=VALUE, such as mem=16G")
-        values[name] = value
-    return Wishes(**{**taken, "values": values})
-
-
 def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> PreparedJob:
     """Settings and request of one stage; raises UsageError."""
-    from workshop.slurm.job.request import make_request, with_ranks
-    from workshop.slurm.job.submit import checkpoint_of, this_python
+    from workshop.slurm.job.prepared import prepared_job
 
+    settings = settings_for(stage, options)
     directory = options["output_dir"].absolute()
-    given = {name: value for name, value in options.items() if name in SETTINGS}
-    settings = with_ranks(override(settings_of(stage), given), wishes, given["ranks"])
-    settings = dataclasses.replace(
-        settings,
-        model=checkpoint_of(settings.model, cluster.paths.checkpoints),
-        draft=settings.draft and checkpoint_of(settings.draft, cluster.paths.checkpoints),
-    )
-    compose.check(settings)  # here, and not after hours in the queue
-    return PreparedJob(settings, make_request(cluster, settings, wishes, directory, this_python()))
-
-
-SETTINGS = {one.name for one in dataclasses.fields(Settings)}
-
-
-def chained(jobs: Sequence[PreparedJob]) -> list[PreparedJob]:
-    """For --dry-run: each job depends on the one before, whose ID is not known yet."""
-    pairs = itertools.pairwise(jobs)
-    return [jobs[0], *(behind(job, f"JOB_OF_{first.settings.stage}") for first, job in pairs)]
-
-
-def behind(job: PreparedJob, number: str) -> PreparedJob:
-    """The job, to start when job ``number`` has succeeded."""
-    request = dataclasses.replace(job.request, dependency=f"afterok:{number}")
-    return dataclasses.replace(job, request=request)
+    return prepared_job(settings, cluster, wishes, options["ranks"], directory)
 
 
 def dry_script(job: PreparedJob, cluster: Cluster) -> str:
@@ -281,7 +186,8 @@ def submit_all(
 ) -> list[Run]:
     """Submit each behind the one before; what was submitted stays if a later one is refused."""
     from workshop.slurm import runs
-    from workshop.slurm.job.refusal import SubmitError
+    from workshop.slurm.job.prepared import behind
+    from workshop.slurm.job.refusal import SubmitError, with_doubts
     from workshop.slurm.job.submit import submit as submit_one
 
     submitted: list[Run] = []
@@ -303,8 +209,7 @@ def submit_all(
         except SubmitError as error:
             if submitted:
                 tell(submitted, as_json=False)
-            why = doubts[0].sentence if doubts else str(error)
-            raise click.ClickException(why) from None
+            raise click.ClickException(with_doubts(error, doubts)) from None
     return submitted
 
 
@@ -312,7 +217,8 @@ def without_expired(cluster: Cluster, wishes: Wishes) -> Wishes:
     """The wishes without an expired reservation, with a notice; raises UsageError."""
     from workshop.slurm.doctor.reservation import reservation_is_over
 
-    name = wishes.reservation or cluster.slurm.reservation
+    shell = wishes.shell.get("SBATCH_RESERVATION")
+    name = wishes.reservation or cluster.slurm.reservation or shell
     if name is None or not reservation_is_over(name):
         return wishes
     click.echo(f"Notice: the reservation {name} is over: submitting without it.", err=True)
@@ -384,8 +290,7 @@ def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str,
 
     if dry_run:
         raise UsageError(f"--dry-run prints a job script, and --executor {executor} has none")
-    given = {name: value for name, value in options.items() if name in SETTINGS}
-    chosen = [override(settings_of(name), given) for name in stages]
+    chosen = [settings_for(name, options) for name in stages]
     for one in chosen:
         check(one)
     directory = options["output_dir"]

@@ -83,7 +83,7 @@ def done_by(job: GradingJob, work: Path) -> Done | None:
 
 def request_on(cluster: Cluster, wishes: Wishes, work: Path) -> Request:
     """What each task asks for: one process, no GPU; raises UsageError."""
-    from workshop.slurm.job.submit import this_python
+    from workshop.slurm.job.prepared import this_python
 
     folder = work / ARRAY
     usual = make_request(cluster, settings_of("baseline"), wishes, folder, this_python())

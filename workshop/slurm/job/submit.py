@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop.roofline.widths import is_tiny
 from workshop.slurm import runs
 from workshop.slurm.cluster.description import Cluster
-from workshop.slurm.job.refusal import SubmitError, explain
+from workshop.slurm.job.refusal import SubmitError, understood
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import render
 from workshop.stages import settings_of
 from workshop.stages.settings import Settings
-from workshop.tiny.copies import copies_of
-from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
     from workshop.slurm.job.executor import WorkshopExecutor
-
-KEPT = ("SLURM_CONF", "SLURM_CLUSTERS")  # of a job's variables: those that say which Slurm it is
 
 
 def submit(
@@ -50,13 +43,16 @@ def submit(
     )
     try:
         runs.save(directory, run)
+        there = runs.logs_there(request.output)
         executor = executor_of(request, cluster, directory)
         with submitting(request):
             jobs = executor.submit_array([Task(settings)] * repeat)
     except Exception:
         runs.discard(directory)
         raise
-    run = dataclasses.replace(run, jobs=tuple(job.job_id for job in jobs))
+    numbers = tuple(job.job_id for job in jobs)
+    earlier = runs.earlier_logs(there, request.output, numbers)
+    run = dataclasses.replace(run, jobs=numbers, earlier=earlier)
     runs.save(directory, run)
     return run
 
@@ -79,14 +75,16 @@ def executor_of(request: Request, cluster: Cluster, folder: Path) -> WorkshopExe
 
 @contextlib.contextmanager
 def submitting(request: Request) -> Iterator[None]:
-    """Outside of any job that we may be in; what sbatch refuses becomes a SubmitError."""
+    """What sbatch refuses becomes a SubmitError."""
     from submitit.core import utils
 
     try:
-        with outside_of_any_job():
-            yield
+        yield
     except utils.FailedJobError as error:
-        raise SubmitError(explain(str(error), request)) from None
+        # A site's own words may be on either stream.
+        output = getattr(error.__cause__, "output", None) or ""
+        refusal = understood(str(error), output, request)
+        raise SubmitError(refusal.sentence, refusal.about) from None
     except (utils.FailedSubmissionError, FileNotFoundError) as error:
         raise SubmitError(without_slurm(error)) from None
 
@@ -100,20 +98,6 @@ def without_slurm(error: Exception) -> str:
             "use --executor local; 'workshop sandbox shell' starts a small one to rehearse on"
         )
     return f"the job could not be submitted: {text.splitlines()[0] if text else error!r}"
-
-
-@contextlib.contextmanager
-def outside_of_any_job() -> Iterator[None]:
-    """Hide the job that we may be in, whose variables a new job would take for its own."""
-    if "SLURM_JOB_ID" not in os.environ:
-        yield
-        return
-    from submitit.helpers import clean_env
-
-    our_variables = {name: os.environ[name] for name in KEPT if name in os.environ}
-    with clean_env():
-        os.environ.update(our_variables)
-        yield
 
 
 def own_templates(cluster: Cluster) -> Path | None:
@@ -156,36 +140,3 @@ def run_options(settings: Settings) -> list[str]:
         else:
             words.append(f"{option}={value}")
     return words
-
-
-def checkpoint_of(model: str, checkpoints: str | None) -> str:
-    """What ``--model`` names, as a path that every node finds: also one of the class's directory.
-
-    Raises:
-        UsageError: neither a known name nor a directory.
-    """
-    if is_tiny(model):
-        copies_of(model)  # refused here, and not in the job
-        return model
-    if model.startswith("random:"):
-        return model
-    for place in [Path(model).expanduser(), *([Path(checkpoints) / model] if checkpoints else [])]:
-        if place.is_dir():
-            return str(place.resolve())
-    there = names_in(Path(checkpoints)) if checkpoints else []
-    raise UsageError(
-        f"the model {model!r} is neither a checkpoint directory, nor 'tiny', nor 'random:<shape>'"
-        + (f"; {checkpoints} has {', '.join(there)}" if there else "")
-    )
-
-
-def names_in(directory: Path) -> Sequence[str]:
-    try:
-        return sorted(path.name for path in directory.iterdir() if path.is_dir())
-    except OSError:
-        return []
-
-
-def this_python() -> str:
-    """The interpreter that runs this, as a shell word."""
-    return shlex.quote(sys.executable)
