@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -183,11 +184,30 @@ def test_the_table_has_percent_interval_and_verdict(tmp_path: Path) -> None:
 
 def test_nothing_in_common_is_exit_code_1_and_says_so(tmp_path: Path) -> None:
     old = write(tmp_path / "a.out", result("compile", 100, 101))
-    new = write(tmp_path / "b.out", result("baseline", 100, 101))
+    new = write(tmp_path / "b.out", result("baseline", 100, 101), result("tp", 100, 101))
     outcome = run(old, new)
     assert outcome.exit_code == 1
     assert "no run of A has a counterpart in B" in outcome.stderr
     assert "compile: in B, it has no such run" in outcome.stdout
+
+
+def test_two_stages_are_compared_where_each_file_holds_one(tmp_path: Path) -> None:
+    old = write(tmp_path / "a.out", result("baseline", 100, 101, 99))
+    new = write(tmp_path / "b.out", result("compile", 200, 201, 199))
+    outcome = run(old, new)
+    assert outcome.exit_code == 0
+    assert "compile against baseline" in " ".join(outcome.stdout.split())
+    assert "+100.0 %" in outcome.stdout
+    gate = run(old, new, "--fail-below", "0.95")
+    assert gate.exit_code == 1
+    assert "baseline: in B, it has no such run" in gate.stderr
+
+
+def test_two_stages_of_different_models_are_not_compared() -> None:
+    old = [replace(result("baseline", 100, 101), model="random:15m")]
+    new = [replace(result("compile", 200, 201), model="random:110m")]
+    with pytest.raises(UsageError, match="compile cannot be compared with baseline: .* models"):
+        compare(old, new)
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from workshop.figures.progression import progression
-from workshop.figures.theme import (
-    FigureError,
-    fill_of,
-    made_here,
-    number,
-    save_figure,
-    signed_percent,
-)
+from workshop.figures.theme import FigureError, fill_of, made_here, save_figure
 from workshop.record.results import Reference
 from workshop.stages import STAGES
 from workshop.util.errors import UsageError
+from workshop.util.text import number, signed_percent
 
 SPEEDS = {"baseline": 40.0, "compile": 100.0, "quantize": 160.0, "speculative": 120.0, "tp": 240.0}
 STAGE_RUNS = [result(stage, speed, speed + 2) for stage, speed in SPEEDS.items()]

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from workshop.analysis.predicted import Predicted
-from workshop.figures.ladder import ceiling_of, ladder, predicted_ladder, predictions
+from workshop.figures.ladder import ladder, predicted_ladder, predictions
 from workshop.figures.stacking import Note, stacked
+from workshop.figures.steps import ceiling_of
 from workshop.figures.theme import NothingToDrawError
 from workshop.record.results import Definition, Result
 from workshop.roofline.against import against

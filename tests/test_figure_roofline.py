@@ -12,7 +12,8 @@ from figure_parts import panel, small_type
 from matplotlib.figure import Figure
 
 from workshop.figures.pooling import pooled
-from workshop.figures.roofline import decode_of, peaks_of, prefill_of, roofline, roofs_of
+from workshop.figures.roofline import roofline
+from workshop.figures.roofline_points import decode_of, peaks_of, prefill_of, roofs_of
 from workshop.figures.theme import NothingToDrawError
 from workshop.record.results import Definition, Result, with_samples
 

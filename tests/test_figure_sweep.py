@@ -12,7 +12,8 @@ from matplotlib.patches import Rectangle
 from workshop.figures.caption import warnings_for
 from workshop.figures.ladder import ladder
 from workshop.figures.progression import panels_for, progression
-from workshop.figures.sweep import series_of, sweep
+from workshop.figures.series import series_of
+from workshop.figures.sweep import sweep
 from workshop.figures.theme import NothingToDrawError
 from workshop.record.results import Definition, Result
 

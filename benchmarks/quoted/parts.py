@@ -43,8 +43,9 @@ ENGINE = (
 )
 READERS = (
     "workshop/record/readers/*.py",
-    "workshop/record/results.py",
+    "workshop/record/results/*.py",
     "workshop/record/runlog.py",
+    "workshop/util/text.py:one_line",
     "constraints.txt:/^msgspec==/",
 )
 QUALITY = (

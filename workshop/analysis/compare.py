@@ -99,7 +99,7 @@ class Ratio:
 
     @property
     def more_than_noise(self) -> bool | None:
-        """None if it cannot be told."""
+        """None if there are too few values to decide."""
         return None if self.p is None else self.p < LEVEL
 
 
@@ -140,8 +140,11 @@ class Comparison:
     method: str = METHOD
 
 
-def compare(old: Sequence[Result], new: Sequence[Result]) -> Comparison:
+def compare(old: Sequence[Result], new: Sequence[Result], across: bool = True) -> Comparison:
     """Hold the runs of each stage against those of the same stage on the other side.
+
+    Args:
+        across: compare two stages where each side has a single one.
 
     Raises:
         UsageError: numbers that mean different things, or none on the old side.
@@ -153,6 +156,8 @@ def compare(old: Sequence[Result], new: Sequence[Result]) -> Comparison:
         raise UsageError("A has no run with tokens/s to hold anything against")
     found = matched(before, after)
     labels = _labels(found)
+    if across and not found.pairs and len(before) == len(after) == 1:
+        found, labels = _the_only_two(before[0], after[0])
     left_over = Counter(group.subject for group, _ in found.missing)
     for group, _ in found.missing:
         if left_over[group.subject] == 1:
@@ -168,6 +173,25 @@ def compare(old: Sequence[Result], new: Sequence[Result]) -> Comparison:
         missing={labels[group]: _why_missing(group, why, new) for group, why in found.missing},
         added=[labels[group] for group in found.added],
     )
+
+
+def _the_only_two(one: Group, other: Group) -> tuple[Matching, dict[Group, str]]:
+    """Two runs that are not of one stage, but all that there are: they are what is compared.
+
+    Raises:
+        UsageError: they are of different models, batches or prompts, or their tokens/s count
+            different things.
+    """
+    if sentence := refusal([*one.runs, *other.runs]):
+        raise UsageError(f"{other.subject} cannot be compared with {one.subject}: {sentence}")
+    label = f"{_in_full(other, one)} against {_in_full(one, other)}"
+    return Matching([(one, other)], [], []), {one: label}
+
+
+def _in_full(group: Group, other: Group) -> str:
+    """The subject, and what was asked of it otherwise than of the other."""
+    own = [words for name, words in group.asked.items() if other.asked.get(name) != words]
+    return f"{group.subject} ({', '.join(own)})" if own else group.subject
 
 
 def _labels(found: Matching) -> dict[Group, str]:

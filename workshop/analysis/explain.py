@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from workshop.analysis.noise import too_noisy
 from workshop.record.results import Quality, Result
 from workshop.roofline.models import tiny_shape
 from workshop.roofline.widths import MOST_COPIES, name_of
 from workshop.stages import STAGES
-from workshop.stages.sentences import MB, alone, compared
+from workshop.stages.sentences import alone, compared, megabytes, ms, outcome
 
 WIDER = tuple(copies for copies in (2, 4, 8, 16) if copies <= MOST_COPIES)
 CLEARLY = 1.4  # times the cache: of what is hardly larger, most still stays there
 
 
 def why(result: Result, against: Result | None) -> str:
-    """Why this stage runs at the speed that it does, beside the stage it builds on."""
+    """Why this stage runs at the speed that it does, beside the stage it builds on.
+
+    Where noise may be all that the two differ by, that and nothing else: no cause follows from it.
+    """
     if result.tpot_seconds is None or result.tokens_per_second is None:
         return f"No number: {result.reason or 'the run gave none'}."
-    if against is None or against.tpot_seconds is None:
+    if against is not None and against.tpot_seconds is None:
+        against = None
+    if noise := too_noisy(result, against):
+        how = outcome(result, against) if against else f"A token takes {ms(result)}"
+        return f"{how}: too noisy to tell why, {noise}. Run both again on an idle machine."
+    if against is None:
         return alone(result) + in_cache(result)
     stage = STAGES.get(result.stage or "")
     explained = stage.explain if stage else compared
@@ -30,8 +39,8 @@ def in_cache(result: Result) -> str:
     if result.model_bytes > result.cache_bytes:
         return ""
     return (
-        f" Its {result.model_bytes / MB:.3g} MB of weights fit in the last-level cache of these "
-        f"cores ({result.cache_bytes / MB:.3g} MB), where fewer bytes save little time: to read "
+        f" Its {megabytes(result.model_bytes)} of weights fit in the last-level cache of these "
+        f"cores ({megabytes(result.cache_bytes)}), where fewer bytes save little time: to read "
         f"weights from memory, use {wider_than(result.cache_bytes)}."
     )
 
@@ -44,7 +53,7 @@ def wider_than(cache: int) -> str:
     return "a larger model"
 
 
-def kept(quality: Quality) -> str:
+def quality_cost(quality: Quality) -> str:
     """What fewer bits cost, from what was measured after the run."""
     error = quality.loss_increase_error
     uncertain = f" ± {error:.2g}" if error is not None else ""

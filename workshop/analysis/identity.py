@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import PurePath
 
-from workshop.record.readers.text import one_line
 from workshop.record.results import DECODE_OF_ONE, Condition, Result
 from workshop.roofline.models import model_of
 from workshop.stages.settings import Settings
+from workshop.util.text import one_line
 
 # Where a run took place: two machines may be compared, though no two of their runs are alike.
 ENVIRONMENT = frozenset({"device", "threads", "torch", "build", "CPU"})
@@ -32,6 +32,11 @@ def subject(result: Result) -> str:
     if result.stage is not None or result.format == "workshop":
         return result.label
     return f"{result.format} {test}" if (test := _test(result)) else result.format
+
+
+def find(results: Iterable[Result], stage: str | None) -> Result | None:
+    """The first result of a stage as it stands in the lesson, without options."""
+    return next((run for run in results if run.stage == stage and run.label == stage), None)
 
 
 def traits(result: Result) -> Traits:
@@ -105,13 +110,6 @@ class _Names:
         return f"{name} #{zlib.crc32(repr(key).encode('utf-8', 'replace')):08x}"
 
 
-def counted(result: Result) -> str:
-    """What the result's tokens/s count, in words."""
-    if result.definition is None:
-        return "tokens/s of unknown meaning"
-    return str(result.definition)
-
-
 def in_words(name: str, value: Condition) -> str:
     """A condition in words: 'flash attention on', 'request rate 4/s', 'depth 4096'."""
     noun, _, unit = name.partition(", ")
@@ -171,7 +169,7 @@ def _number(form: str, value: int | None) -> str:
 # In the order in which a name gives them. Names of groups in ``figures/groups.py`` are among them.
 _TRAITS: dict[str, Callable[[Result], str]] = {
     "log": lambda run: run.format,
-    "tokens/s": counted,
+    "tokens/s": lambda run: run.meaning,
     "model": _model,
     "parameters": lambda run: _size(run, run.model_parameters, " parameters"),
     "weights": lambda run: _size(run, run.model_bytes, "B of weights"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from workshop.record.results import Result
 from workshop.roofline.against import Comparison, case_of, compare
 from workshop.roofline.errors import RooflineError
+from workshop.util.text import number
 
 # What a refusal says to who can give an option: a figure and a page have none.
 _ADVICE = re.compile(r"(; those there are|: name |: give ).*", re.DOTALL)
@@ -30,6 +31,12 @@ class Predicted:
     of_ideal: float
     of_expected: float
     cause: str
+
+    @property
+    def shares(self) -> str:
+        """Measured over predicted in percent: '61.3 % of expected, 39.5 % of ideal'."""
+        expected, ideal = number(100 * self.of_expected), number(100 * self.of_ideal)
+        return f"{expected} % of expected, {ideal} % of ideal"
 
 
 def held(run: Result) -> Comparison | str:

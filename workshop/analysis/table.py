@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from rich import box
 from rich.table import Table
 
+from workshop.analysis.identity import find
 from workshop.record.results import Result
 from workshop.stages import BASELINE
 
 MISSING = "-"
-
-
-def find(results: Sequence[Result], stage: str | None) -> Result | None:
-    """The result of a stage as it stands in the lesson, without options."""
-    return next((r for r in results if r.stage == stage and r.label == stage), None)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -55,30 +51,30 @@ def table(results: Sequence[Result]) -> Table:
     for result in results:
         shown.add_row(*cells(result, results))
         if result.reference:
-            spoken = speed(
+            beside = speed(
                 result.reference.tokens_per_second, result.reference.tokens_per_second_std
             )
             against = result.tokens_per_second
             ratio = f"{result.reference.tokens_per_second / against:.2f}x" if against else MISSING
-            shown.add_row(f"  ({result.reference.label})", spoken, ratio)
+            shown.add_row(f"  ({result.reference.label})", beside, ratio)
     return shown
 
 
 def speed(tokens_per_second: float | None, std: float | None) -> str:
-    told = number(tokens_per_second)
-    return f"{told} ± {number(std, 2)}" if std is not None else told
+    mean = number(tokens_per_second)
+    return f"{mean} ± {number(std, 2)}" if std is not None else mean
 
 
 def cells(result: Result, results: Sequence[Result]) -> list[str]:
     if result.tokens_per_second is None:
         return [result.label, "no result"]
     against = find(results, result.against)
-    told = factor(result, against)
+    ratio = factor(result, against)
     return [
         result.label,
         speed(result.tokens_per_second, result.tokens_per_second_std),
         factor(result, find(results, BASELINE)),
-        told if told == MISSING else f"{told} {result.against}",
+        ratio if ratio == MISSING else f"{ratio} {result.against}",
         number(scaled(result.ttft_seconds, 1e3)),
         number(scaled(result.tpot_seconds, 1e3)),
         number(scaled(result.memory_gb, 1e3)),

@@ -30,8 +30,10 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
     """Compare B with A, stage by stage: the change in percent, and whether it exceeds the noise.
 
     A and B are logs, or directories of logs (*.out). If both have several runs of a stage, the
-    means of the runs are compared; otherwise the samples, without the run-to-run variation. The
-    exit code is 1 if they have no run in common.
+    means of the runs are compared; otherwise the samples, without the run-to-run variation.
+
+    If each holds a single stage, these two are compared: 'compare job-baseline-1.out
+    job-compile-2.out'. The exit code is 1 if nothing can be compared.
     """
     from workshop.analysis import compare as comparing
     from workshop.record.results import to_json
@@ -39,7 +41,7 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
 
     if fail_below is not None and not 0 < fail_below < math.inf:
         raise UsageError("--fail-below takes a ratio above 0, such as 0.95")
-    found = comparing.compare(results_of(old), results_of(new))
+    found = comparing.compare(results_of(old), results_of(new), across=fail_below is None)
     if as_json:
         click.echo(to_json(found))
     else:
@@ -66,7 +68,7 @@ def results_of(path: Path) -> list[Result]:
 def too_slow(found: Comparison, fail_below: float) -> list[str]:
     """A sentence for each stage whose tokens/s are too few, or that has none any more."""
     from workshop.analysis.compare import SPEED
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     slow = [
         f"{one_line(change.label)}: B has {change.ratio.value:.3g} times the tokens/s of A, "
@@ -90,7 +92,7 @@ def show(found: Comparison) -> None:
     """The table, and what it does not tell."""
     from rich.console import Console
 
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     console = Console(highlight=False)
     if not console.is_terminal or console.width < 120:
@@ -117,7 +119,7 @@ def table(found: Comparison) -> Table:
     from rich.text import Text
 
     from workshop.analysis.table import number
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("stage", max_width=26)

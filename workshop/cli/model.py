@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory to write the checkpoint to; it must not hold one yet.",
 )
-@click.option("--method", type=click.Choice(["int8", "int4"]), default="int8", show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["int8", "int4"]),
+    default="int8",
+    help="Precision of the stored weights.  [int8]",
+)
 @click.option(
     "--group-size",
     type=click.Choice(["32", "64", "128"]),
@@ -55,7 +60,7 @@ def quantize(
     calibrate: str | None,
     device: str,
 ) -> None:
-    """Write MODEL as an int8 or int4 checkpoint: once, offline; every run then loads less.
+    """Write MODEL as an int8 or int4 checkpoint, so that every later run loads fewer bytes.
 
     MODEL is a checkpoint directory, 'tiny' or 'tiny:1'. Run the result with 'workshop run quantize
     --model DIR', adding --quantize int4 for an int4 checkpoint.
@@ -135,14 +140,13 @@ def model() -> None:
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("training"),
-    show_default=True,
-    help="Directory for checkpoints and for the state that training resumes from.",
+    help="Directory for checkpoints and for the state that training resumes from.  [training]",
 )
 def train_tiny(output: Path) -> None:
     """Train tokenizer, verifier and draft from scratch; takes most of an hour on two cores.
 
-    After an interruption, the same command resumes. It made the embedded pair in
-    workshop/tiny/weights; try the trained models with 'workshop run speculative --model
+    After an interruption, repeat the command to resume. The embedded pair in workshop/tiny/weights
+    was made by this command. Try the trained models with 'workshop run speculative --model
     OUTPUT/verifier --draft OUTPUT/draft'.
     """
     from workshop.llm.text.tokenizer import Tokenizer

@@ -51,23 +51,26 @@ class Measured:
 @click.option(
     "--against",
     metavar="MODEL",
-    help="Unquantised model to compare with, where MODEL is a quantised checkpoint.",
+    help="The unquantised model, if MODEL is a quantised checkpoint.",
 )
 @click.option(
     "--text",
     default="embedded",
-    show_default=True,
     metavar="FILE",
-    help="Text to read, in UTF-8.  [an embedded text that the models were not trained on]",
+    help="Text to read, in UTF-8.  [embedded: a text that the models were not trained on]",
 )
 @click.option(
     "--tokens",
     type=click.IntRange(2),
     default=8192,
-    show_default=True,
-    help="Number of tokens to read.",
+    help="Number of tokens to read.  [8192]",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    help="Device to measure on; cuda stands for AMD GPUs too.  [auto]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def quality(
     model: str,
@@ -80,11 +83,11 @@ def quality(
     device: str,
     as_json: bool,
 ) -> None:
-    """What quantising MODEL costs: perplexity and agreement, against the model in bf16.
+    """Measure what quantising MODEL costs: perplexity and agreement, against the model in bf16.
 
-    Both models read the same text and their predictions are compared, token by token.
-    MODEL is 'tiny:1' by default, the embedded model as it is stored; 'tiny', which stages run by
-    default and which takes minutes; or a checkpoint directory.
+    Both models read the same text, and their predictions are compared token by token. MODEL is a
+    checkpoint directory or an embedded model: 'tiny:1' by default, or 'tiny', which the stages run
+    and which takes minutes here.
     """
     if group_size is not None and method != "int4":
         raise UsageError("--group-size is for int4: add --quantize int4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDE = 250  # columns of a table that goes to a file
 _CELL = 60  # characters of a text from a log
+_NAME = re.compile(r"job-.+-\d+(?:_\d+)?\.out")  # of the log of a submitted job
 # What Markdown and the HTML in it act on.
 _MARKDOWN = str.maketrans(
     {char: f"\\{char}" for char in "\\`*_[]|~$#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -43,9 +45,27 @@ def results(files: tuple[Path, ...], form: str | None) -> None:
         form or "", _write_table
     )
     write(readings)
+    for sentence in notes_on(files):
+        click.echo(f"Note: {sentence}", err=True)
     with_result = {reading.path for reading in readings if gave_result(reading.result)}
     if with_result != {reading.path for reading in readings}:
         sys.exit(1)
+
+
+def notes_on(files: Sequence[Path]) -> list[str]:
+    """What to know of logs that two submitted jobs of the same number share."""
+    ours = [file for file in files if _NAME.fullmatch(file.name)]
+    if not ours:
+        return []
+    from workshop.cli.follow import the_cluster
+    from workshop.slurm import runs
+    from workshop.slurm.queue.shared_logs import notes
+    from workshop.util.errors import UsageError
+
+    try:
+        return list(notes(ours, runs.root(the_cluster(None).paths.runs_directory)))
+    except UsageError:  # a description that cannot be read says nothing of a log
+        return []
 
 
 def _write_json(readings: Sequence[Reading]) -> None:
@@ -74,7 +94,7 @@ def csv_cell(value: Any) -> str | int | float:
     """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
     import json
 
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     if value is None or value == []:
         return ""
@@ -138,7 +158,7 @@ def _row(reading: Reading) -> dict[str, str]:
     from workshop.analysis.identity import in_words
     from workshop.analysis.table import speed
     from workshop.record.readers.entries import gave_result
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     result = reading.result
     tokens_per_second = speed(result.tokens_per_second, result.tokens_per_second_std).removesuffix(
@@ -205,6 +225,6 @@ def _remarks_on(reading: Reading) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     return one_line(text, 500)

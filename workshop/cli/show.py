@@ -12,6 +12,7 @@ import click
 from workshop.figures import KINDS, PROGRESSION, THEME_NAMES
 
 if TYPE_CHECKING:
+    from workshop.figures.sheet import ShownFigure
     from workshop.record.results import Result
 
 DEFAULT_OUTPUT = Path(f"{PROGRESSION}.png")
@@ -28,35 +29,34 @@ _KINDS_HELP = "; ".join(f"{kind}: {shows}" for kind, shows in KINDS.items())
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write: .png, .svg or .pdf; with --kind all, a directory.  [default: KIND.png]",
+    help="File to write: .png, .svg or .pdf; with --kind all, a directory.  [KIND.png]",
 )
 @click.option(
     "--kind",
     type=click.Choice([*KINDS, ALL]),
     default=PROGRESSION,
-    show_default=True,
-    help=f"Kind of figure. {_KINDS_HELP}; all: one file for each kind that can be drawn.",
+    help=f"Kind of figure. {_KINDS_HELP}; all: one file for each kind that can be drawn.  "
+    f"[{PROGRESSION}]",
 )
 @click.option(
     "--theme",
     type=click.Choice(THEME_NAMES),
     default=THEME_NAMES[0],
-    show_default=True,
-    help="For print, for a projector, or for a projector in a dark room.",
+    help=f"For print, for a projector, or for a projector in a dark room.  [{THEME_NAMES[0]}]",
 )
 @click.option(
     "--mine",
     metavar="USER",
-    help="User whose bars are highlighted in kind compare.  [default: you]",
+    help="User whose bars are highlighted in kind compare.  [you]",
 )
 def plot(
     files: tuple[Path, ...], output: Path | None, kind: str, theme: str, mine: str | None
 ) -> None:
-    """Draw the results of the logs FILES: memory, bandwidth and tokens per second of each stage.
+    """Draw the results in the logs FILES: memory, bandwidth and tokens/s of each stage.
 
-    Runs with the same settings become one bar. baseline=FILE names the stage of another tool's log.
-    A log without a result is named, and leaves a gap. The exit code is 1 if there is nothing to
-    draw. What each kind shows is in docs/figures.md.
+    Runs with the same settings become one bar. To name the stage of another tool's log, write
+    baseline=FILE. A log without a result is reported and leaves a gap. The exit code is 1 if there
+    is nothing to draw. docs/figures.md explains each kind of figure.
     """
     if kind == ALL:
         written = draw_all(files, output or Path(), theme, mine)
@@ -83,7 +83,9 @@ def draw(
         ClickException: a full disk, a folder that may not be written to, or results that lack what
             this kind of figure is made of.
     """
-    from workshop.figures.theme import NothingToDrawError, check_target
+    from workshop.figures.kinds import figure_of
+    from workshop.figures.theme import THEMES, NothingToDrawError, check_target
+    from workshop.util.user import user
 
     target = output or Path(f"{kind}.png")
     check_target(target)
@@ -93,9 +95,11 @@ def draw(
     if not results:
         return None
     try:
-        _warn_of(_write(kind, results, theme, mine, target))
+        figure = figure_of(kind, results, THEMES[theme], mine or user())
     except NothingToDrawError as error:
         raise click.ClickException(f"there is no {kind} to draw: {error}") from None
+    _save(figure, target)
+    _warn_of(figure)
     return target
 
 
@@ -107,8 +111,10 @@ def draw_all(
     Raises:
         UsageError, ClickException: as ``draw``.
     """
-    from workshop.figures.theme import NothingToDrawError
+    from workshop.figures.kinds import figure_of
+    from workshop.figures.theme import THEMES, NothingToDrawError
     from workshop.util.errors import UsageError
+    from workshop.util.user import user
 
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}: --kind {ALL} writes several files into one")
@@ -121,12 +127,14 @@ def draw_all(
     written = []
     for kind, target in targets.items():
         try:
-            cautions = _write(kind, results, theme, mine, target)
-            written.append(target)
-            if kind == PROGRESSION:  # the others say the same, or less
-                _warn_of(cautions)
+            figure = figure_of(kind, results, THEMES[theme], mine or user())
         except NothingToDrawError as error:
             click.echo(f"{target.name}: not drawn: {error}", err=True)
+            continue
+        _save(figure, target)
+        written.append(target)
+        if kind == PROGRESSION:  # the other kinds have the same cautions, or fewer
+            _warn_of(figure)
     return written
 
 
@@ -146,25 +154,19 @@ def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
     return results
 
 
-def _warn_of(cautions: Sequence[str]) -> None:
-    for sentence in cautions:
-        click.echo(f"Warning: {sentence}", err=True)
+def _save(figure: ShownFigure, target: Path) -> None:
+    from workshop.figures.theme import FigureError, save_figure
 
-
-def _write(
-    kind: str, results: Sequence[Result], theme: str, mine: str | None, target: Path
-) -> Sequence[str]:
-    """Draw and save a figure; what not to conclude from it, a sentence each."""
-    from workshop.figures.kinds import figure_of
-    from workshop.figures.theme import THEMES, FigureError, save_figure
-    from workshop.runner.provenance import user
-
-    figure = figure_of(kind, results, THEMES[theme], mine or user())
     try:
         save_figure(figure, target)
     except FigureError as error:
         raise click.ClickException(str(error)) from None
-    return figure.cautions
+
+
+def _warn_of(figure: ShownFigure) -> None:
+    """What not to conclude from a figure, a sentence each."""
+    for sentence in figure.cautions:
+        click.echo(f"Warning: {sentence}", err=True)
 
 
 def check_default(target: Path) -> None:
@@ -184,7 +186,7 @@ def remark_on(result: Result, drawn: Collection[str], gaps: bool = True) -> str:
 
     ``drawn`` holds the labels that have a bar.
     """
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     reason = one_line(result.reason or "the record has no number, and no reason", 300).rstrip(".")
     if not result.has_number:

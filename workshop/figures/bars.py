@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from workshop.figures.pooling import Value
 from workshop.figures.sheet import AIR, text_height
 from workshop.figures.theme import LABEL, Fill, Theme
+from workshop.util.text import number, printable
 
 REFERENCE = 6.5  # points, at a scale of 1
 FEWEST = 3  # bars that a panel has room for, though there be fewer
@@ -76,6 +77,15 @@ def draw_bars(
     axes.yaxis.grid(True, color=theme.grid, lw=0.6)
     if not any(bar.value for bar in bars):
         axes.set_yticks([])
+
+
+def factor_lines(factors: Mapping[str, float]) -> list[str]:
+    """'6.68× baseline' and '1.52× quantize': the text of factors by the stage divided by."""
+    return [
+        f"{number(factor)}\N{MULTIPLICATION SIGN} {printable(stage)}"
+        for stage, factor in factors.items()
+        if factor > 0
+    ]
 
 
 def set_slots(axes: Axes, names: Sequence[str], theme: Theme) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from workshop.analysis.identity import counted
-from workshop.figures.pooling import Pool, baseline_of, pooled
-from workshop.figures.servers import in_own_panel
-from workshop.figures.theme import number, printable
-from workshop.record.readers.text import one_line
+from workshop.analysis import noise
+from workshop.analysis.identity import names_of
+from workshop.figures.pooling import Pool, split_servers
 from workshop.record.results import DECODE_OF_ONE, Result, drawable
+from workshop.stages import BASELINE
+from workshop.util.text import number, one_line, printable
 
 _MOST_VALUES = 5  # of one field that are worth spelling out
 
@@ -19,9 +19,9 @@ def warnings_for(results: Sequence[Result]) -> list[str]:
     """What keeps these results from being compared with one another, a sentence each."""
     drawn = [result for result in results if result.has_number]
     sentences = mixed_in(drawn)
-    if drawn and baseline_of(pooled(drawn)) is None:
+    if drawn and BASELINE not in names_of(drawn):
         sentences.append("there is no result of the plain baseline: no changes are shown")
-    return sentences
+    return [*sentences, *noise.cautions(drawn)]
 
 
 def mixed_in(results: Sequence[Result], but: Sequence[str] = ()) -> list[str]:
@@ -37,11 +37,8 @@ def mixed_in(results: Sequence[Result], but: Sequence[str] = ()) -> list[str]:
         for name in values
         if name not in but and len(_distinct(values[name])) > 1
     ]
-    meanings = [
-        counted(result)
-        for result in drawn
-        if drawable(result.tokens_per_second) and not in_own_panel(result, drawn)
-    ]
+    beside, _ = split_servers(drawn)
+    meanings = [run.meaning for run in beside if drawable(run.tokens_per_second)]
     if "meanings" not in but and len(_distinct(meanings)) > 1:
         sentences.append(
             f"the tokens/s of these results count differently ({_listed(meanings)}): "
@@ -58,8 +55,13 @@ COMPARED: dict[str, Callable[[Result], object]] = {
 }
 
 
-def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
-    """The caption's lines: the set-up, the software, and what a kind of figure notes."""
+def caption_for(
+    pools: Sequence[Pool], notes: Sequence[str], speeds: Sequence[Result] | None = None
+) -> list[str]:
+    """The caption's lines: the set-up, the software, and what a kind of figure notes.
+
+    ``speeds`` are the results whose tokens/s the figure shows; what those count is the first note.
+    """
     runs = [run for pool in pools for run in pool.runs if run.has_number]
     setup = [
         _field(runs, "model {}", _model),
@@ -79,7 +81,8 @@ def caption_for(pools: Sequence[Pool], notes: Sequence[str]) -> list[str]:
         _stage_sources(runs),
         _field(runs, "memory: {}", lambda run: run.memory_kind),
     ]
-    lines = (_joined(setup), _joined(software), _joined(notes))
+    counts = [] if speeds is None else [counted_as(speeds)]
+    lines = (_joined(setup), _joined(software), _joined([*counts, *notes]))
     return [line for line in lines if line]
 
 
@@ -89,7 +92,7 @@ def counted_as(results: Sequence[Result]) -> str:
     batch = _listed(run.batch_size for run in runs)
     if all(run.definition == DECODE_OF_ONE for run in runs):
         return f"tokens/s: decode only, batch {batch or 1}"
-    meaning = f"tokens/s: {_listed(counted(run) for run in runs)}"
+    meaning = f"tokens/s: {_listed(run.meaning for run in runs)}"
     return f"{meaning}, batch {batch}" if batch else meaning
 
 
@@ -147,16 +150,16 @@ def _most_new_tokens(run: Result) -> int | None:
 
 def _samples(pools: Sequence[Pool]) -> str:
     """How many samples stand behind each bar."""
-    counted = [pool for pool in pools if pool.samples]
-    counts = {(pool.samples, len(pool.runs)) for pool in counted}
+    sampled = [pool for pool in pools if pool.samples]
+    counts = {(pool.samples, len(pool.runs)) for pool in sampled}
     if not counts:
         return ""
-    if counts == {(counted[0].samples, 1)}:
-        return f"n = {counted[0].samples} samples a bar"
+    if counts == {(sampled[0].samples, 1)}:
+        return f"n = {sampled[0].samples} samples a bar"
     return "samples n: " + ", ".join(
         f"{printable(pool.label)} {pool.samples}"
         + (f" in {len(pool.runs)} runs" if len(pool.runs) > 1 else "")
-        for pool in counted
+        for pool in sampled
     )
 
 

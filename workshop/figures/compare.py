@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from workshop.analysis.identity import counted
-from workshop.figures.bars import FEWEST, error_bar, note, set_slots
-from workshop.figures.caption import caption_for, counted_as, mixed_in
-from workshop.figures.groups import UNKNOWN, Group, grouped, names_beside_groups
-from workshop.figures.pooling import Pool, Value, builds_on, pooled, pools_of, relative_of
+from workshop.figures.bars import FEWEST, error_bar, factor_lines, note, set_slots
+from workshop.figures.caption import caption_for, mixed_in
+from workshop.figures.groups import grouped
+from workshop.figures.pooling import Value, pooled
 from workshop.figures.sheet import (
     AIR,
     HEIGHT,
@@ -25,6 +22,7 @@ from workshop.figures.sheet import (
     text_height,
     text_width,
 )
+from workshop.figures.sides import Side, medians, sides_of, stages_of
 from workshop.figures.theme import (
     LABEL,
     PAPER,
@@ -32,41 +30,21 @@ from workshop.figures.theme import (
     NothingToDrawError,
     Theme,
     fills,
-    mixed,
-    number,
-    printable,
     theme,
 )
-from workshop.record.readers.text import one_line
 from workshop.record.results import Result, drawable
-from workshop.stages import BASELINE, stage_order
+from workshop.util.text import number, printable
 
 _PITCH = 1.02  # inches from stage to stage, at the least
 _BAR = 0.19  # inches of a bar whose value stands over it
 _FILLED = 0.86  # of a stage's place
 _DIGIT = 0.66  # width of a digit, in type sizes
-_LONGEST = 60  # characters of a group's name
 _FIELD_OF_CAUTION = {
     "models": "model",
     "devices": "device",
     "lengths of the prompt in tokens": "prompt tokens",
     "batch sizes": "batch size",
 }
-
-
-@dataclass(frozen=True)
-class Side:
-    """One group as it is drawn.
-
-    Attributes:
-        name: in the legend; None for one of many that have no name.
-        pools: its bars, by the stage's name.
-    """
-
-    name: str | None
-    look: Fill
-    mine: bool
-    pools: dict[str, Pool]
 
 
 def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = None) -> ShownFigure:
@@ -84,13 +62,13 @@ def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = N
             "there is nothing to compare: no stage is here twice from different devices, models, "
             "users, hosts or versions"
         )
-    sides = _sides(fields, groups, mine, look)
+    sides = sides_of(fields, groups, mine, look)
     many = len(sides) > len(fills(look))
-    stages = _stages(sides)
+    stages = stages_of(sides)
     size = LABEL * look.scale
-    alike = len({counted(result) for result in drawn}) == 1
-    told = [_told(stage, sides, alike) for stage in stages]
-    longest = max(text_width(text, size) for text in told) / 72 + 0.06
+    alike = len({result.meaning for result in drawn}) == 1
+    texts = [_text_of(stage, sides, alike) for stage in stages]
+    longest = max(text_width(text, size) for text in texts) / 72 + 0.06
     room = 0.0 if many else len(sides) * _BAR * look.scale / _FILLED
     pitch = max(_PITCH * look.scale, longest, room)
     width = max(len(stages), FEWEST) * pitch
@@ -102,7 +80,6 @@ def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = N
     without = {r.label for r in results if not drawable(r.tokens_per_second)}
     missing = sorted(without - set(stages))
     notes = [
-        counted_as(drawn),
         f"{len(sides)} groups, told apart by {', '.join(fields)}",
         "line: median over groups" if alike else "no median",
         "factors: median over groups of each against its own baseline and the stage it builds on",
@@ -117,10 +94,10 @@ def compare(results: Sequence[Result], look: Theme = PAPER, mine: str | None = N
             ["Tokens per second, side by side"],
             width=width,
             below=names_height + legend_height,
-            caption=caption_for(pooled(drawn), notes),
+            caption=caption_for(pooled(drawn), notes, drawn),
             cautions=cautions(drawn),
         )
-        _draw(axes, sides, stages, told, alike, many, look)
+        _draw(axes, sides, stages, texts, alike, many, look)
         set_slots(axes, names, look)
         axes.legend(
             handles=legend,
@@ -141,73 +118,10 @@ def cautions(results: Sequence[Result]) -> list[str]:
     return mixed_in(drawn, but=meant)
 
 
-def _sides(
-    fields: Sequence[str], groups: Sequence[Group], mine: str | None, look: Theme
-) -> list[Side]:
-    looks = fills(look)
-    runs = [run for group in groups for run in group.runs]
-    names = {id(run): name for run, name in zip(runs, names_beside_groups(runs), strict=True)}
-    several = len({user for group in groups for user in group.users}) > 1
-    sides = []
-    for place, group in enumerate(groups):
-        own = several and mine is not None and group.users == {mine}
-        pools = {
-            pool.label: pool
-            for pool in pools_of([names[id(run)] for run in group.runs], group.runs)
-            if pool.tokens_per_second
-        }
-        if len(groups) <= len(looks):
-            sides.append(Side(_name(fields, group), looks[place], own, pools))
-        else:
-            one_of_many = replace(looks[0], color=mixed(look.faint, look.ground, 0.5))
-            name = _name(fields, group) if own else None
-            sides.append(Side(name, looks[1] if own else one_of_many, own, pools))
-    return sides
-
-
-def _name(fields: Sequence[str], group: Group) -> str:
-    """'AMD EPYC, torch 2.9.1': values that say by themselves what they are stand alone."""
-    plain = {"device", "model", "tokens/s"}
-    parts = [
-        value if field in plain and value != UNKNOWN else f"{field} {value}"
-        for field, value in zip(fields, group.values, strict=True)
-    ]
-    return one_line(printable(", ".join(parts)), _LONGEST)
-
-
-def _stages(sides: Sequence[Side]) -> list[str]:
-    pools = {label: pool for side in sides for label, pool in side.pools.items()}
-    return sorted(
-        pools, key=lambda label: (stage_order(pools[label].stage), pools[label].stage or "~", label)
-    )
-
-
-def medians(stage: str, sides: Sequence[Side]) -> tuple[float, dict[str, float]]:
-    """The median speed of a stage over the groups that have it, and of its factors by stage."""
-    speeds = []
-    ratios: dict[str, list[float]] = {}
-    for side in sides:
-        pool = side.pools.get(stage)
-        if pool is None or pool.tokens_per_second is None:
-            continue
-        speeds.append(pool.tokens_per_second.mean)
-        pools = list(side.pools.values())
-        for name in dict.fromkeys((BASELINE, builds_on(pool))):
-            other = relative_of(pools, pool, name)
-            if other and other.tokens_per_second and other.tokens_per_second.mean > 0:
-                ratio = pool.tokens_per_second.mean / other.tokens_per_second.mean
-                ratios.setdefault(str(name), []).append(ratio)
-    return statistics.median(speeds), {name: statistics.median(r) for name, r in ratios.items()}
-
-
-def _told(stage: str, sides: Sequence[Side], alike: bool) -> str:
+def _text_of(stage: str, sides: Sequence[Side], alike: bool) -> str:
     median, ratios = medians(stage, sides)
     lines = [f"median {number(median)}"] if alike else []
-    lines += [
-        f"{number(ratio)}\N{MULTIPLICATION SIGN} {printable(name)}"
-        for name, ratio in ratios.items()
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *factor_lines(ratios)])
 
 
 def _legend(sides: Sequence[Side], look: Theme) -> list[Patch]:
@@ -263,7 +177,7 @@ def _draw(
     axes: Axes,
     sides: Sequence[Side],
     stages: Sequence[str],
-    told: Sequence[str],
+    texts: Sequence[str],
     with_median: bool,
     many: bool,
     look: Theme,
@@ -272,12 +186,12 @@ def _draw(
     highest, values = _draw_bars(axes, sides, stages, many, look)
     # The values stand upright over their bars, and the median's text over the tallest of them.
     upright = max((_DIGIT * len(text) * size for _, _, text in values), default=0.0) + air
-    over = max(text_height(text, size) for text in told) + 2 * air
+    over = max(text_height(text, size) for text in texts) + 2 * air
     panel = 72 * HEIGHT
     top = max(highest.values()) * panel / (panel - upright - over) or 1.0
     for x, end, text in values:
         _write_upright(axes, x, end, text, look)
-    for slot, (stage, text) in enumerate(zip(stages, told, strict=True)):
+    for slot, (stage, text) in enumerate(zip(stages, texts, strict=True)):
         note(axes, text, (slot, highest[stage]), upright + air, size, look)
         if with_median:
             _draw_median(axes, slot, medians(stage, sides)[0], look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from workshop.analysis.identity import ENVIRONMENT, counted, names_of
+from workshop.analysis.identity import ENVIRONMENT, names_of
 from workshop.record.results import Result
 from workshop.roofline.models import model_of
 
@@ -16,7 +16,7 @@ FIELDS: dict[str, Callable[[Result], object]] = {
     "batch size": lambda run: run.batch_size,
     "prompt tokens": lambda run: run.prompt_tokens,
     "log": lambda run: run.format,
-    "tokens/s": counted,
+    "tokens/s": lambda run: run.meaning,
     "user": lambda run: run.user,
     "torch": lambda run: run.versions and run.versions.torch,
     "threads": lambda run: run.threads,

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workshop.figures.bars import FEWEST, Bar, draw_bars
+from workshop.figures.bars import FEWEST, Bar, draw_bars, factor_lines
 from workshop.figures.caption import caption_for, warnings_for
-from workshop.figures.factors import Quantity, factors
-from workshop.figures.pooling import Pool, Value, mean_over, pooled, value_over
+from workshop.figures.pooling import Pool, Quantity, Value, mean_over, pooled, value_over
 from workshop.figures.sheet import HEIGHT, ShownFigure, bar_name, sheet, text_height, text_width
-from workshop.figures.theme import (
-    LABEL,
-    PAPER,
-    NothingToDrawError,
-    Theme,
-    fill_of,
-    number,
-    theme,
-)
+from workshop.figures.theme import LABEL, PAPER, NothingToDrawError, Theme, fill_of, theme
 from workshop.record.results import Result
+from workshop.util.text import number
 
 _PITCH = 0.95  # inches from bar to bar, at a scale of 1
 _MS = 1e3
@@ -62,7 +54,7 @@ def latency(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     if not any(panel.value(pool) for panel in PANELS for pool in pools):
         raise NothingToDrawError("none of these results has a TTFT or a TPOT")
     size = LABEL * look.scale
-    columns = [[_bar(panel, pool, pools, look) for pool in pools] for panel in PANELS]
+    columns = [[_bar(panel, pool, look) for pool in pools] for panel in PANELS]
     longest = max(text_width(bar.label, size) for bars in columns for bar in bars)
     pitch = max(_PITCH * look.scale, longest / 72 + 0.06)
     names = [bar_name(pool.label, pitch * 72, size) for pool in pools]
@@ -89,9 +81,9 @@ def latency(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     return figure
 
 
-def _bar(panel: Panel, pool: Pool, pools: Sequence[Pool], look: Theme) -> Bar:
+def _bar(panel: Panel, pool: Pool, look: Theme) -> Bar:
     value = panel.value(pool)
-    lines = factors(pool, pools, panel.value, smaller_is_faster=True)
+    lines = factor_lines(pool.factors(panel.value, smaller_is_faster=True))
     label = "\n".join([number(value.mean), *lines]) if value else ""
     return Bar(fill_of(pool.stage, pool.is_variant, look), value, label)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workshop.analysis.identity import names_of
 from workshop.record.results import Result, Sample, drawable, spread
 from workshop.stages import BASELINE, STAGES, stage_order
+
+LEAST = 1e-9  # that a logarithm is taken of
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,10 @@ class Value:
     mean: float
     std: float | None = None
 
+    @property
+    def has_logarithm(self) -> bool:
+        return self.mean > LEAST
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -27,6 +33,9 @@ class Pool:
     Attributes:
         samples: counted generations, over all runs.
         memory_gb: the mean over the runs; a run has one memory, so there is no spread.
+        builds_on: the stage that this one is measured against.
+        baseline, before: the plain runs of baseline, and of that stage; None where there are none,
+            or where their tokens/s count something else.
     """
 
     label: str
@@ -36,10 +45,33 @@ class Pool:
     memory_gb: Value | None = None
     bandwidth_gb_per_second: Value | None = None
     tokens_per_second: Value | None = None
+    builds_on: str | None = None
+    baseline: Pool | None = None
+    before: Pool | None = None
 
     @property
     def is_variant(self) -> bool:
         return self.label != (self.stage or "unknown")
+
+    @property
+    def is_server(self) -> bool:
+        return self.runs[0].is_server
+
+    def factors(self, quantity: Quantity, smaller_is_faster: bool = False) -> dict[str, float]:
+        """How many times as fast as baseline and as the stage it builds on, by their names."""
+        own = quantity(self)
+        found: dict[str, float] = {}
+        for stage, other in ((BASELINE, self.baseline), (self.builds_on, self.before)):
+            against = quantity(other) if other else None
+            if stage is None or own is None or against is None:
+                continue
+            fast, slow = (against, own) if smaller_is_faster else (own, against)
+            if slow.mean > 0:
+                found[stage] = fast.mean / slow.mean
+        return found
+
+
+Quantity = Callable[[Pool], Value | None]
 
 
 def pooled(results: Sequence[Result]) -> list[Pool]:
@@ -52,8 +84,20 @@ def pools_of(names: Sequence[str], results: Sequence[Result]) -> list[Pool]:
     runs: dict[str, list[Result]] = {}
     for name, result in zip(names, results, strict=True):
         runs.setdefault(name, []).append(result)
-    pools = [_pool(label, same) for label, same in runs.items()]
-    return sorted(pools, key=_place)
+    pools = sorted((_pool(label, same) for label, same in runs.items()), key=_place)
+    plain: dict[tuple[str | None, Kind], list[Pool]] = {}
+    for pool in pools:
+        if pool.stage == pool.runs[0].label:
+            plain.setdefault((pool.stage, _kind(pool)), []).append(pool)
+
+    def relative(pool: Pool, stage: str | None) -> Pool | None:
+        alike = plain.get((stage, _kind(pool)), [])
+        return next((other for other in alike if other is not pool), None)
+
+    return [
+        replace(pool, baseline=relative(pool, BASELINE), before=relative(pool, pool.builds_on))
+        for pool in pools
+    ]
 
 
 def _place(pool: Pool) -> tuple[int, str, list[tuple[int, str]]]:
@@ -63,42 +107,38 @@ def _place(pool: Pool) -> tuple[int, str, list[tuple[int, str]]]:
     return stage_order(pool.stage), pool.stage or "~", natural
 
 
+Kind = tuple[frozenset[str], frozenset[str]]
+
+
+def _kind(pool: Pool) -> Kind:
+    """Formats, and what tokens/s count: only numbers with the same of both may be divided."""
+    counts = {
+        str(run.definition or f"as {run.format} counts") for run in pool.runs if run.has_number
+    }
+    return frozenset(run.format for run in pool.runs), frozenset(counts)
+
+
+def _builds_on(runs: Sequence[Result]) -> str | None:
+    recorded = next((run.against for run in runs if run.against), None)
+    stage = STAGES.get(runs[0].stage or "")
+    return recorded or (stage.against if stage else None)
+
+
 def baseline_of(pools: Sequence[Pool]) -> Pool | None:
     """The plain baseline, with no option changed: what the percentages are against."""
     return next((pool for pool in pools if pool.label == BASELINE), None)
 
 
-def comparable(pool: Pool, other: Pool) -> bool:
-    """Whether the tokens/s of the two count the same, so that one may be divided by the other."""
-    return _counts(pool) == _counts(other)
+def split_servers(results: Sequence[Result]) -> tuple[list[Result], list[Result]]:
+    """Results for one panel, and the servers among them that need a panel of their own.
 
-
-def relative_of(pools: Sequence[Pool], pool: Pool, stage: str | None) -> Pool | None:
-    """The plain pool of ``stage`` that this pool's numbers may be divided by, if there is one."""
-    return next(
-        (
-            other
-            for other in pools
-            if other is not pool
-            and stage is not None
-            and other.stage == stage
-            and other.runs[0].label == stage
-            and {run.format for run in other.runs} == {run.format for run in pool.runs}
-            and comparable(pool, other)
-        ),
-        None,
-    )
-
-
-def builds_on(pool: Pool) -> str | None:
-    """The stage that this one is measured against."""
-    said = next((run.against for run in pool.runs if run.against), None)
-    return said or (STAGES[pool.stage].against if pool.stage in STAGES else None)
-
-
-def _counts(pool: Pool) -> set[str]:
-    runs = [run for run in pool.runs if run.has_number]
-    return {str(run.definition or f"as {run.format} counts") for run in runs}
+    A server's tokens/s grow with the requests that it answers side by side, one sequence's do not:
+    servers stand apart wherever there are sequences with tokens/s.
+    """
+    sequences = [run for run in results if not run.is_server]
+    if any(drawable(run.tokens_per_second) for run in sequences):
+        return sequences, [run for run in results if run.is_server]
+    return list(results), []
 
 
 def mean_over(values: Sequence[float | None]) -> float | None:
@@ -133,6 +173,7 @@ def _pool(label: str, runs: list[Result]) -> Pool:
         tokens_per_second=_over(
             runs, lambda run: (run.tokens_per_second, run.tokens_per_second_std, _timed(run))
         ),
+        builds_on=_builds_on(runs),
     )
 
 

@@ -1,6 +1,7 @@
 """The progression: memory, bandwidth and tokens per second, a bar for each stage.
 
-Servers that answer many requests at a time have a panel of their own beside single sequences.
+Servers that answer many requests at a time have a panel of their own beside single sequences. One
+that answers a single request at a time has a sequence's speed, too: 1 / TPOT.
 """
 
 from __future__ import annotations
@@ -9,30 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workshop.figures.bars import FEWEST, REFERENCE, Bar, draw_bars
-from workshop.figures.caption import caption_for, counted_as, warnings_for
-from workshop.figures.pooling import Pool, Value, baseline_of, pooled, relative_of
-from workshop.figures.servers import (
-    NOTE,
-    in_own_panel,
-    is_server,
-    sequence_speed,
-    server_speed,
-)
+from workshop.figures.caption import caption_for, warnings_for
+from workshop.figures.pooling import Pool, Value, baseline_of, mean_over, pooled, split_servers
 from workshop.figures.sheet import HEIGHT, ShownFigure, bar_name, sheet, text_height, wrapped
-from workshop.figures.theme import (
-    LABEL,
-    PAPER,
-    Theme,
-    fill_of,
-    number,
-    printable,
-    signed_percent,
-    theme,
-)
+from workshop.figures.theme import LABEL, PAPER, Theme, fill_of, theme
 from workshop.record.results import Result, drawable
-from workshop.stages import BASELINE
+from workshop.util.text import number, printable, signed_percent
 
 _PITCH = 0.72  # inches from bar to bar, at a scale of 1
+_SERVERS_APART = (
+    "tokens/s of servers: all requests together, in a panel of their own; "
+    "at concurrency 1 also 1 / TPOT beside the sequences"
+)
 
 
 @dataclass(frozen=True)
@@ -49,18 +38,31 @@ class Panel:
     belongs: Callable[[Pool], bool] = lambda pool: True
 
 
+def sequence_speed(pool: Pool) -> Value | None:
+    """The tokens/s that one sequence gets: of servers, where they answer one at a time."""
+    if not pool.is_server:
+        return pool.tokens_per_second
+    tpot = mean_over([run.tpot_seconds for run in pool.runs if run.concurrency == 1])
+    return Value(1 / tpot) if tpot else None
+
+
+def server_speed(pool: Pool) -> Value | None:
+    """The tokens/s of all requests together; None of what is no server."""
+    return pool.tokens_per_second if pool.is_server else None
+
+
 MEMORY = Panel("Memory used", "GB", lambda pool: pool.memory_gb)
 BANDWIDTH = Panel("Bandwidth achieved", "GB/s", lambda pool: pool.bandwidth_gb_per_second)
 SPEED = Panel("Tokens per second", "tokens/s", lambda pool: pool.tokens_per_second)
 # Where there are sequences and servers.
 OF_A_SEQUENCE = Panel(
-    "Tokens per second", "tokens/s", sequence_speed, lambda pool: not is_server(pool.runs[0])
+    "Tokens per second", "tokens/s", sequence_speed, lambda pool: not pool.is_server
 )
 OF_A_SERVER = Panel(
     "All requests of a server",
     "tokens/s, all requests",
     server_speed,
-    lambda pool: is_server(pool.runs[0]),
+    lambda pool: pool.is_server,
 )
 
 
@@ -68,11 +70,11 @@ def progression(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     """The three panels, with bars in the stages' order; a result without a number leaves a gap."""
     pools = pooled(results)
     chosen = panels_for(results)
+    beside, _ = split_servers(results)
     pitch, size = _PITCH * look.scale, LABEL * look.scale
     names = [bar_name(pool.label, pitch * 72, size) for pool in pools]
     notes = [
-        counted_as([run for run in results if not in_own_panel(run, results)]),
-        NOTE if OF_A_SERVER in chosen else "",
+        _SERVERS_APART if OF_A_SERVER in chosen else "",
         "error bars: standard deviation over samples",
         "percentages: change against baseline" if baseline_of(pools) else "no percentages",
     ]
@@ -82,26 +84,26 @@ def progression(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
             [panel.title for panel in chosen],
             width=max(len(pools), FEWEST) * pitch,
             below=max((text_height(name, size) for name in names), default=0.0),
-            caption=caption_for(pools, notes),
+            caption=caption_for(pools, notes, beside),
             cautions=warnings_for(results),
         )
         for axes, panel in zip(panels, chosen, strict=True):
-            bars = [_bar(panel, pool, pools, look) for pool in pools]
+            bars = [_bar(panel, pool, look) for pool in pools]
             draw_bars(axes, bars, names, panel.unit, HEIGHT, look)
     return figure
 
 
 def panels_for(results: Sequence[Result]) -> tuple[Panel, ...]:
     """The panels that these results need."""
-    if any(in_own_panel(result, results) for result in results):
+    _, servers = split_servers(results)
+    if servers:
         return MEMORY, BANDWIDTH, OF_A_SEQUENCE, OF_A_SERVER
     return MEMORY, BANDWIDTH, SPEED
 
 
-def _bar(panel: Panel, pool: Pool, pools: Sequence[Pool], look: Theme) -> Bar:
+def _bar(panel: Panel, pool: Pool, look: Theme) -> Bar:
     value = panel.value(pool)
-    baseline = relative_of(pools, pool, BASELINE)
-    label = _label(value, panel.value(baseline) if baseline else None)
+    label = _label(value, panel.value(pool.baseline) if pool.baseline else None)
     reference = _reference(pool) if panel in (SPEED, OF_A_SEQUENCE) else None
     fill = fill_of(pool.stage, pool.is_variant, look)
     return Bar(fill, value, label, reference, gap=panel.belongs(pool))

@@ -6,9 +6,7 @@ and reads the weights once. Attention, keys and values are left out.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -16,7 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from workshop.figures.caption import caption_for, mixed_in
-from workshop.figures.pooling import Pool, mean_over, pooled
+from workshop.figures.pooling import Pool, pooled
+from workshop.figures.roofline_points import GIGA, Point, decode_of, peaks_of, prefill_of, roofs_of
 from workshop.figures.sheet import ShownFigure, sheet
 from workshop.figures.theme import (
     BODY,
@@ -25,28 +24,15 @@ from workshop.figures.theme import (
     NothingToDrawError,
     Theme,
     fill_of,
-    number,
-    printable,
     theme,
 )
-from workshop.record.readers.text import one_line
-from workshop.record.results import Result, drawable, guesses_made
-from workshop.roofline.device import Device, find_device
-from workshop.roofline.errors import RooflineError
+from workshop.record.results import Result, drawable
+from workshop.util.text import number, one_line, printable
 
 _WIDTH, _HEIGHT = 6.0, 3.8  # inches of the panel, at a scale of 1
-_GIGA = 1e9
 _NAME = 44  # characters
 
 Phase = Literal["prefill", "decode"]
-
-
-@dataclass(frozen=True)
-class Point:
-    """Where a phase stands: FLOP for each byte of weights, and FLOP/s."""
-
-    intensity: float
-    flops: float
 
 
 def roofline(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
@@ -87,138 +73,17 @@ def roofline(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     return figure
 
 
-def decode_of(pool: Pool) -> Point | None:
-    """Decode: without speculation a pass a token; with it, k + 1 tokens a pass and k of a draft."""
-    return _mean([_decode(run) for run in pool.runs])
-
-
-def prefill_of(pool: Pool) -> Point | None:
-    """Prefill: all tokens of the prompt in one pass of the model, and one of a draft."""
-    return _mean([_prefill(run) for run in pool.runs])
-
-
-def roofs_of(pools: Sequence[Pool]) -> list[float]:
-    """The bandwidths, bytes/s, that these runs measured or were told, all ranks together.
-
-    Of a GPU whose run tells none, it is that on paper.
-    """
-    return sorted(
-        bandwidth * _GIGA * (run.world_size or 1)
-        for pool in pools
-        for run in pool.runs
-        if (bandwidth := _bandwidth(run)) is not None
-    )
-
-
-def peaks_of(pools: Sequence[Pool]) -> list[float]:
-    """The FLOP/s in 16 bits on paper, all ranks together; none unless all GPUs are in the tables.
-
-    A CPU's are of a whole socket, of which a run may have a few cores.
-    """
-    runs = [run for pool in pools for run in pool.runs]
-    known = [(_on_paper(run), run.world_size or 1) for run in runs]
-    peaks = [device.peak_flops(16) * ranks for device, ranks in known if device]
-    return sorted(peaks) if len(peaks) == len(runs) else []
-
-
-def _bandwidth(run: Result) -> float | None:
-    """GB/s of one rank's device."""
-    told = run.device_bandwidth_gb_per_second
-    if drawable(told) and told:
-        return told
-    device = _on_paper(run)
-    return device.bandwidth_gb_per_s if device else None
-
-
-def _on_paper(run: Result) -> Device | None:
-    """The run's GPU in the tables of ``workshop predict``."""
-    try:
-        device = find_device(run.device or "")
-    except RooflineError:
-        return None
-    return device if device.kind == "gpu" else None
-
-
-def _decode(run: Result) -> Point | None:
-    if not _counts_decode(run):
-        return None
-    rates = [
-        sample.verify_passes / sample.decode_seconds
-        for sample in run.samples
-        if sample.verify_passes and sample.decode_seconds > 0
-    ]
-    speculated = run.settings is not None and run.settings.speculate != "none"
-    if speculated:
-        rate = mean_over(rates)
-        guesses = _guesses_a_pass(run)
-    else:
-        per_sequence = run.definition is not None and run.definition.per == "sequence"
-        rate = run.tokens_per_second
-        rate = rate / (1 if per_sequence else run.batch_size or 1) if drawable(rate) else None
-        guesses = 0.0
-    return _point(run, rate, tokens=1 + guesses, draft_tokens=guesses, draft_passes=guesses)
-
-
-def _guesses_a_pass(run: Result) -> float:
-    passes = sum(sample.verify_passes or 0 for sample in run.samples)
-    return sum(guesses_made(sample, run) for sample in run.samples) / passes if passes else 0.0
-
-
-def _prefill(run: Result) -> Point | None:
-    if not _counts_decode(run) or run.prompt_tokens is None or not drawable(run.ttft_seconds):
-        return None
-    rate = 1 / run.ttft_seconds if run.ttft_seconds > 0 else None
-    return _point(run, rate, run.prompt_tokens, draft_tokens=run.prompt_tokens, draft_passes=1)
-
-
-def _counts_decode(run: Result) -> bool:
-    """Whether the run's times are those of passes: not of a server's queue or a prompt besides."""
-    counts = run.definition
-    return (
-        counts is not None
-        and (counts.tokens, counts.seconds) == ("new", "decode")
-        and counts.per in ("sequence", "batch")
-    )
-
-
-def _point(
-    run: Result, passes: float | None, tokens: float, draft_tokens: float, draft_passes: float
-) -> Point | None:
-    """The point of ``passes`` a second, each with so many tokens of each of the batch's texts."""
-    if not (run.model_parameters and run.model_bytes and passes):
-        return None
-    batch = run.batch_size or 1
-    flop = 2.0 * batch * run.model_parameters * tokens
-    flop += 2.0 * batch * (run.draft_parameters or 0) * draft_tokens
-    read = float(run.model_bytes + (run.draft_bytes or 0) * draft_passes)
-    point = Point(flop / read, flop * passes)
-    numbers = (point.intensity, point.flops / 1e6, flop, read)
-    return point if all(drawable(n / 1e9) and n > 0 for n in numbers) else None
-
-
-def _mean(points: Sequence[Point | None]) -> Point | None:
-    known = [point for point in points if point]
-    if not known:
-        return None
-    count = len(known)
-    return Point(
-        math.fsum(point.intensity for point in known) / count,
-        math.fsum(point.flops for point in known) / count,
-    )
-
-
 def _notes(pools: Sequence[Pool], roofs: Sequence[float], peaks: Sequence[float]) -> list[str]:
-    told = [drawable(run.device_bandwidth_gb_per_second) for pool in pools for run in pool.runs]
-    measured = (
-        "as the runs measured it" if all(told) else "as measured, or on paper where it is not"
-    )
+    runs = [run for pool in pools for run in pool.runs]
+    measured = all(drawable(run.device_bandwidth_gb_per_second) for run in runs)
+    source = "as the runs measured it" if measured else "as measured, or on paper where it is not"
     return [
         "FLOP of a pass: 2 x parameters x tokens in it; its bytes: the weights, read once",
         "prefill: the whole prompt in one pass, over TTFT",
         "decode: a token a pass; speculative: k + 1 tokens a pass, and k passes of the draft",
         "left out: attention, keys and values, activations",
         "a point is a mean over samples, without error bars",
-        f"bandwidth roof: {measured}, over all ranks" if roofs else "no bandwidth known",
+        f"bandwidth roof: {source}, over all ranks" if roofs else "no bandwidth known",
         "compute roof: dense products in 16 bits, on paper, over all ranks"
         if peaks
         else "no compute roof: the device's FLOP/s are not in the records, nor in a table",
@@ -233,7 +98,7 @@ def _roof_label(roofs: Sequence[float], peaks: Sequence[float]) -> str:
 
 
 def _ends(values: Sequence[float]) -> str:
-    ends = dict.fromkeys(number(value / _GIGA) for value in (values[0], values[-1]))
+    ends = dict.fromkeys(number(value / GIGA) for value in (values[0], values[-1]))
     return " to ".join(ends)
 
 
@@ -245,13 +110,13 @@ def _legend(
 ) -> list[Line2D]:
     handles = []
     for pool, prefill, decode in points:
-        told = [
-            f"{phase} {number(point.flops / _GIGA)} at {number(point.intensity)}"
+        numbers = [
+            f"{phase} {number(point.flops / GIGA)} at {number(point.intensity)}"
             for phase, point in (("decode", decode), ("prefill", prefill))
             if point
         ]
         name = one_line(printable(pool.label), _NAME)
-        label = f"{name}: {', '.join(told) if told else 'no result'}"
+        label = f"{name}: {', '.join(numbers) if numbers else 'no result'}"
         handles.append(Line2D([], [], **_marker(pool, "decode", look), label=label))
     label = "filled: decode; hollow: prefill; GFLOP/s at FLOP per byte"
     handles.append(Line2D([], [], ls="", label=label))
@@ -290,13 +155,13 @@ def _draw(
     every = [point for _, *pair in points for point in pair if point]
     left = min(point.intensity for point in every) / 2
     right = max(point.intensity for point in every) * 2
-    heights = [point.flops / _GIGA for point in every]
+    heights = [point.flops / GIGA for point in every]
     if roofs:
         lowest, highest = _roof(roofs[0], peaks[:1]), _roof(roofs[-1], peaks[-1:])
         ridges = [peaks[i] / roofs[i] for i in (0, -1) if peaks]
         right = max([right, *(2 * ridge for ridge in ridges)])
         xs = sorted([left, *(ridge for ridge in ridges if ridge > left), right])
-        low, high = ([roof(x) / _GIGA for x in xs] for roof in (lowest, highest))
+        low, high = ([roof(x) / GIGA for x in xs] for roof in (lowest, highest))
         heights += [high[0], high[-1]]
         axes.fill_between(xs, low, high, color=look.grid, lw=0)
         axes.plot(xs, high, color=look.ink, lw=1.6 * look.scale)
@@ -306,7 +171,7 @@ def _draw(
         for phase, point in (("decode", decode), ("prefill", prefill)):
             if point:
                 marker = _marker(pool, "decode" if phase == "decode" else "prefill", look)
-                axes.plot([point.intensity], [point.flops / _GIGA], **marker)
+                axes.plot([point.intensity], [point.flops / GIGA], **marker)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set(xlim=(left, right), ylim=(min(heights) / 2, max(heights) * 2))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from workshop.figures.caption import caption_for, counted_as, mixed_in
+from workshop.figures.caption import caption_for, mixed_in
 from workshop.figures.pooling import Pool, pooled
 from workshop.figures.sheet import ShownFigure, sheet, wrapped
 from workshop.figures.theme import (
@@ -18,11 +18,10 @@ from workshop.figures.theme import (
     NothingToDrawError,
     Theme,
     fill_of,
-    number,
-    printable,
     theme,
 )
 from workshop.record.results import Result, drawable
+from workshop.util.text import number, printable
 
 _WIDTH = 3.0  # inches of a panel, at a scale of 1
 _HEIGHT = 1.7
@@ -41,7 +40,6 @@ def samples(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
         raise NothingToDrawError("none of these results has single samples")
     without = [printable(pool.label) for pool in pools if pool not in shown]
     notes = [
-        counted_as([run for pool in shown for run in pool.runs]),
         "a point is a sample, in the order in which they were taken; the warm-up is not among them",
         "line: median; dotted: another run begins",
         "each panel has its own axis, which does not start at zero",
@@ -55,7 +53,7 @@ def samples(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
             titles,
             width=width,
             below=(LABEL + BODY + 4) * look.scale,
-            caption=caption_for(shown, notes),
+            caption=caption_for(shown, notes, [run for pool in shown for run in pool.runs]),
             cautions=mixed_in(results),
             height=_HEIGHT * (1 + 0.2 * (look.scale - 1)),
         )

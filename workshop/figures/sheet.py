@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from workshop.figures.theme import SMALL, NothingToDrawError, Theme, printable
+from workshop.figures.theme import SMALL, NothingToDrawError, Theme
 from workshop.figures.theme import theme as drawing
+from workshop.util.text import printable
 
 # Inches, at a theme's scale of 1.
 _LEFT, _RIGHT = 0.82, 0.1  # of each panel: the axis with its numbers, and air

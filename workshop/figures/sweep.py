@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from workshop.analysis.identity import names_of, new_tokens_asked
+from workshop.analysis.identity import names_of
 from workshop.figures.bars import note
-from workshop.figures.caption import COMPARED, caption_for, counted_as, mixed_in
+from workshop.figures.caption import COMPARED, caption_for, mixed_in
 from workshop.figures.latency import tpot, ttft
-from workshop.figures.pooling import Pool, Value, pools_of
+from workshop.figures.pooling import Pool, Value
+from workshop.figures.series import Axis, Series, series_of
 from workshop.figures.sheet import HEIGHT, ShownFigure, sheet, text_height, wrapped
 from workshop.figures.stacking import Note, stacked
-from workshop.figures.theme import (
-    LABEL,
-    PAPER,
-    NothingToDrawError,
-    Theme,
-    fills,
-    number,
-    printable,
-    theme,
-)
+from workshop.figures.theme import LABEL, PAPER, Theme, fills, theme
 from workshop.record.results import Result, drawable
-from workshop.stages import STAGES, settings_of
+from workshop.util.text import number, printable
 
 _WIDTH = 3.0  # inches of a panel, at a scale of 1
 _MOST_LEFT_OUT = 4  # runs that are named in the caption
@@ -36,49 +28,12 @@ _WIDE = 8.0  # times the smallest value: from there on, the axis has steps of fa
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The setting that was varied.
-
-    Attributes:
-        value: of a run; None where it is not known.
-        trait: its name among those that name a run.
-        setting: its name in the settings of a run of ours.
-    """
-
-    name: str
-    value: Callable[[Result], float | None]
-    trait: str = ""
-    setting: str | None = None
-
-
-@dataclass(frozen=True)
-class Series:
-    """Runs that differ in nothing but the setting: pools by its value, in order."""
-
-    name: str
-    points: list[tuple[float, Pool]]
-
-
-@dataclass(frozen=True)
 class Panel:
     """One quantity against the setting."""
 
     title: str
     unit: str
     value: Callable[[Pool], Value | None]
-
-
-# Settings that are no conditions: those of any tool, and those of ours alone.
-_FIELDS = (
-    Axis("concurrency", lambda run: run.concurrency, "concurrency"),
-    Axis("batch size", lambda run: run.batch_size, "batch size", "batch_size"),
-    Axis("prompt tokens", lambda run: run.prompt_tokens, "prompt tokens"),
-    Axis("ranks", lambda run: run.world_size, "ranks", "ranks"),
-    Axis("threads", lambda run: run.threads, "threads"),
-    Axis("tokens proposed per pass", lambda run: _setting(run, "draft_tokens"), "", "draft_tokens"),
-    Axis("decode steps per graph", lambda run: _setting(run, "decode_steps"), "", "decode_steps"),
-    Axis("new tokens", new_tokens_asked, "new tokens", "new_tokens"),
-)
 
 
 PANELS = (
@@ -100,7 +55,6 @@ def sweep(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
     panels = known[: look.columns]  # a second row would be too small to read on a slide
     named = len(series) > 1
     notes = [
-        counted_as([run for pool in pools for run in pool.runs]),
         "error bars: standard deviation over samples",
         f"only what differs in {axis.name} alone is drawn",
         *_left_out(results, pools),
@@ -114,7 +68,7 @@ def sweep(results: Sequence[Result], look: Theme = PAPER) -> ShownFigure:
             [panel.title for panel in panels],
             width=_WIDTH * look.scale,
             below=4.4 * size + room,
-            caption=caption_for(pools, notes),
+            caption=caption_for(pools, notes, [run for pool in pools for run in pool.runs]),
             cautions=cautions(results),
         )
         for axes, panel in zip(drawn, panels, strict=True):
@@ -149,98 +103,6 @@ def _left_out(results: Sequence[Result], pools: Sequence[Pool]) -> list[str]:
 def cautions(results: Sequence[Result]) -> list[str]:
     """What differs between the lines that their names do not tell: what their tokens/s count."""
     return mixed_in(results, but=list(COMPARED))
-
-
-def series_of(results: Sequence[Result]) -> tuple[Axis, list[Series]]:
-    """The setting that was varied most, and the lines against it.
-
-    Raises:
-        NothingToDrawError: there is none.
-    """
-    drawn = [run for run in results if any(panel_value(run) for panel_value in _MEASURED)]
-    found = [(axis, _lines(axis, drawn)) for axis in _axes(drawn)]
-    longest = [
-        (sum(len(one.points) for one in lines), axis, lines) for axis, lines in found if lines
-    ]
-    if not longest:
-        raise NothingToDrawError(
-            "no two of these results differ in one number that was set, such as the concurrency "
-            "or the batch size, and in nothing else"
-        )
-    _, axis, lines = max(longest, key=lambda one: one[0])
-    return axis, lines
-
-
-_MEASURED: tuple[Callable[[Result], bool], ...] = (
-    lambda run: drawable(run.tokens_per_second),
-    lambda run: drawable(run.ttft_seconds),
-    lambda run: drawable(run.tpot_seconds),
-)
-
-
-def _axes(results: Sequence[Result]) -> list[Axis]:
-    """The settings that are numbers and are not the same in all of these results."""
-    names = dict.fromkeys(name for run in results for name in sorted(run.conditions))
-    conditions = [Axis(name, _condition(name), name) for name in names]
-    return [
-        axis
-        for axis in [*_FIELDS, *conditions]
-        if len({value for run in results if (value := axis.value(run)) is not None}) > 1
-    ]
-
-
-def _setting(run: Result, name: str) -> float | None:
-    return None if run.settings is None else getattr(run.settings, name)
-
-
-def _without(run: Result, axis: Axis) -> Result:
-    """The run as if its setting on the axis were the stage's own: it names no series."""
-    settings = run.settings
-    if settings is None and axis.trait == "prompt tokens":
-        return replace(run, prompt_tokens=None)  # which llama-bench calls a test by
-    if settings is None and axis.trait == "new tokens":
-        return replace(run, new_tokens=None)
-    if axis.setting is None or settings is None or settings.stage not in STAGES:
-        return run
-    own = getattr(settings_of(settings.stage), axis.setting)
-    return replace(run, settings=replace(settings, **{axis.setting: own}))
-
-
-def _condition(name: str) -> Callable[[Result], float | None]:
-    def value(run: Result) -> float | None:
-        found = run.conditions.get(name)
-        is_number = isinstance(found, (int, float)) and not isinstance(found, bool)
-        return float(found) if is_number and drawable(float(found)) else None  # type: ignore[arg-type]
-
-    return value
-
-
-# What a client's load grows by beside the setting itself: it tells no lines apart.
-_ALONG = {
-    "concurrency": ("requests", "input tokens"),
-    "request rate, 1/s": ("requests", "input tokens"),
-    "requests": ("input tokens",),
-    "input tokens a request": ("input tokens",),
-}
-
-
-def _lines(axis: Axis, results: Sequence[Result]) -> list[Series]:
-    """The series of two points and more."""
-    known = [run for run in results if axis.value(run) is not None]
-    if not known:
-        return []
-    by_name: dict[str, dict[float, list[Result]]] = {}
-    passed_over = {axis.trait, *_ALONG.get(axis.trait, ())}
-    names = names_of([_without(run, axis) for run in known], without=passed_over)
-    for name, run in zip(names, known, strict=True):
-        by_name.setdefault(name, {}).setdefault(float(axis.value(run) or 0), []).append(run)
-    return [
-        Series(
-            name, [(x, pools_of([name] * len(runs), runs)[0]) for x, runs in sorted(points.items())]
-        )
-        for name, points in by_name.items()
-        if len(points) > 1
-    ]
 
 
 def _draw_line(axes: Axes, panel: Panel, one: Series, text: str, place: int, look: Theme) -> None:

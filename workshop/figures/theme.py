@@ -159,36 +159,6 @@ def mixed(color: str, other: str, part: float) -> str:
     return "#" + "".join(f"{round(255 * (part * a + (1 - part) * b)):02x}" for a, b in pairs)
 
 
-def number(value: float) -> str:
-    """Three significant digits, as people read them: 0.0193, 3.40, 241, 12300, 1.23e+09."""
-    rounded = float(f"{value:.2e}")
-    if rounded == 0:
-        return "0"
-    if not 1e-4 <= abs(rounded) < 1e6:
-        return f"{rounded:.2e}"
-    return f"{rounded:.0f}" if abs(rounded) >= 100 else f"{rounded:#.3g}"
-
-
-def signed_percent(value: float, against: float) -> str:
-    """The change in percent, with its sign: '+148.9 %'."""
-    change = 100 * (value / against - 1)
-    if abs(change) >= 1e6:
-        return f"{change:+.2e} %"
-    digits = 1 if abs(change) < 999.95 else 0
-    rounded = round(change, digits) + 0.0  # no negative zero
-    return f"{rounded:+.{digits}f} %".replace("-", "\N{MINUS SIGN}")
-
-
-def times(value: float, against: float) -> str:
-    """How many times as much: '1.92×'."""
-    return f"{number(value / against)}\N{MULTIPLICATION SIGN}"
-
-
-def printable(text: str) -> str:
-    """Text of unknown origin as one line of characters that have a picture."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
 @contextmanager
 def theme(look: Theme = PAPER) -> Iterator[None]:
     """Draw with the workshop's look, whatever the user's own matplotlibrc says."""
@@ -224,7 +194,7 @@ def check_target(path: Path) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, SVG or PDF, told by the suffix; a reader never sees half a file.
+    """Write the figure as PNG, SVG or PDF, by its suffix; a reader never sees half a file.
 
     Raises:
         UsageError: the path is wrong (see ``check_target``).

@@ -6,18 +6,29 @@ logs can read ours. Whatever a model said is set off by a bar: no text can pass 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
 
 from workshop.record.results import PREFIX, SAMPLE_PREFIX, SETTINGS_PREFIX, Result, Sample, to_json
 
 
+def unchanged(result: Result) -> Result:
+    return result
+
+
 @dataclass(frozen=True)
 class RunLog:
-    """Where a run's lines go; ``out`` None keeps silent. Rank 0 speaks for all."""
+    """Where a run's lines go; rank 0 speaks for all.
+
+    Attributes:
+        out: None keeps silent.
+        complete: what adds to the record before it is written.
+    """
 
     out: TextIO | None
     rank: int = 0
+    complete: Callable[[Result], Result] = unchanged
 
     def say(self, line: str) -> None:
         """Write a line, at once: a killed run must not take its last words with it."""
@@ -64,6 +75,7 @@ class RunLog:
         self.tell(SAMPLE_PREFIX + to_json(sample))
 
     def finish(self, result: Result) -> None:
+        result = self.complete(result)
         self.tell("==========")
         if result.mean_accepted is not None and result.acceptance_rate is not None:
             self.tell(f"Mean Accepted: {result.mean_accepted:.2f}")
@@ -91,6 +103,8 @@ class RunLog:
                 f"{quality.reference_perplexity:.4g}; the same token likeliest at "
                 f"{quality.agreement:.1%} of {quality.tokens} tokens"
             )
+        if result.token_check is not None:
+            self.tell(f"Your functions: {result.token_check.sentence}")
         if result.memory_gb is not None:
             self.tell(f"Memory used: {result.memory_gb:.4f} GB")
         if result.reason:

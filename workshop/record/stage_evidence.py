@@ -13,14 +13,13 @@ from pathlib import Path
 
 from workshop.record.results import Result
 from workshop.stages import STAGES, stage_of_words
-from workshop.util.errors import UsageError
 
 EXAMPLE, LOG, FILE_NAME, USER = "Example:=", "the log", "the file name", "the command"
 _DENIALS = {"no", "non", "not", "without"}
 _OF_ANY_STAGE = {"decoding"}  # of the stages' words, those that name no stage by themselves
 
 
-def told_stage(result: Result, named: str | None) -> tuple[str | None, str | None, list[str]]:
+def stage_and_source(result: Result, named: str | None) -> tuple[str | None, str | None, list[str]]:
     """The stage of a run of gpt-fast, what tells it, and where the sources contradict each other.
 
     The log is believed before its file's name.
@@ -77,27 +76,3 @@ def stage_of_name(file_name: str) -> str | None:
     if not _DENIALS.isdisjoint(parts):
         return None
     return stage_of_words({*parts, *(part.rstrip("0123456789") for part in parts)} - _OF_ANY_STAGE)
-
-
-def parted(path: Path) -> tuple[str | None, Path]:
-    """Stage and file of ``compile=job.out``; no stage where no equals sign stands before a file.
-
-    Raises:
-        UsageError: no file of the whole name is there, and what stands before '=' is no stage.
-    """
-    name, sign, file = str(path).partition("=")
-    if not sign or not file or "/" in name or _is_there(path):
-        return None, path
-    if name not in STAGES:
-        raise UsageError(
-            f"there is no file {path}, and {name!r} is no stage: before '=' may stand "
-            f"{', '.join(STAGES)}"
-        )
-    return name, Path(file)
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that no file can have
-        return False

@@ -9,17 +9,18 @@ from dataclasses import dataclass, replace
 from matplotlib.figure import Figure
 
 from workshop.analysis.predicted import Predicted, predicted_of
-from workshop.figures.factors import factors
+from workshop.figures.bars import factor_lines
 from workshop.figures.ladder import predicted_ladder
 from workshop.figures.latency import PANELS as TIMES
 from workshop.figures.latency import latency
 from workshop.figures.pooling import Pool, Value, pooled
 from workshop.figures.progression import panels_for, progression
-from workshop.figures.theme import DARK, PAPER, NothingToDrawError, Theme, number, theme
+from workshop.figures.theme import DARK, PAPER, NothingToDrawError, Theme, theme
 from workshop.record.results import Result
 from workshop.report.svg import inline
 from workshop.report.text import shown
 from workshop.report.view import Drawing
+from workshop.util.text import number
 
 Alternative = Callable[[Sequence[Pool]], str]
 _LIGHT = replace(PAPER, scale=1.3, columns=2)  # read at their own size on a wide screen
@@ -44,7 +45,7 @@ def quantities(pools: Sequence[Pool]) -> str:
 
 def steps(pools: Sequence[Pool]) -> str:
     """Each stage's speed, and how many times that of those that it is held against."""
-    return f"Tokens per second: {'; '.join(_step(pool, pools) for pool in pools)}."
+    return f"Tokens per second: {'; '.join(_step(pool) for pool in pools)}."
 
 
 def times(pools: Sequence[Pool]) -> str:
@@ -90,8 +91,8 @@ def _listed(pools: Sequence[Pool], value: Callable[[Pool], Value | None]) -> str
     return ", ".join(f"{pool.label} {_told(value(pool))}" for pool in pools)
 
 
-def _step(pool: Pool, pools: Sequence[Pool]) -> str:
-    times = factors(pool, pools, lambda one: one.tokens_per_second)
+def _step(pool: Pool) -> str:
+    times = factor_lines(pool.factors(lambda one: one.tokens_per_second))
     told = f"{pool.label} {_told(pool.tokens_per_second)}"
     if pool.tokens_per_second and isinstance(found := predicted_of(pool.runs), Predicted):
         told += f" (expected {number(found.expected)}, ideal {number(found.ideal)})"

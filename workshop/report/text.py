@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workshop.record.readers.text import SKIPPED
+from workshop.util.text import SKIPPED
 
 LONGEST = 20_000  # characters of one text; a page is read by people
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workshop import __version__
-from workshop.analysis.explain import kept, why
+from workshop.analysis.explain import quality_cost, why
 from workshop.analysis.table import number
 from workshop.record.readers.html import embedded
 from workshop.record.results import Result
@@ -173,7 +173,7 @@ def _section(place: int, group: Group, results: Sequence[Result]) -> Section:
         came=_distinct(
             [
                 *(_came(r, base) for r, base in zip(group.results, bases, strict=True)),
-                *(kept(r.quality) for r in group.results if r.quality is not None),
+                *(quality_cost(r.quality) for r in group.results if r.quality is not None),
             ]
         ),
         outputs=outputs(group.results),

@@ -250,7 +250,7 @@ def cause(record: Record, found: Comparison, reached: Efficiency) -> str:
     """The likeliest cause of a gap, in a sentence: whichever would give the measured speed best."""
     if found.against_ideal > 1 + AS_EXPECTED:
         return (
-            "Faster than the hardware on paper allows: the device, the precision or what the "
+            "Faster than the hardware should allow: the device, the precision or what the "
             "tokens/s count is not what it is taken for."
         )
     if found.against_expected > 1 + AS_EXPECTED:
@@ -359,7 +359,7 @@ def _unexplained(found: Comparison) -> str:
         )
     return (
         f"Memory is read at {found.expected_reading.mbu * found.against_expected:.0%} of the "
-        "bandwidth on paper: a power limit, a shared node, or kernels that are less good than "
+        "data-sheet bandwidth: a power limit, a shared node, or kernels that are less good than "
         "those of the fit."
     )
 

@@ -1,4 +1,4 @@
-"""What a GPU or CPU can do on paper, read from tables; an unknown one is refused, never guessed."""
+"""Data-sheet values of GPUs and CPUs, from tables; an unknown device is refused, never guessed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Device:
         hbm: its memory is stacked; else it is GDDR, LPDDR or DDR.
         cuda, metal: its kernels are started by CUDA, or by Metal; else by HIP or XLA.
         cores: of a CPU.
-        measured: its bandwidth was measured by reading it; else it is the one on paper.
+        measured: its bandwidth was measured by reading it; else it is the data sheet's.
         linked: neighbours reach each other's memory (NVLink, Infinity Fabric), not over PCIe.
         aliases: other names that it goes by.
         sources: value -> where it is from.

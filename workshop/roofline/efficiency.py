@@ -16,11 +16,11 @@ class Efficiency:
     """Global constants: of no one model, GPU or precision.
 
     Attributes:
-        memory: fraction of the bandwidth on paper at which HBM is read.
+        memory: fraction of the data-sheet bandwidth at which HBM is read.
         plain_memory: the same of memory that is not stacked: GDDR, LPDDR.
-        flops: fraction of the FLOP/s on paper that large matrix products reach.
-        overlap: part of the shorter of computing and reading that the longer hides.
-        link: fraction of a link's bandwidth on paper.
+        flops: fraction of the data-sheet FLOP/s that large matrix products reach.
+        overlap: share of the shorter of compute and memory time that the longer one hides.
+        link: fraction of a link's data-sheet bandwidth.
         unpack_flop: operations, on the ordinary units, that making a quantised weight wider costs.
         kernel_seconds: of each kernel on the device besides its bytes: it starts, its threads fill
             the memory's pipes, it ends. What fusing kernels saves.
@@ -29,11 +29,11 @@ class Efficiency:
         launch_seconds: of each operation on the host, called from Python one after another. What
             CUDA graphs save.
         all_reduce_seconds: of each message of an all-reduce besides its bytes: one of a one-shot,
-            2 (n - 1) of a ring; None takes the link's on paper.
+            2 (n - 1) of a ring; None takes the link's data-sheet value.
         unlinked_seconds: the same as ``all_reduce_seconds``, between GPUs without NVLink or alike.
         network_seconds: of an all-reduce between nodes besides its bytes.
         usable_memory: fraction of the memory that weights, cache and activations may take.
-        training_flops: fraction of the FLOP/s on paper of a whole step of training.
+        training_flops: fraction of the data-sheet FLOP/s that a whole step of training reaches.
         cpu_launch_seconds, cpu_kernel_seconds, cpu_all_reduce_seconds: the same of a CPU.
         cpu_byte_seconds: of one core, for each byte of weights in a compiled step: loaded, made
             wider, multiplied. What takes longer than memory does to bring it is what counts.

@@ -91,7 +91,7 @@ def _device(device: Device, plan: Plan) -> Iterator[str]:
         used["fp32_tflops"] = "TFLOP/s of its ordinary units, which unpack weights"
     if plan.tp > 1:
         used["link_gb_per_s"] = "GB/s to its neighbours"
-    yield f"{device.name}, {'on paper' if device.sources else 'as measured'}"
+    yield f"{device.name}, {'data-sheet values' if device.sources else 'as measured'}"
     for name, unit in used.items():
         if (value := getattr(device, name)) is not None:
             yield f"  {value:g} {unit}"

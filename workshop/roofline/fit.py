@@ -57,20 +57,20 @@ GIVEN = {
     "usable_memory": (0.9, "vLLM's gpu_memory_utilization by default, https://docs.vllm.ai"),
 }
 SAID = {
-    "memory": "fraction of the bandwidth on paper, HBM",
+    "memory": "fraction of the data-sheet bandwidth, HBM",
     "plain_memory": "the same of GDDR, LPDDR and DDR",
-    "flops": "fraction of the FLOP/s on paper, large products",
-    "overlap": "part of the shorter of computing and reading that the longer hides",
-    "link": "fraction of a link's bandwidth on paper",
-    "unpack_flop": "operations that making a quantised weight wider costs",
+    "flops": "fraction of the data-sheet FLOP/s, large products",
+    "overlap": "share of the shorter of compute and memory time that the longer one hides",
+    "link": "fraction of a link's data-sheet bandwidth",
+    "unpack_flop": "operations to unpack a quantised weight",
     "kernel_seconds": "of each kernel besides its bytes, CUDA",
     "other_kernel_seconds": "the same, HIP",
     "metal_kernel_seconds": "the same, Metal",
-    "launch_seconds": "of each operation that Python calls",
+    "launch_seconds": "of each operation called from Python",
     "all_reduce_seconds": "of each message of an all-reduce besides its bytes, NVLink or alike",
     "unlinked_seconds": "the same, over PCIe",
-    "training_flops": "fraction of the FLOP/s on paper, whole steps of training",
-    "cpu_launch_seconds": "of each operation that Python calls, on a CPU",
+    "training_flops": "fraction of the data-sheet FLOP/s, whole steps of training",
+    "cpu_launch_seconds": "of each operation called from Python, on a CPU",
     "cpu_kernel_seconds": "of each kernel besides its bytes, on a CPU",
     "cpu_all_reduce_seconds": "between processes of a CPU",
     "cpu_byte_seconds": "of a core, for a byte of weights, compiled steps",
@@ -79,8 +79,8 @@ SAID = {
     "cpu_token_seconds": "of a core, for a weight and each further token of up to 8",
 }
 
-# Below what is on paper (the link's latency of the tables) no message can be, and through shared
-# memory none was below 3 microseconds (docs/cpu.md).
+# No message is faster than the link's data-sheet latency, and through shared memory none took less
+# than 3 microseconds (docs/cpu.md).
 LEAST = {
     "all_reduce_seconds": 8e-6,
     "unlinked_seconds": 8e-6,
@@ -206,7 +206,7 @@ def as_toml(reached: Efficiency) -> str:
     """The constants as a table of TOML, each with what it is and where from."""
     lines = [
         "# Written by `python -m workshop.roofline.fit --write`: do not edit.",
-        "# What part of what is on paper is reached, the same for every model and device.",
+        "# Fractions of data-sheet values that are reached, the same for every model and device.",
         "",
     ]
     for name, value in asdict(reached).items():

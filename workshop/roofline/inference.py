@@ -175,7 +175,7 @@ def weights_read(shape: Shape, plan: Plan) -> float:
 
 
 def model_bandwidth_utilisation(read: float, seconds: float, bandwidth: float) -> float:
-    """MBU: bytes of weights over the time of a token, over the bandwidth on paper.
+    """MBU: bytes of weights over the time of a token, over the data-sheet bandwidth.
 
     MBU = parameters x bytes of each x tokens/s / bandwidth (Databricks 2023,
     https://www.databricks.com/blog/llm-inference-performance-engineering-best-practices).

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
+
+from workshop.util.errors import UsageError
 
 
 def write(path: Path, content: bytes) -> None:
@@ -17,7 +18,7 @@ def write(path: Path, content: bytes) -> None:
         OSError: a full disk, or a folder that may not be written to; nothing is left behind.
     """
     target = Path(os.path.realpath(path))
-    beside = target.with_name(f".workshop-{secrets.token_hex(8)}{target.suffix}")
+    beside = target.with_name(f".workshop-{os.urandom(8).hex()}{target.suffix}")
     try:
         with beside.open("wb") as file:
             file.write(content)
@@ -27,3 +28,13 @@ def write(path: Path, content: bytes) -> None:
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def make_directory(directory: Path) -> None:
+    """Make sure that there is a directory to write to; raises UsageError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the directory {directory}: {error.strerror}") from None
+    if not os.access(directory, os.W_OK):
+        raise UsageError(f"cannot write to the directory {directory}: choose another")

@@ -97,7 +97,7 @@ def _held(
 
 def _show(held: Sequence[Held]) -> None:
     from workshop.cli.predict.show import printed, table
-    from workshop.record.readers.text import one_line
+    from workshop.util.text import one_line
 
     def number(value: float | None, form: str) -> str:
         return "-" if value is None else form.format(value)

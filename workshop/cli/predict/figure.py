@@ -10,9 +10,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from workshop.cli.predict.show import SAID
 from workshop.figures.sheet import sheet
-from workshop.figures.theme import LABEL, PAPER, Theme, number, theme
+from workshop.figures.theme import LABEL, PAPER, Theme, theme
 from workshop.roofline.inference import Prediction
 from workshop.roofline.sweep import Point
+from workshop.util.text import number
 
 # Okabe and Ito's colours, told apart with every kind of colour vision, and hatches for grey prints.
 PARTS = {

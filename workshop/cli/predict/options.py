@@ -298,7 +298,7 @@ def device_of(options: dict[str, Any], shape: Shape, plan: Plan) -> Device:
 def reached_of(options: dict[str, Any], measured: bool) -> Efficiency:
     """The fitted constants, with those that were given in their place.
 
-    Of a machine that was measured, bandwidth and FLOP/s are what is reached, not what is on paper.
+    Of a machine that was measured, bandwidth and FLOP/s are those reached, not the data sheet's.
     """
     from workshop.roofline.efficiency import expected
 

@@ -16,7 +16,8 @@ from workshop.record.readers import html, ours, registry, unknown
 from workshop.record.readers.documents import is_cut_off
 from workshop.record.readers.lines import first_line, opened
 from workshop.record.results import Result
-from workshop.record.stage_evidence import as_stage, parted
+from workshop.record.stage_evidence import as_stage
+from workshop.stages import STAGES
 from workshop.util.errors import UsageError
 
 CUT_OFF = "the file is JSON that is cut off: its end is missing"
@@ -40,13 +41,37 @@ def read_logs(paths: Iterable[Path]) -> list[Reading]:
     """
     distinct: dict[Path, tuple[str | None, Path]] = {}
     for argument in paths:
-        stage, path = parted(argument)
+        stage, path = _stage_and_file(argument)
         distinct.setdefault(_identity(path), (stage, path))
     return [
         Reading(path, as_stage(result, stage) if stage else result)
         for stage, path in distinct.values()
         for result in _results_in(path)
     ]
+
+
+def _stage_and_file(path: Path) -> tuple[str | None, Path]:
+    """Stage and file of ``compile=job.out``; no stage where no equals sign stands before a file.
+
+    Raises:
+        UsageError: no file of the whole name is there, and what stands before '=' is no stage.
+    """
+    name, sign, file = str(path).partition("=")
+    if not sign or not file or "/" in name or _exists(path):
+        return None, path
+    if name not in STAGES:
+        raise UsageError(
+            f"there is no file {path}, and {name!r} is no stage: before '=' may stand "
+            f"{', '.join(STAGES)}"
+        )
+    return name, Path(file)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _identity(path: Path) -> Path:

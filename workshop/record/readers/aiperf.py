@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from workshop.record.readers.serving_block import NO_REQUEST, SERVED
-from workshop.record.readers.source_settings import LONGEST_VALUE, RATE, condition, plain_name
+from workshop.record.readers.settings_values import LONGEST_VALUE, if_set
+from workshop.record.readers.source_settings import RATE, plain_name
 from workshop.record.readers.units import capped, count, number, part, positive, seconds, words
 from workshop.record.results import Condition, Result
 
@@ -149,11 +150,11 @@ def _conditions(config: dict[Any, Any]) -> dict[str, Condition]:
         positive(part(load, key)) for load in _load(config) for key in ("rate", "request_rate")
     )
     rate = next((value for value in rates if value), None)
-    found = {} if rate is None else {RATE: condition(rate)}
+    found = {} if rate is None else {RATE: if_set(rate)}
     for section in _SECTIONS:
         for path, value in _settings(config.get(section), plain_name(section), _DEEPEST):
             if len(found) < _MOST_CONDITIONS and len(path) <= LONGEST_VALUE:
-                found.setdefault(path, condition(value))
+                found.setdefault(path, if_set(value))
     return {name: value for name, value in found.items() if value is not None}
 
 

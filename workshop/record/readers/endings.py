@@ -6,16 +6,16 @@ two rules that fit a line the first counts, so the special ones come before the 
 
 from __future__ import annotations
 
-from workshop.record.readers import endings_gpu, endings_setup, endings_slurm
+from workshop.record.readers import endings_gpu, endings_modules, endings_setup, endings_slurm
 from workshop.record.readers.ending import Rule, Telling
-from workshop.record.readers.endings_setup import ANOTHER_MODULE
+from workshop.record.readers.endings_modules import ANOTHER_MODULE
 
 RULES: tuple[Rule, ...] = (
     *endings_slurm.MEMORY,
     *endings_gpu.GPU_MEMORY,
     *endings_slurm.ENDED,
     *endings_slurm.NOT_STARTED,
-    *endings_setup.MODULES,
+    *endings_modules.MODULES,
     *endings_setup.CONDA,
     *endings_setup.PROGRAMS,
     *endings_setup.PYTHON,

@@ -1,4 +1,4 @@
-"""What modules, conda, Python, the loader, containers, the disk and the shell say of a node."""
+"""What conda, Python, the loader, containers, the disk and the shell say of a node."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from workshop.record.readers.ending import (
     Telling,
 )
 
-ANOTHER_MODULE = (
-    "'module avail {name}' lists what there is: name the right one in the cluster's description"
-)
 _CONDA_SETUP = (
     "add the line that finds conda, such as 'source DIR/etc/profile.d/conda.sh', to the setup "
     "in the cluster's description"
@@ -26,41 +23,6 @@ _FREE_SPACE = "free some space, or point TORCHINDUCTOR_CACHE_DIR and TMPDIR some
 _IMAGE = "see that the path or name is right, and that compute nodes can read the file or registry"
 _PYXIS = rf"(?:{STEPD}|srun: error: )?pyxis: +"
 _BEFORE = r"(?:\S+: (?:.*: )?)?"  # the program that says it, and what it was at
-
-MODULES = (
-    Rule(
-        Telling.CAUSE,
-        r"(?:ModuleCmd_Load\.c\(\d+\):)?ERROR:(?:105:)? Unable to locate a modulefile for "
-        r"'(?P<name>[^']+)'",
-        "the module {name} is not there",
-        ANOTHER_MODULE,
-    ),
-    Rule(
-        Telling.CAUSE,
-        r"Module ERROR: (?P<why>.+)",
-        "a module is broken: {why}",
-        "take another version of it, and report it to your support",
-    ),
-    Rule(
-        Telling.CAUSE,
-        r'HINT: Might try "module unload (?P<name>[^"]+)" first\.',
-        "a module cannot be loaded beside {name}, which is loaded",
-        f"put 'module unload {{name}}' or 'module purge' before it in {IN_THE_SETUP}",
-    ),
-    Rule(
-        Telling.VAGUE,
-        r"ERROR: Module cannot be loaded due to a conflict\.",
-        "a module cannot be loaded beside another that is loaded",
-        f"put 'module purge' before it in {IN_THE_SETUP}",
-    ),
-    Rule(
-        Telling.CAUSE,
-        SHELL + r"module: (?:command )?not found",
-        "there is no 'module' command on the node",
-        "add the line that defines it, such as 'source /etc/profile', to the setup in the "
-        "cluster's description, or leave the modules out",
-    ),
-)
 
 CONDA = (
     Rule(

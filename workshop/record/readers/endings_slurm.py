@@ -27,6 +27,11 @@ _LAUNCH = (
     r"srun: error: (?:Task launch for \S+ failed on node (?P<node>\S+)|Application launch failed"
     r"|task \d+ launch failed): "
 )
+_ASSOCIATION = r"association \(acc=(?P<name_2>[^/]+)/.+\)"
+_MORE_BUDGET = (
+    "ask the cluster's support or your instructor for more, or submit it with another --account "
+    "or --qos"
+)
 _REPORT = "submit it again on other nodes (--exclude), and report the node to your support"
 
 MEMORY = (
@@ -49,10 +54,27 @@ MEMORY = (
 ENDED = (
     Rule(
         Telling.REASON,
-        STEPD + r"\*\*\* REASON: Reservation (?P<name>\S+), which this job was running under, "
+        STEPD + r"\*\*\* REASON: Reservation (?P<name>.+), which this job was running under, "
         r"has ended \*\*\*",
         "the reservation {name} ended, and Slurm ended the job with it",
         "submit it without --reservation, or with a --time that ends before the reservation does",
+    ),
+    Rule(  # src/slurmctld/acct_policy.c
+        Telling.REASON,
+        STEPD
+        + r"\*\*\* REASON: Job is at or exceeds (?:(?P<name>QOS \S+)'s|"
+        + _ASSOCIATION
+        + r") "
+        r"group (?:max TRES\(\S+\) minutes of|wall limit) .+ \*\*\*",
+        "the job's account or QOS ({name}) has used up its time, and Slurm ended the job",
+        _MORE_BUDGET,
+    ),
+    Rule(
+        Telling.REASON,
+        STEPD + r"\*\*\* REASON: Job is at or exceeds (?:QOS \S+'s|association \(.+\)) "
+        r"max TRES\((?P<why>\S+)\) minutes of .+ \*\*\*",
+        "the job used as many {why} minutes as one job may, and Slurm ended it",
+        "submit it with less to do, or with fewer GPUs or CPUs",
     ),
     Rule(
         Telling.SLURM,
@@ -110,7 +132,7 @@ ENDED = (
         ANOTHER_NODE,
     ),
     Rule(
-        Telling.VAGUE,
+        Telling.REASON,
         STEPD + r"\*\*\* REASON: (?P<why>.+) \*\*\*",
         "Slurm ended the job: {why}",
         "see 'scontrol show job' or sacct for the job's state and reason",

@@ -20,8 +20,8 @@ from workshop.record.readers.gpt_fast_runs import Footer, Ranks, Run, Variant
 from workshop.record.readers.gpt_fast_settings import SETTINGS, add_settings
 from workshop.record.readers.units import deviation
 from workshop.record.results import Definition, Result
-from workshop.record.stage_evidence import stage_of_name, told_stage
-from workshop.stages import BASELINE, STAGES, lineage
+from workshop.record.stage_evidence import stage_and_source, stage_of_name
+from workshop.stages import STAGES, stage_of_words
 
 NAME = "gpt-fast"
 NEEDLES = tuple(start.encode() for start in STARTS)
@@ -113,7 +113,7 @@ def _record(
         add_settings(fields, header, footer, len(chosen))
     result = object.__new__(Result)
     object.__setattr__(result, "__dict__", fields)
-    fields["stage"], fields["stage_source"], doubts = told_stage(result, named)
+    fields["stage"], fields["stage_source"], doubts = stage_and_source(result, named)
     fields["warnings"] += doubts
     return result
 
@@ -168,10 +168,7 @@ def _have(chosen: Sequence[Variant], average: float) -> bool:
 
 
 def stage_of(example: str) -> str | None:
-    """The stage that 'quantize + compile' is: the latest of the lesson's that it names."""
+    """The stage that 'quantize + compile' is; None where a word is none of the stages' own."""
     words = set(re.findall(r"[a-z0-9]+", example.lower())) - {"and", "with"}
-    named = [name for name, stage in STAGES.items() if words & stage.words]
     known = frozenset[str]().union(*(stage.words for stage in STAGES.values()))
-    if not named or words - known or (BASELINE in named and len(named) > 1):
-        return None
-    return named[-1] if set(named) <= set(lineage(named[-1])) else None
+    return stage_of_words(words) if words <= known else None

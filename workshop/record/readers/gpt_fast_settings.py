@@ -9,7 +9,7 @@ from typing import Any
 
 from workshop.record.readers.gpt_fast_lines import Kind
 from workshop.record.readers.gpt_fast_runs import Footer, Header
-from workshop.record.readers.settings_values import condition
+from workshop.record.readers.settings_values import as_stated
 from workshop.record.readers.units import count, number, words
 from workshop.record.results import Condition
 
@@ -96,7 +96,7 @@ def _add_arguments(fields: dict[str, Any], arguments: dict[str, str]) -> None:
     precision = arguments.get("precision", "").removeprefix("torch.")
     fields["dtype"] = fields["dtype"] or words(precision)
     for name, value in arguments.items():
-        setting = condition(value.strip("'\""))
+        setting = as_stated(value.strip("'\""))
         label = words(name.replace("_", " "))
         if (
             name not in _NO_SETTINGS | {"num_samples"}

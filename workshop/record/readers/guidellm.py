@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from workshop.record.readers.serving_block import NO_REQUEST, SERVED
-from workshop.record.readers.source_settings import RATE, condition
-from workshop.record.readers.text import one_line
+from workshop.record.readers.settings_values import if_set
+from workshop.record.readers.source_settings import RATE
 from workshop.record.readers.units import RUNS, capped, count, labelled, positive, seconds, words
 from workshop.record.results import Condition, Result
+from workshop.util.text import one_line
 
 NAME = "guidellm"
 ANCHORS = (b"Server Throughput Statistics",)
@@ -67,7 +68,7 @@ def strategy_conditions(kind: object, rate: object) -> dict[str, Condition]:
     found: dict[str, Condition] = {}
     if isinstance(kind, str) and kind:
         found["profile"] = one_line(kind, 40)
-    sent = condition(rate)
+    sent = if_set(rate)
     return found if sent is None else found | {RATE: sent}
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from workshop.record.readers.guidellm import NAME as FORMAT
 from workshop.record.readers.guidellm import strategy_conditions
 from workshop.record.readers.serving_block import NO_REQUEST, SERVED
-from workshop.record.readers.source_settings import condition
-from workshop.record.readers.text import one_line
+from workshop.record.readers.settings_values import if_set
 from workshop.record.readers.units import capped, count, part, positive, seconds, words
 from workshop.record.results import Condition, Result
+from workshop.util.text import one_line
 
 NAME = "guidellm-json"
 
@@ -148,7 +148,7 @@ def _conditions(
         "turns": part(first, "turns"),
         **_limits(part(benchmark, "config", "constraints")),
     }
-    found = {name: condition(value) for name, value in named.items()}
+    found = {name: if_set(value) for name, value in named.items()}
     return {
         **strategy_conditions(kind, rate),
         **{name: value for name, value in found.items() if value is not None},

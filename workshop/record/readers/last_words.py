@@ -14,7 +14,7 @@ from workshop.record.readers.endings import RULES, Telling
 from workshop.record.readers.glued import behind
 from workshop.record.readers.lmod import Lmod
 from workshop.record.readers.prefixes import layers
-from workshop.record.readers.text import one_line
+from workshop.util.text import one_line
 
 LONGEST = 1000  # characters of a line that are looked at
 _NAMED = 80  # characters of a name that are repeated
@@ -76,6 +76,11 @@ class Listener:
     @property
     def words(self) -> LastWords | None:
         return self._best.words if self._best else None
+
+    @property
+    def slurms_reason(self) -> LastWords | None:
+        """The words, if they are the reason that Slurm itself gave for ending the job."""
+        return self.words if self._best and self._best.telling is Telling.REASON else None
 
     @property
     def only_hints(self) -> bool:

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from workshop.record.readers.text import SKIPPED
+from workshop.util.text import SKIPPED
 
 LONGEST_LINE = 16_000_000  # characters; a record with thousands of tokens has some ten thousand
 BLOCK = 1 << 17  # bytes that are read at a time

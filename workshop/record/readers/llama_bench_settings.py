@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workshop.record.readers.settings_values import condition
+from workshop.record.readers.settings_values import as_stated
 from workshop.record.readers.units import words
 from workshop.record.results import Condition
 
@@ -170,7 +170,7 @@ def _setting(key: str, value: Any) -> Condition | None:
         return words(text)
     if key in _SWITCHES and text in ("0", "1", "false", "true"):
         return text in ("1", "true")
-    return condition(value)
+    return as_stated(value)
 
 
 def depth_conditions(depth: int | None) -> Conditions:

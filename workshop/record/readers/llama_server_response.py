@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from workshop.record.readers.llama_server_task import with_whole_prompt
-from workshop.record.readers.settings_values import condition
+from workshop.record.readers.settings_values import as_stated
 from workshop.record.readers.units import capped, count, part, positive, seconds, words
 from workshop.record.results import DECODE_OF_ONE, Condition, Result
 
@@ -101,7 +101,7 @@ def _settings(response: Mapping[str, Any]) -> dict[str, Condition]:
         chosen = (
             ", ".join(map(str, value)) if key == "samplers" and isinstance(value, list) else value
         )
-        name, setting = words(str(key).replace("_", " ").replace(".", " ")), condition(chosen)
+        name, setting = words(str(key).replace("_", " ").replace(".", " ")), as_stated(chosen)
         if key in _NO_SETTINGS or name is None or setting is None or len(found) >= _MOST:
             continue
         found[name] = setting

@@ -5,19 +5,83 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from workshop.record.readers.endings_setup import ANOTHER_MODULE
-from workshop.record.readers.text import one_line
+from workshop.record.readers.endings_modules import ANOTHER_MODULE, LOAD_FIRST, UNLOAD
+from workshop.util.text import one_line
 
 STARTS = "Lmod has detected the following error:"
-_LINES = 6  # of the sentence, at most
+_LINES = 8  # of the sentence, at most
 _NAMED = 80  # characters of a name that are repeated
 _BRIEF = 120  # characters of a message that are repeated
 _ENDS = "While processing the following module(s):"
 _QUOTED = re.compile(r'"([^"]+)"')
-_OF_A_FILE = re.compile(r"/\S+: +\((?P<name>[^()\s]+)\): +(?P<why>.+)")
-_CANNOT = re.compile(r'Cannot load module "(?P<name>[^"]+)"[.,]? *(?P<why>.+)')
 _REPORT = "take another version of it, and report it to your support"
-_OTHERS = "put the modules that it asks for before it in the setup of the cluster's description"
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A sentence of Lmod's as a whole: its pattern, what to tell of it, and what to do.
+
+    Both are filled with the pattern's groups: ``name``, the module; ``other``, those that it wants
+    or that are in its way; ``why``, what a module file says.
+    """
+
+    pattern: re.Pattern[str]
+    reason: str
+    advice: str
+
+
+_ONE = r'Cannot load module "(?P<name>[^"]+)"[.,]? *'
+SAYINGS = (
+    Saying(
+        re.compile(_ONE + r"because these module\(s\) are loaded: *(?P<other>.+)"),
+        "the module {name} cannot be loaded beside {other}, which is loaded",
+        UNLOAD.replace("{name}", "{other}"),
+    ),
+    Saying(
+        re.compile(_ONE + r"without these module\(s\) loaded: *(?P<other>.+)"),
+        "the module {name} needs {other}, not all of which is loaded",
+        LOAD_FIRST.replace("{name}", "{other}"),
+    ),
+    Saying(  # "At least one of these module(s) must be loaded: ..."
+        re.compile(_ONE + r"(?P<why>.+)"),
+        "the module {name} cannot be loaded: {why}",
+        "put the modules that it asks for before it in the setup of the cluster's description",
+    ),
+    Saying(
+        re.compile(
+            r"You can only have one .{1,80}? module loaded at a time\. You already have "
+            r"(?P<other>\S+) loaded\..*"
+        ),
+        "a module cannot be loaded beside {other}, which is loaded and of the same family",
+        UNLOAD.replace("{name}", "{other}"),
+    ),
+    Saying(
+        re.compile(
+            r"Your site prevents the automatic swapping of modules with same name\. You must "
+            r'explicitly unload the loaded version of "(?P<other>[^"]+)".*'
+        ),
+        "another version of the module is loaded, {other}, and this site does not swap them",
+        UNLOAD.replace("{name}", "{other}"),
+    ),
+    Saying(
+        re.compile(
+            r"Unable to load module(?: \S{1,80})? because of error when evaluating modulefile: *"
+            r"/\S+: (?P<why>.+?)(?: Please check the modulefile.*)?"
+        ),
+        "a module is broken: {why}",
+        _REPORT,
+    ),
+    Saying(
+        re.compile(r"/\S+: +\((?P<name>[^()\s]+)\): +(?P<why>.+)"),
+        "the module {name} is broken: {why}",
+        _REPORT,
+    ),
+    Saying(  # LmodError of a module file
+        re.compile(r"(?P<why>.+)"),
+        "Lmod loaded no module: {why}",
+        "try the 'module load' yourself",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -82,14 +146,14 @@ class Lmod:
 
 def _refusal(sentence: str) -> Refusal | None:
     """What a whole sentence says."""
-    if not sentence:
-        return None
-    whole = f"{STARTS} {sentence}"
-    if match := _CANNOT.fullmatch(sentence):
-        name, why = one_line(match["name"], _NAMED), one_line(match["why"], _BRIEF)
-        return Refusal(f"the module {name} cannot be loaded: {why}", _OTHERS, whole)
-    if match := _OF_A_FILE.fullmatch(sentence):
-        name, why = one_line(match["name"], _NAMED), one_line(match["why"], _BRIEF)
-        return Refusal(f"the module {name} is broken: {why}", _REPORT, whole)
-    why = one_line(sentence, _BRIEF)
-    return Refusal(f"Lmod loaded no module: {why}", "try the 'module load' yourself", whole)
+    for saying in SAYINGS:
+        match = saying.pattern.fullmatch(sentence)
+        if match is not None:
+            parts = {
+                name: one_line(text, _BRIEF if name == "why" else _NAMED)
+                for name, text in match.groupdict().items()
+            }
+            return Refusal(
+                saying.reason.format(**parts), saying.advice.format(**parts), f"{STARTS} {sentence}"
+            )
+    return None

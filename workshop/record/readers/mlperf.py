@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from workshop.record.readers.serving_block import SERVED
-from workshop.record.readers.source_settings import LONGEST_VALUE, RATE, condition, plain_name
+from workshop.record.readers.settings_values import LONGEST_VALUE, if_set
+from workshop.record.readers.source_settings import RATE, plain_name
 from workshop.record.readers.units import capped, labelled, positive, seconds
 from workshop.record.results import Condition, Result
 
@@ -126,5 +127,5 @@ def _conditions(summary: _Summary) -> dict[str, Condition]:
         for name, value in list(summary.parameters.items())[: None if summary.ended else -1]
         if not name.endswith(_NO_SETTINGS) and len(name) <= LONGEST_VALUE
     }
-    found = {name: condition(value) for name, value in {**named, **parameters}.items()}
+    found = {name: if_set(value) for name, value in {**named, **parameters}.items()}
     return {name: value for name, value in found.items() if value is not None}

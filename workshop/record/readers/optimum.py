@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workshop.record.readers.settings_values import condition
+from workshop.record.readers.settings_values import as_stated
 from workshop.record.readers.units import capped, count, gigabytes, part, positive, seconds, words
 from workshop.record.results import Condition, Definition, Result
 
@@ -135,6 +135,6 @@ def _add_settings(
             if key not in left_out:
                 _add_settings(found, f"{name} {key}", inner, left_out, deeper - 1)
     elif not isinstance(value, dict) and len(found) < _MOST:
-        label, setting = words(name.replace("_", " ")), condition(value)
+        label, setting = words(name.replace("_", " ")), as_stated(value)
         if label is not None and setting is not None:
             found[label] = setting

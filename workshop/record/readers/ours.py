@@ -24,12 +24,12 @@ from workshop.record.readers.lines import (
     opened,
     visible,
 )
-from workshop.record.readers.text import QUOTED, SKIPPED, one_line
 from workshop.record.readers.unknown import NAME as UNKNOWN
 from workshop.record.readers.unknown import has_begun, head_of
 from workshop.record.results import RecordError, Result, Sample
 from workshop.stages import STAGES
 from workshop.stages.settings import Settings
+from workshop.util.text import QUOTED, SKIPPED, one_line
 
 NAME = "workshop"
 NEEDLES = (b"WORKSHOP-",)

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from workshop.record.readers.ours import record_of
-from workshop.record.readers.text import QUOTED, one_line
 from workshop.record.readers.units import capped
 from workshop.record.results import RecordError, Result
+from workshop.util.text import QUOTED, one_line
 
 NAME = "workshop-json"
 

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 from workshop.record.readers import mixed
 from workshop.record.readers.documents import document
 from workshop.record.readers.lines import blocks, first_line, needle_lines, which_are_in
-from workshop.record.readers.text import one_line
 from workshop.record.readers.units import capped
 from workshop.record.results import Result
+from workshop.util.text import one_line
 
 GROUP = "workshop.readers"
 # Of two formats in one file, the first one here is taken. What a site adds comes before, since it

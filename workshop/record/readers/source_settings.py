@@ -1,15 +1,17 @@
-"""Settings of a source as conditions of its run: by name and unit, each a plain value."""
+"""Names for the settings of a source, under which they are conditions of its run.
+
+``settings_values.py`` has what becomes of their values.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from workshop.record.readers.text import one_line
-from workshop.record.readers.units import number
+from workshop.record.readers.settings_values import LONGEST_VALUE, if_set
 from workshop.record.results import Condition
+from workshop.util.text import one_line
 
-LONGEST_VALUE = 80  # characters of a condition
 NO_LIMIT = "unlimited"
 
 # How an engine runs a model, in the names of vLLM's arguments, which others share.
@@ -72,32 +74,15 @@ _TOKEN = re.compile(
     r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[()\[\]{},]|[^'\"()\[\]{},]+|['\"]", re.DOTALL
 )
 _WORD = re.compile(r"[A-Za-z_][\w.]*|[-+]?[\d.]+(?:[eE][-+]?\d+)?", re.ASCII)
-_UNSET = re.compile(r"none|auto|false|null|not set|-[\d.]+", re.ASCII | re.IGNORECASE)
 _PATHS = ("path", "file", "filename", "dir", "url", "seed")
 _PLACES = {"host", "hostname", "node", "port", "server", "url"}
 _FILE = re.compile(r"\.[A-Za-z]\w{0,15}", re.ASCII)  # what a file's name ends with
 _MOST_NOTES = 20
 
 
-def condition(value: object) -> Condition | None:
-    """The value of a setting; None for what is unset, off, automatic or no plain value.
-
-    Numbers that are written as text become numbers, so that ``"0.0"`` equals ``0``.
-    """
-    if value is None or value is False or value == "":
-        return None
-    if value is True:
-        return True
-    if (found := number(value)) is not None:
-        return int(found) if found.is_integer() else found
-    if not isinstance(value, str) or _UNSET.fullmatch(value):
-        return None
-    return True if value == "True" else one_line(value, LONGEST_VALUE) or None
-
-
 def conditions(source: Mapping[str, object], names: Mapping[str, str]) -> dict[str, Condition]:
     """Those of a source's settings that ``names`` has a name for."""
-    found = {name: condition(source.get(key)) for key, name in names.items() if key in source}
+    found = {name: if_set(source.get(key)) for key, name in names.items() if key in source}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -112,7 +97,7 @@ def request_rate(value: object) -> dict[str, Condition]:
         return {RATE: NO_LIMIT}
     if isinstance(value, float) and value == float("inf"):
         return {RATE: NO_LIMIT}
-    found = condition(value)
+    found = if_set(value)
     return {} if found is None else {RATE: found}
 
 
@@ -135,7 +120,7 @@ def notes(source: Iterable[tuple[str, object]]) -> dict[str, Condition]:
         if is_place or not isinstance(value, str) or max(len(key), len(value)) > LONGEST_VALUE:
             continue
         name = one_line(key.replace("_", " "))
-        noted = None if is_path(value) else condition(value)
+        noted = None if is_path(value) else if_set(value)
         if name and noted is not None and len(found) < _MOST_NOTES:
             found[name] = noted
     return found

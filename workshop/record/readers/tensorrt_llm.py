@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from workshop.record.readers.acceptance import acceptance
 from workshop.record.readers.serving_block import SERVED
-from workshop.record.readers.source_settings import condition
+from workshop.record.readers.settings_values import if_set
 from workshop.record.readers.tensorrt_llm_json import FORMAT
 from workshop.record.readers.units import LABELS, capped, labelled, number, positive, seconds, words
 from workshop.record.results import Condition, Result
@@ -138,7 +138,7 @@ def _percentiles(fields: dict[str, str]) -> dict[str, float]:
 
 
 def _conditions(backend: str | None, fields: dict[str, str]) -> dict[str, Condition]:
-    found = {name: condition(fields.get(key)) for key, name in _SETTINGS.items()}
+    found = {name: if_set(fields.get(key)) for key, name in _SETTINGS.items()}
     share = number(fields.get("KV Memory Percentage", "").removesuffix("%"))
     found["share of GPU memory"] = None if share is None else share / 100
     # Where every request made as many tokens, that was asked for.

@@ -6,7 +6,7 @@ from typing import Any
 
 from workshop.record.readers.acceptance import acceptance
 from workshop.record.readers.serving_block import SERVED
-from workshop.record.readers.source_settings import condition
+from workshop.record.readers.settings_values import if_set
 from workshop.record.readers.units import capped, count, number, part, positive, seconds, words
 from workshop.record.results import Condition, Result
 
@@ -83,7 +83,7 @@ def _percentiles(record: dict[Any, Any]) -> dict[str, float]:
 
 
 def _conditions(record: dict[Any, Any]) -> dict[str, Condition]:
-    found = {name: condition(part(record, *path)) for name, path in _SETTINGS.items()}
+    found = {name: if_set(part(record, *path)) for name, path in _SETTINGS.items()}
     kept = {name: value for name, value in found.items() if value is not None}
     # Where every request made as many tokens, that was asked for.
     length = number(part(record, "request_info", "avg_output_length"))

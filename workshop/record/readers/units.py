@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from workshop.record.readers.prefixes import without_prefixes
-from workshop.record.readers.text import one_line
 from workshop.record.results import Result
+from workshop.util.text import one_line
 
 MOST = 1e12  # of anything: what is more was not measured
 RUNS = 4000  # that are kept of one file
