@@ -59,6 +59,24 @@ LINES = [
     (REASON, "the reservation cls ended", "without --reservation"),
     ("slurmstepd: error: *** REASON: out of credit ***", "ended the job: out of credit", "sacct"),
     (
+        "slurmstepd: error: *** REASON: Job is at or exceeds QOS edu's group max TRES(cpu) minutes "
+        "of 100 with 120 ***",
+        r"\(QOS edu\) has used up its time",
+        "--qos",
+    ),
+    (
+        "slurmstepd: error: *** REASON: Job is at or exceeds association (acc=edu20/user=/part="
+        "(null)) group wall limit 100 with 120 ***",
+        r"\(edu20\) has used up its time",
+        "--account",
+    ),
+    (
+        "slurmstepd: error: *** REASON: Job is at or exceeds QOS edu's max TRES(gres/gpu) minutes "
+        "of 10 with 12 ***",
+        "as many gres/gpu minutes as one job may",
+        "fewer GPUs",
+    ),
+    (
         "salloc: Job 1 has exceeded its time limit and its allocation has been revoked.",
         "reached its time limit",
         "--time",
@@ -264,6 +282,11 @@ MORE = [
     "torch.OutOfMemoryError: Allocation on device 0 would exceed allowed memory. (out of memory)",
     "slurmstepd: error: *** STEP 7.0 ON n01 UNCORRECTABLE MEMORY ERROR AT 2026-07-13T18:42:28 ***",
     "ERROR: Module cannot be loaded due to a conflict.",
+    "ERROR: Module cannot be loaded due to missing prereq.",
+    "    HINT: the following module must be loaded first: openmpi",
+    "    HINT: at least one of the following modules must be loaded first: openmpi",
+    "ERROR: Access to module forb/1 is denied",
+    "  ERROR: Module evaluation aborted",
     "slurm_script: line 6: /no/bin/python3: Permission denied",
     "/opt/bin/python3: can't open file '/no/x.py': [Errno 2] No such file or directory",
     'slurmstepd: error: pyxis: error: a container with name "pyxis_llm" does not exist, and '
@@ -585,3 +608,34 @@ def test_any_line_has_a_process_and_a_rest_and_one_safe_sentence(parts: list[str
 def test_our_own_run_killed_by_a_newer_slurm_keeps_its_advice() -> None:
     found = only(*START, settings_line(), stamped(TIME_LIMIT, STAMPS[0]))
     assert found.advice == "ask for more time: --time 01:00:00"
+
+
+@pytest.mark.parametrize("stamp", STAMPS)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "Reservation cls, which this job was running under, has ended",
+        "Job is at or exceeds QOS edu's group wall limit of 100 with 120",
+        "Job is at or exceeds association (acc=edu/user=/part=) max TRES(cpu) minutes of 9 with 8",
+        "something that a site's own plugin says",
+    ],
+)
+def test_slurms_reason_for_an_end_beats_the_time_limit_it_is_carried_out_as(
+    reason: str, end: str, stamp: str, tmp_path: Path
+) -> None:
+    lines = [
+        f"slurmstepd-n01: error: *** STEP 7.0 {AT} DUE TO TIME LIMIT ***",
+        f"slurmstepd-n01: error: *** REASON: {reason} ***",
+        f"slurmstepd-n01: error: *** JOB 7 {AT} DUE TO TIME LIMIT ***",
+        f"slurmstepd-n01: error: *** REASON: {reason} ***",
+    ]
+    after = ["srun: Job step aborted: Waiting up to 32 seconds for job step to finish.",
+             "srun: error: n01: task 0: Terminated"]  # fmt: skip
+    log = tmp_path / "job-baseline-7.out"
+    for written in (lines, [stamped(line, stamp) for line in lines]):
+        log.write_text(end.join(["Stage: baseline", *written, *after, ""]), newline="")
+        (reading,) = read_logs([log])
+        assert reading.result.reason is not None
+        assert "time limit" not in reading.result.reason
+        assert "more time" not in (reading.result.advice or "")

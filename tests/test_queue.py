@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workshop.slurm.queue.jobstate import ENDED, GONE
-from workshop.slurm.queue.reasons import outcome, why_pending
+from workshop.slurm.queue.outlook import Outlook
+from workshop.slurm.queue.reasons import outcome, standing, why_pending
 from workshop.slurm.queue.squeue import (
     LONGEST_WORD,
     JobState,
@@ -107,6 +108,81 @@ def test_a_job_that_still_has_its_nodes_has_not_ended(name: str) -> None:
     assert not states(["7"], Recorded(f"7|{name}|0:04|sim01|N/A|None"))["7"].ended
 
 
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        ("RUNNING", "running"),
+        ("CONFIGURING", "are being started"),
+        ("POWER_UP_NODE", "are being started"),
+        ("SUSPENDED", "suspended"),
+        ("STOPPED", "scancel --signal=CONT 7"),
+        ("SIGNALING", "sending it a signal"),
+        ("RESIZING", "changing its size"),
+        ("UPDATE_DB", "accounting"),
+        ("COMPLETING", "its run is over"),
+        ("STAGE_OUT", "its run is over"),
+        ("EXPEDITING", "before all others"),
+        ("REQUEUED", "not looked at it yet"),
+        ("REQUEUE_FED", "not looked at it yet"),
+        ("REQUEUE_HOLD", "scontrol release 7"),
+        ("SPECIAL_EXIT", "scontrol release 7"),
+        ("RESV_DEL_HOLD", "its reservation is over"),
+        ("A_NEW_STATE", "Slurm says A_NEW_STATE"),
+        ("PENDING,REQUEUED", "not looked at it yet"),
+        ("PENDING,REQUEUED,SPECIAL_EXIT", "scontrol release 7"),
+        ("PENDING,RESV_DEL_HOLD", "its reservation is over"),
+        ("PENDING,LAUNCH_FAILED", "not looked at it yet"),
+        ("RUNNING,CONFIGURING,POWER_UP_NODE", "are being started"),
+        ("RUNNING,SIGNALING", "sending it a signal"),
+        ("COMPLETED,COMPLETING", "its run is over"),
+        ("FAILED,STAGE_OUT", "its run is over"),
+    ],
+)
+def test_only_a_job_that_runs_is_called_running(printed: str, words: str) -> None:
+    state = states(["7"], Recorded(f"7|{printed}|0:04|sim01|N/A|None"))["7"]
+    said, outlook = standing(state)
+    assert not state.ended
+    assert words in said
+    assert (said == "running") == (printed == "RUNNING")
+    assert (outlook is None) == (not state.waits)
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("CANCELLED by 1000", "CANCELLED"),
+        ("CANCELLED+", "CANCELLED"),
+        ("FAILED,LAUNCH_FAILED", "FAILED"),
+        ("NODE_FAIL,RECONFIG_FAIL", "NODE_FAIL"),
+        ("COMPLETED,UPDATE_DB", "COMPLETED"),
+        ("PENDING,REVOKED", "REVOKED"),
+    ],
+)
+def test_a_state_with_more_words_than_one_has_ended_as_its_name_says(
+    printed: str, name: str
+) -> None:
+    state = states(["7"], Recorded(f"7|{printed}|0:04|sim01|N/A|None"))["7"]
+    assert state.state == name
+    assert state.ended
+
+
+@pytest.mark.parametrize(
+    "reason", ["Reservation cls was deleted", "ReservationDeleted", "JobHeldAdmin", "None"]
+)
+def test_a_job_whose_reservation_is_over_is_held_whatever_reason_is_left(reason: str) -> None:
+    state = states(["7"], Recorded(f"7|RESV_DEL_HOLD|0:00||N/A|{reason}"))["7"]
+    said, outlook = standing(state)
+    assert "'scontrol release 7' lets it run in the ordinary queue" in said
+    assert "'workshop cancel 7', and submit it again without --reservation" in said
+    assert outlook is Outlook.HELD
+    assert state.elapsed_seconds is None
+
+
+def test_a_job_that_was_requeued_too_often_keeps_that_reason() -> None:
+    line = "7|REQUEUE_HOLD|0:00||N/A|launch failure limit exceeded requeued held"
+    assert "could not be started several times" in standing(states(["7"], Recorded(line))["7"])[0]
+
+
 def test_jobs_that_were_not_asked_for_are_left_out() -> None:
     assert list(states(["4"], Recorded(RECORDED))) == ["4"]
 
@@ -152,17 +228,21 @@ def test_a_job_that_squeue_forgot_is_asked_of_sacct() -> None:
         "70|COMPLETED|61|sim01|0:0|Resources\n71|CANCELLED by 1000|0|None assigned|0:0|None\n"
         "72_0|FAILED|5|sim02|7:0|None\n73|FAILED|0|sim02|0:53|None\n"
         "74_[3-5%2]|CANCELLED by 0|0|None assigned|0:0|Dependency\n"
-        "75|CANCELLED|0|None assigned|0:0|Dependency\n",
+        "75|CANCELLED|0|None assigned|0:0|Dependency\n"
+        "76|CANCELLED|0|None assigned|0:0|None\n77|CANCELLED|3|sim01|0:0|None\n"
+        "78_[0-2]|CANCELLED|0|None assigned|0:0|None\n",
     )
-    found = states(["4", "70", "71", "72_0", "73", "74_4", "75"], run)
+    found = states(["4", "70", "71", "72_0", "73", "74_4", "75", "76", "77", "78_1"], run)
     assert found["70"] == JobState("70", "COMPLETED", "Resources", 61, "sim01")
     assert found["71"] == JobState("71", "CANCELLED", None, 0, None)
     assert found["72_0"].reason == "NonZeroExitCode"
     assert found["73"].reason == "RaisedSignal:53"
     assert (found["74_4"].state, found["74_4"].reason) == ("CANCELLED", "Dependency")
-    assert (found["75"].state, found["75"].reason) == ("CANCELLED", "DependencyNeverSatisfied")
+    for job in ("75", "76", "78_1"):  # nobody cancelled these, and they never had a node
+        assert (found[job].state, found[job].reason) == ("CANCELLED", "DependencyNeverSatisfied")
+    assert found["77"].reason is None
     assert run.programs == ["squeue", "sacct"]
-    assert run.asked[1][-1] == "--jobs=70,71,72,73,74,75", "only those"
+    assert run.asked[1][-1] == "--jobs=70,71,72,73,74,75,76,77,78", "only those"
 
 
 @pytest.mark.parametrize("error", [NO_ACCOUNTING, "sacct: error: Problem talking to the database"])
@@ -249,6 +329,7 @@ def test_whatever_slurm_prints_every_job_asked_for_gets_a_state(
     for job_id, state in found.items():
         assert state.job_id == job_id
         assert why_pending(state)
+        assert standing(state)[0]
         assert outcome(state)[0]
 
 

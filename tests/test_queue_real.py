@@ -86,7 +86,7 @@ def test_a_job_that_fails_has_failed(cluster: Cluster) -> None:
 
 
 def test_a_log_in_a_directory_that_is_missing_is_told_apart(cluster: Cluster) -> None:
-    failed = ended(cluster.submit(output="/no/such/directory/x.out"))
+    failed = ended(cluster.submit(output="/proc/no-such-directory/x.out"))
     assert failed.state == "FAILED"
     assert "directory is missing" in outcome(failed)[0]
 
@@ -211,7 +211,7 @@ def test_without_accounting_a_job_that_squeue_forgot_is_gone(cluster: Cluster) -
 def test_with_accounting_a_job_that_squeue_forgot_is_known(with_accounting: Cluster) -> None:
     done = with_accounting.submit()
     failed = with_accounting.submit(script="exit 7")
-    no_log = with_accounting.submit(output="/no/such/directory/x.out")
+    no_log = with_accounting.submit(output="/proc/no-such-directory/x.out")
     held = with_accounting.submit("--hold", "--array=0-3")
     with_accounting.tell("scancel", held)
     ids = [done, failed, no_log, f"{held}_0", f"{held}_3"]

@@ -44,7 +44,7 @@ PENDING = JobState("12", "PENDING")
         ("QOSGrpGRES", "your group"),
         ("AssocGrpGRES", "your group"),
         ("AssocGrpCPUMinutesLimit", "used up its time"),
-        ("AssocGrpGRESRunMinutes", "used up its time"),
+        ("AssocGrpGRESRunMinutes", "starts by itself"),
         ("AssocMaxJobsLimit", "when one of yours ends"),
         ("AssocMaxGRESPerJob", "more than one job may have"),
         ("MaxMemPerLimit", "with less"),

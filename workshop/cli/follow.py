@@ -70,22 +70,30 @@ def status(
 def logs(job: str, cluster: str | None, following: bool) -> None:
     """Print the log of JOB, a job ID or a stage (its latest run)."""
     from workshop.record.readers.ours import visible
-    from workshop.runner.launch import follow as lines_of
+    from workshop.util.tail import follow as lines_of
 
     chosen = submitted(the_cluster(cluster), [job])
     if len(chosen) > 1:
         listed = ", ".join(one.job_id for one in chosen)
         raise UsageError(f"job {job} is an array: name one of {listed}")
     (one,) = chosen
-    if not one.log.exists() and not (following and appears(one)):
-        (view,) = seen([one])
-        raise click.ClickException(
-            f"there is no log yet at {one.log}: job {one.job_id} is {view.state}, {view.words}"
-            + (f"; {view.advice}" if view.advice else "")
-        )
+    log = one.own_log
+    if not log.is_there() and not (following and appears(one)):
+        raise click.ClickException(without_log(one))
     over = ended(one) if following else lambda: True
-    for line in lines_of(one.log, over):
+    start, _ = log.part(log.path.stat().st_size)
+    for line in lines_of(log.path, over, start):
         click.echo(visible(line))
+
+
+def without_log(job: SubmittedJob) -> str:
+    """Why there is nothing to print of a job."""
+    (view,) = seen([job])
+    missing = f"there is no log yet at {job.log}"
+    if job.log.exists():
+        missing = f"{job.log} is the log of an earlier job, and job {job.job_id} has written none"
+    advice = f"; {view.advice}" if view.advice else ""
+    return f"{missing}: job {job.job_id} is {view.state}, {view.words}{advice}"
 
 
 @click.command()
@@ -115,20 +123,35 @@ def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bo
 @click.argument("jobs", nargs=-1)
 @CLUSTER_OPTION
 def wait(jobs: tuple[str, ...], cluster: str | None) -> None:
-    """Wait for JOBS, or all your jobs, to finish; exit with 0 if all succeeded, else 1."""
+    """Wait for JOBS, or all your jobs, to finish; exit with 0 if all succeeded, else 1.
+
+    Also exits with 1 if the only jobs left are held until somebody releases
+    them.
+    """
     sys.exit(wait_until_ended(submitted(the_cluster(cluster), jobs)))
 
 
 def wait_until_ended(chosen: Sequence[SubmittedJob]) -> int:
-    """Wait for jobs, and print each change of state; the exit code, 0 if all succeeded."""
+    """Wait for jobs, and print each change of state; the exit code, 0 if all succeeded.
+
+    Where nobody watches, only what matters is printed: ends, and that a job will not start as
+    things are.
+    """
+    from workshop.slurm.queue import follow
+    from workshop.slurm.queue.outlook import Outlook
 
     def say(view: View) -> None:
-        if sys.stderr.isatty() or view.ended:
+        may_start = view.outlook in (None, Outlook.WAITS)
+        if sys.stderr.isatty() or view.ended or not may_start:
             click.echo(line_of(view), err=True)
 
-    from workshop.slurm.queue import follow
-
     views = asked(lambda: follow.wait(chosen, say))
+    if left := [view.job_id for view in views if not view.ended]:
+        click.echo(
+            f"Not waiting any longer for {', '.join(left)}: nothing starts until somebody releases "
+            "or cancels what is held",
+            err=True,
+        )
     return 0 if all(view.ok for view in views) else 1
 
 
@@ -185,7 +208,8 @@ def recent(job: SubmittedJob) -> bool:
         )
     except (ValueError, TypeError):
         return True
-    return age < RECENT or runs.end_of(job.directory, job.job_id) is None
+    ended_unseen = not job.later and runs.end_of(job.directory, job.job_id) is None
+    return age < RECENT or ended_unseen
 
 
 def asked(question: Callable[[], T]) -> T:
@@ -199,17 +223,17 @@ def asked(question: Callable[[], T]) -> T:
 
 
 def appears(job: SubmittedJob) -> bool:
-    """Wait for a job to start writing; False if it ended without."""
-    while not job.log.exists():
+    """Wait for a job to start writing; False if it ended without, or is held."""
+    while not job.own_log.is_there():
         (view,) = seen([job])
-        if view.ended:
-            return job.log.exists()
+        if view.ended or view.held:
+            return job.own_log.is_there()
         time.sleep(1)
     return True
 
 
 def ended(job: SubmittedJob) -> Callable[[], bool]:
-    """Tells whether a job has ended; asks Slurm every few seconds at most."""
+    """Tells whether a job has ended, or is held; asks Slurm every few seconds at most."""
     asked_at, over = 0.0, False
 
     def tell() -> bool:
@@ -217,7 +241,7 @@ def ended(job: SubmittedJob) -> Callable[[], bool]:
         if not over and time.monotonic() - asked_at > 2:
             asked_at = time.monotonic()
             (view,) = seen([job])
-            over = view.ended
+            over = view.ended or view.held
         return over
 
     return tell
@@ -233,10 +257,17 @@ def stop(job: SubmittedJob) -> None:
     A job that has just ended needs no cancelling: Slurm ends a job itself when the one that it
     depends on is cancelled.
     """
+    from workshop.slurm.variables import for_questions
+
     command = ["scancel", f"--name={job.run.job_name}", f"--user={os.getuid()}", job.job_id]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            env=for_questions(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise click.ClickException(f"scancel failed: {error}") from None

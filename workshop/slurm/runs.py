@@ -11,15 +11,18 @@ user can work side by side, on NFS and Lustre as well.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
+import glob
+import json
 import os
-import secrets
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop.record import results
 from workshop.stages.settings import Settings
 from workshop.util import files
 from workshop.util.errors import UsageError
@@ -39,6 +42,8 @@ class Run:
         submitted: when, in UTC, ISO 8601.
         cluster: the name in the cluster's description.
         after: the job that this one waits for.
+        earlier: of each log that was there before its job was submitted, the size in bytes: Slurm
+            appends to it, and so much of it is another job's. None where nobody looked.
     """
 
     settings: Settings
@@ -48,6 +53,7 @@ class Run:
     cluster: str
     jobs: tuple[str, ...] = ()
     after: str | None = None
+    earlier: dict[str, int] | None = None
 
     @property
     def stage(self) -> str:
@@ -82,6 +88,26 @@ def log_of(pattern: str, job_id: str) -> Path:
     return Path(text)
 
 
+def logs_there(pattern: str) -> dict[str, int]:
+    """The files that the pattern of a log's path may name, and their sizes in bytes."""
+    found = re.split(r"(%[%jAa])", pattern)
+    glob_pattern = "".join(
+        "%" if part == "%%" else "*" if part in ("%j", "%A", "%a") else glob.escape(part)
+        for part in found
+    )
+    sizes = {}
+    for path in glob.iglob(glob_pattern):
+        with contextlib.suppress(OSError):
+            sizes[path] = os.stat(path).st_size
+    return sizes
+
+
+def earlier_logs(there: Mapping[str, int], pattern: str, job_ids: Iterable[str]) -> dict[str, int]:
+    """By job, the size of the log that was there before the job; ``there`` is what was then."""
+    sizes = ((job_id, there.get(str(log_of(pattern, job_id)), 0)) for job_id in job_ids)
+    return {job_id: size for job_id, size in sizes if size}
+
+
 def root(configured: str | None, environ: Mapping[str, str] = os.environ) -> Path:
     """Where runs are kept: WORKSHOP_RUNS, what the cluster's description says, or the home."""
     chosen = environ.get(VARIABLE) or configured
@@ -97,7 +123,7 @@ def new_directory(where: Path, stage: str) -> Path:
     try:
         where.mkdir(parents=True, exist_ok=True)
         while True:
-            directory = where / f"{now}-{stage}-{secrets.token_hex(3)}"
+            directory = where / f"{now}-{stage}-{os.urandom(3).hex()}"
             try:
                 directory.mkdir()
                 return directory
@@ -114,9 +140,14 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
+def as_json(kept: Run | Ended) -> bytes:
+    """As a file of the directory has it. Submitting needs no more, so nothing heavy is imported."""
+    return json.dumps(dataclasses.asdict(kept), ensure_ascii=False).encode()
+
+
 def save(directory: Path, run: Run) -> None:
     """Write what was submitted; raises OSError."""
-    files.write(directory / RECORD, results.to_json(run).encode())
+    files.write(directory / RECORD, as_json(run))
 
 
 def discard(directory: Path) -> None:
@@ -126,6 +157,8 @@ def discard(directory: Path) -> None:
 
 def every(where: Path) -> Iterator[tuple[Path, Run]]:
     """All runs, oldest first; what is no run, or not whole, is passed over."""
+    from workshop.record import results
+
     try:
         directories = sorted(path for path in where.iterdir() if path.is_dir())
     except OSError:
@@ -140,13 +173,15 @@ def every(where: Path) -> Iterator[tuple[Path, Run]]:
 def save_end(directory: Path, ended: Ended) -> None:
     """Remember how a job ended; that it cannot be written is no reason to stop."""
     try:
-        files.write(directory / f"{ended.job_id}.state.json", results.to_json(ended).encode())
+        files.write(directory / f"{ended.job_id}.state.json", as_json(ended))
     except OSError:
         return
 
 
 def end_of(directory: Path, job_id: str) -> Ended | None:
     """How a job ended, as far as anyone has seen it."""
+    from workshop.record import results
+
     try:
         return results.decode((directory / f"{job_id}.state.json").read_bytes(), Ended)
     except (OSError, results.RecordError):

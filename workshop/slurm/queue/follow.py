@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop.record.readers.ours import read_log
 from workshop.record.results import Result
 from workshop.slurm import runs
 from workshop.slurm.queue import reasons, squeue
-from workshop.slurm.queue.jobstate import JobState
+from workshop.slurm.queue.joblog import JobLog
+from workshop.slurm.queue.jobstate import COMPLETED, GONE, PENDING, JobState
+from workshop.slurm.queue.outlook import Outlook
 from workshop.util.errors import UsageError
 
 Ask = Callable[[Collection[str]], dict[str, JobState]]
@@ -23,15 +24,29 @@ PATIENCE = 5  # questions without an answer: a controller is restarted within a 
 
 @dataclass(frozen=True)
 class SubmittedJob:
-    """One job of a run: where to find what belongs to it."""
+    """One job of a run: where to find what belongs to it.
+
+    Attributes:
+        later: the next run of which a job has the same number: Slurm counted from 1 again, and
+            knows only that one.
+    """
 
     job_id: str
     run: runs.Run
     directory: Path
+    later: runs.Run | None = None
 
     @property
     def log(self) -> Path:
         return runs.log_of(self.run.output, self.job_id)
+
+    @property
+    def own_log(self) -> JobLog:
+        """The part of the log that this job has written, and no other of the same number."""
+        later = self.later if self.later and self.later.output == self.run.output else None
+        end = (later.earlier or {}).get(self.job_id, 0) if later else None
+        start = (self.run.earlier or {}).get(self.job_id, 0)
+        return JobLog(self.log, self.job_id, self.run.submitted, start, end)
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class View:
         ok: ended with a complete result; None while it has not ended.
         tokens_per_second: decode speed of its record.
         log: the path, whether or not it is there yet.
+        outlook: whether a job that waits will start; None for any other.
     """
 
     stage: str
@@ -58,17 +74,29 @@ class View:
     tokens_per_second: float | None
     log: str
     submitted: str
+    outlook: Outlook | None = None
 
     @property
     def ended(self) -> bool:
         return self.ok is not None
 
+    @property
+    def held(self) -> bool:
+        """Whether only a person's command lets it start."""
+        return self.outlook is Outlook.HELD
+
 
 def jobs_of(all_runs: Iterable[tuple[Path, runs.Run]]) -> list[SubmittedJob]:
-    """All jobs of these runs; a run that never got a number has none."""
-    return [
-        SubmittedJob(job_id, run, directory) for directory, run in all_runs for job_id in run.jobs
-    ]
+    """All jobs of these runs, oldest first; a run that never got a number has none."""
+    jobs: list[SubmittedJob] = []
+    later: dict[tuple[str, str], runs.Run] = {}  # by cluster and number, the run that has it next
+    for directory, run in reversed([*all_runs]):
+        found = [
+            SubmittedJob(one, run, directory, later.get((run.cluster, one))) for one in run.jobs
+        ]
+        jobs += reversed(found)
+        later |= {(run.cluster, one): run for one in run.jobs}
+    return jobs[::-1]
 
 
 def chosen(jobs: Sequence[SubmittedJob], wanted: Sequence[str]) -> list[SubmittedJob]:
@@ -79,7 +107,11 @@ def chosen(jobs: Sequence[SubmittedJob], wanted: Sequence[str]) -> list[Submitte
     """
     picked: list[SubmittedJob] = []
     for name in wanted:
-        found = [job for job in jobs if name in (job.job_id, job.job_id.partition("_")[0])]
+        found = [
+            job
+            for job in jobs
+            if name in (job.job_id, job.job_id.partition("_")[0]) and not job.later
+        ]
         if not found:
             last = [job.directory for job in jobs if job.run.stage == name]
             found = [job for job in jobs if last and job.directory == last[-1]]
@@ -98,22 +130,22 @@ def look(jobs: Sequence[SubmittedJob], ask: Ask = squeue.states) -> list[View]:
     Raises:
         squeue.QueueError: Slurm does not answer.
     """
-    known = {job.job_id: state for job in jobs if (state := seen(job))}
-    open_ids = [job.job_id for job in jobs if job.job_id not in known]
-    states = ask(open_ids) if open_ids else {}
-    for job in jobs:
-        state = states.get(job.job_id)
+    known = [seen(job) for job in jobs]
+    open_ids = [job.job_id for job, state in zip(jobs, known, strict=True) if state is None]
+    answers = ask(open_ids) if open_ids else {}
+    states = [state or answers[job.job_id] for job, state in zip(jobs, known, strict=True)]
+    for job, before, state in zip(jobs, known, states, strict=True):
         # A job that Slurm forgot may be known to another Slurm: that is not written down.
-        if state and state.ended and state.state != "GONE":
+        if before is None and state.ended and state.state != GONE:
             runs.save_end(job.directory, ended_record(state))
-    return [view(job, known.get(job.job_id) or states[job.job_id]) for job in jobs]
+    return [view(job, state) for job, state in zip(jobs, states, strict=True)]
 
 
 def seen(job: SubmittedJob) -> JobState | None:
-    """How a job ended, if somebody has looked since."""
+    """How a job ended, if somebody has looked since; GONE if its number is another job's now."""
     end = runs.end_of(job.directory, job.job_id)
     if end is None:
-        return None
+        return JobState(job.job_id, GONE) if job.later else None
     return JobState(end.job_id, end.state, end.reason, end.elapsed_seconds, end.nodes, None)
 
 
@@ -123,8 +155,26 @@ def ended_record(state: JobState) -> runs.Ended:
 
 def view(job: SubmittedJob, state: JobState) -> View:
     """Slurm's word and the log's, put together."""
-    result = result_of(job.log) if state.ended else None
-    words, advice, ok = spoken(state, result, job.log)
+    if not state.ended:
+        words, outlook = reasons.standing(state)
+        return _view(job, state, words, None, None, outlook=outlook)
+    log = job.own_log
+    result = log.result()
+    if result and result.status == "ok" and (state.succeeded or state.state == GONE):
+        return _view(job, state, "done", None, True, result.tokens_per_second)
+    words, advice = ending(state, result, log)
+    return _view(job, state, words, advice, False, result.tokens_per_second if result else None)
+
+
+def _view(
+    job: SubmittedJob,
+    state: JobState,
+    words: str,
+    advice: str | None,
+    ok: bool | None,
+    tokens_per_second: float | None = None,
+    outlook: Outlook | None = None,
+) -> View:
     return View(
         stage=job.run.stage,
         job_id=job.job_id,
@@ -134,40 +184,25 @@ def view(job: SubmittedJob, state: JobState) -> View:
         ok=ok,
         elapsed_seconds=state.elapsed_seconds,
         nodes=state.nodes,
-        tokens_per_second=result.tokens_per_second if result else None,
+        tokens_per_second=tokens_per_second,
         log=str(job.log),
         submitted=job.run.submitted,
+        outlook=outlook,
     )
 
 
-def result_of(log: Path) -> Result | None:
-    """The last result in a log; None where there is no log."""
-    try:
-        return read_log(log)[-1]
-    except (OSError, ValueError):
-        return None
-
-
-def spoken(
-    state: JobState, result: Result | None, log: Path
-) -> tuple[str, str | None, bool | None]:
-    """What to say of a job: a sentence, an advice, and whether it ended well."""
-    if not state.ended:
-        waiting = state.state == "PENDING"
-        return (reasons.why_pending(state) if waiting else "running"), None, None
-    if result and result.status == "ok" and (state.succeeded or state.state == "GONE"):
-        return "done", None, True
+def ending(state: JobState, result: Result | None, log: JobLog) -> tuple[str, str | None]:
+    """Why a job has no complete result: a sentence, and what to do next."""
     sentence, advice = reasons.outcome(state)
-    told_more = state.state in ("FAILED", "GONE", "COMPLETED")
+    # A reservation's end, or that of a budget, is a TIMEOUT to Slurm: the log says which.
+    if state.state == "TIMEOUT" and (slurms := log.slurms_reason()):
+        return slurms.reason, slurms.advice
+    told_more = state.state in ("FAILED", GONE, COMPLETED)
     if result and result.reason and told_more:
-        return result.reason, result.advice or advice, False
+        return result.reason, result.advice or advice
     if result is None and state.succeeded:
-        return (
-            f"it ended well, but its log is not there any more: {log}",
-            "submit it again",
-            False,
-        )
-    return sentence, advice or (result.advice if result else None), False
+        return (f"it ended well, but its log is not there any more: {log.path}", "submit it again")
+    return sentence, advice or (result.advice if result else None)
 
 
 def wait(
@@ -178,13 +213,16 @@ def wait(
 ) -> list[View]:
     """Wait until all have ended; ``on_change`` hears of every change of state.
 
-    Looks often at first, then ever more rarely: Slurm serves a whole class.
+    Looks often at first, then ever more rarely: Slurm serves a whole class. Ends early when two
+    looks in a row find that none of those that have not ended will start unless somebody releases
+    or cancels one: their views have not ended then.
 
     Raises:
         squeue.QueueError: Slurm does not answer, and did not for a while.
     """
     before: dict[str, str] = {}
     seconds, unanswered = FIRST_LOOK, 0
+    stuck_before: set[str] = set()
     while True:
         try:
             views = look(jobs, ask)
@@ -199,7 +237,25 @@ def wait(
             if before.get(one.job_id) != (now := f"{one.state} {one.words}"):
                 before[one.job_id] = now
                 on_change(one)
-        if all(one.ended for one in views):
+        stuck = stuck_jobs(jobs, views)
+        if all(one.ended or one.job_id in stuck & stuck_before for one in views):
             return views
+        stuck_before = stuck
         pause(seconds)
         seconds = min(seconds * 1.3, LONGEST_PAUSE)
+
+
+def stuck_jobs(jobs: Sequence[SubmittedJob], views: Sequence[View]) -> set[str]:
+    """The jobs that are held, and those that wait for one of these."""
+    stuck = {one.job_id for one in views if one.held}
+    waiting = {
+        one.job_id: job.run.after
+        for job, one in zip(jobs, views, strict=True)
+        if one.state == PENDING and job.run.after is not None
+    }
+    grown = bool(stuck)
+    while grown:
+        names = stuck | {job_id.partition("_")[0] for job_id in stuck}
+        behind = {job_id for job_id, after in waiting.items() if after in names} - stuck
+        stuck, grown = stuck | behind, bool(behind)
+    return stuck

@@ -1,141 +1,77 @@
-"""Slurm's words for why a job waits and how it ended, in a participant's words.
-
-What the codes mean: https://slurm.schedmd.com/job_reason_codes.html
-"""
+"""How a job stands, and how it ended, in a participant's words."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from workshop.slurm.queue.jobstate import COMPLETED, GONE, JobState
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """A reason code and its meaning; what is to be done, if anything, is part of the sentence."""
-
-    pattern: str
-    sentence: str
-
-
-_ASK = "ask the cluster's support"
-_CANCEL = "'workshop cancel {job}', and submit it again"
-_TOO_MUCH = f"it will not start as it is: {_CANCEL} with less"
-
-WAITS = (
-    Meaning(r"Priority", "others are before it in the queue: it starts when its turn comes"),
-    Meaning(r"Resources", "it is next, and waits for nodes or GPUs to become free"),
-    Meaning(
-        r"Reservation",
-        "its reservation has not begun, or is full: see 'scontrol show reservation', or "
-        f"{_CANCEL} without --reservation",
-    ),
-    Meaning(
-        r"ReservationDeleted",
-        f"its reservation is not there any more: {_CANCEL} without --reservation",
-    ),
-    Meaning(r"Dependency", "it waits for another job to end"),
-    Meaning(
-        r"DependencyNeverSatisfied",
-        "it waits for a job that has failed, and will never start: fix that one, cancel this "
-        "one, and submit both again",
-    ),
-    Meaning(
-        r"PartitionTimeLimit",
-        f"it asks for more time than its partition gives: {_CANCEL} with a shorter --time",
-    ),
-    Meaning(
-        r"Partition(?:NodeLimit|M(?:in|ax)Nodes|Config)",
-        "its partition does not give that many nodes, or its nodes are down: 'sinfo' shows them; "
-        f"{_CANCEL} with other --nodes or another --partition",
-    ),
-    Meaning(
-        r"Partition(?:Down|Inactive)",
-        "its partition takes no jobs at the moment: wait, or use another --partition ('sinfo')",
-    ),
-    Meaning(r"BeginTime", "it is not to start before a certain time; after a requeue, two minutes"),
-    Meaning(r"JobHeldUser", "you have held it: release it with 'scontrol release {job}'"),
-    Meaning(r"JobHeldAdmin", f"an administrator holds it: {_ASK}"),
-    Meaning(r"JobArrayTaskLimit", "as many tasks of its array run as may run at a time"),
-    Meaning(
-        r"AssocGrp.*(?:Minutes|Unknown).*",
-        f"the account has used up its time: {_ASK} or your instructor, or use another --account",
-    ),
-    Meaning(
-        r"(?:AssocMax|QOSMax|Max).*(?:PerJob|PerNode|WallDuration).*|MaxMemPerLimit",
-        f"it asks for more than one job may have ({{reason}}): {_TOO_MUCH}",
-    ),
-    Meaning(r"QOSMin.*", f"it asks for less than its QOS wants ({{reason}}): {_CANCEL} with more"),
-    Meaning(
-        r"QOSMax.*|AssocMax.*|Max.*Per(?:Account|User).*|QOSJobLimit|AssociationJobLimit",
-        "you have as much running as you may have ({reason}): it starts when one of yours ends",
-    ),
-    Meaning(
-        r"(?:QOSGrp|AssocGrp).*|(?:QOS|Association)(?:Resource|Time)Limit|QOSUsageThreshold"
-        r"|AccountingPolicy",
-        "your group has as much running as it may have ({reason}): it starts when something of "
-        "the group's ends",
-    ),
-    Meaning(
-        r"InvalidAccount|AccountNotAllowed",
-        f"its account may not be used here: {_CANCEL} with another --account",
-    ),
-    Meaning(
-        r"InvalidQOS|QOSNotAllowed", f"its QOS may not be used here: {_CANCEL} with another --qos"
-    ),
-    Meaning(r"Licenses", "it waits for a licence of a program to become free"),
-    Meaning(
-        r"NodeDown", "a node that it needs is down: wait, or submit it again without naming nodes"
-    ),
-    Meaning(
-        r"BadConstraints",
-        f"no node can give what it asks for: {_CANCEL} with another --constraint, fewer GPUs, or "
-        "less memory",
-    ),
-    Meaning(
-        r"launch failed requeued held|JobHoldMaxRequeue|MaxRequeue.*|JobLaunchFailure",
-        "it could not be started on its node, and is held: try 'scontrol release {job}'; if that "
-        f"fails too, {_ASK}",
-    ),
-    Meaning(
-        r"job requeued in (?:special exit state|held state).*",
-        "it was requeued, and is held: release it with 'scontrol release {job}'",
-    ),
-    Meaning(
-        r"Prolog|Cleaning|NodeConfiguring|WaitingForScheduling", "its nodes are being prepared"
-    ),
-    Meaning(r"SchedDefer|None", "Slurm has not looked at it yet: wait a minute"),
-    Meaning(
-        r"Power.*|FrontEndDown|BurstBuffer.*|SystemFailure",
-        f"the cluster has a problem ({{reason}}): {_ASK}",
-    ),
+from workshop.slurm.queue.jobstate import (
+    COMPLETED,
+    GONE,
+    HELD_WITHOUT_RESERVATION,
+    JobState,
 )
+from workshop.slurm.queue.outlook import ASK, Outlook, Waiting
+from workshop.slurm.queue.waiting import meaning_of
 
 _EXPECTED = ("Priority", "Resources", "Reservation", "BeginTime", "Dependency")
-_AWAY = re.compile(r"ReqNodeNotAvail(?:,|\b).*?(?:UnavailableNodes:(?P<nodes>[^)\s]*))?\)?")
-_RESERVED = re.compile(r"ReqNodeNotAvail, ?(?:May be r|R)eserved.*")
+_OF_A_RESERVATION = re.compile(r"Reservation(?:Deleted|Invalid| .+ (?:was deleted|is invalid))")
 _NO_LOG = re.compile(r"RaisedSignal:53\b.*|JobLaunchFailure")  # as versions of Slurm spell it
+
+# States of a job that has its nodes, or still has them.
+_WITH_NODES = {
+    "RUNNING": "running",
+    "CONFIGURING": "its nodes are being started: the job begins when they are up",
+    "POWER_UP_NODE": "its nodes are being started: the job begins when they are up",
+    "SUSPENDED": (
+        "suspended, by Slurm for a job of higher priority or by an administrator: it goes on from "
+        "where it was when that resumes it"
+    ),
+    "STOPPED": (
+        "stopped by a signal (SIGSTOP), while its time runs on: 'scancel --signal=CONT {job}' lets "
+        "it go on"
+    ),
+    "SIGNALING": "running, and Slurm is sending it a signal",
+    "RESIZING": "running, and Slurm is changing its size",
+    "UPDATE_DB": "running, and Slurm is updating its accounting record",
+    "COMPLETING": "its run is over, and Slurm is cleaning up on its nodes",
+    "STAGE_OUT": "its run is over, and its files are being copied from the burst buffer",
+}
+
+
+def standing(state: JobState) -> tuple[str, Outlook | None]:
+    """How a job stands that has not ended: a sentence, and what its start takes if it waits."""
+    if state.waits:
+        waiting = _waiting(state)
+        return waiting.sentence, waiting.outlook
+    if state.state == "RUNNING" and state.reason == "Prolog":
+        return "its nodes are being prepared", None
+    unknown = f"Slurm says {_plain(state.state)}: 'scontrol show job {{job}}' tells more"
+    return _WITH_NODES.get(state.state, unknown).replace("{job}", state.job_id), None
 
 
 def why_pending(state: JobState) -> str:
     """Why a job waits, and what to do where something can be done."""
+    return _waiting(state).sentence
+
+
+def _waiting(state: JobState) -> Waiting:
     reason = (state.reason or "None").strip("()")
-    if _RESERVED.fullmatch(reason):
-        sentence = "the nodes it needs are reserved, or will be before it could finish: a shorter "
-        return sentence + "--time may fit in before that"
-    if match := _AWAY.fullmatch(reason):
-        nodes = f" ({match['nodes']})" if match["nodes"] else ""
-        sentence = (
-            f"nodes that it needs are down, drained or reserved{nodes}: wait, or submit it again"
+    if state.state == HELD_WITHOUT_RESERVATION and not _OF_A_RESERVATION.fullmatch(reason):
+        reason = "ReservationDeleted"  # which a restarted controller may have forgotten
+    if state.state == "EXPEDITING" and reason == "None":
+        return Waiting(
+            "it goes back into the queue before all others, and starts as soon as its nodes are "
+            "clean"
         )
-        return sentence + " without naming nodes"
-    for meaning in WAITS:
-        if re.fullmatch(meaning.pattern, reason):
-            sentence = meaning.sentence.format(reason=reason, job=state.job_id)
-            when = state.start.replace("T", " ") if state.start else None
-            return f"{sentence}; expected at {when}" if when and reason in _EXPECTED else sentence
-    return f"Slurm says {_plain(reason)!r}: 'scontrol show job {state.job_id}' tells more"
+    waiting = meaning_of(reason)
+    if waiting is None:
+        unknown = f"Slurm says {_plain(reason)!r}: 'scontrol show job {state.job_id}' tells more"
+        return Waiting(unknown)
+    sentence = waiting.sentence.replace("{job}", state.job_id)
+    sentence = sentence.replace("{reason}", _plain(reason))
+    if state.start and reason in _EXPECTED:
+        sentence = f"{sentence}; expected at {state.start.replace('T', ' ')}"
+    return Waiting(sentence, waiting.outlook)
 
 
 def _plain(text: str) -> str:
@@ -157,9 +93,9 @@ OUTCOMES: dict[str, tuple[str, str | None]] = {
         "the job was preempted: a job of higher priority needed its nodes",
         "submit it again",
     ),
-    "BOOT_FAIL": ("the job's nodes did not start", f"submit it again; if it lasts, {_ASK}"),
+    "BOOT_FAIL": ("the job's nodes did not start", f"submit it again; if it lasts, {ASK}"),
     "LAUNCH_FAILED": ("the job could not be started on its nodes", "submit it again"),
-    "RECONFIG_FAIL": ("the job's nodes could not be set up", f"submit it again, or {_ASK}"),
+    "RECONFIG_FAIL": ("the job's nodes could not be set up", f"submit it again, or {ASK}"),
     "DEADLINE": (
         "the job could not end before its deadline",
         "submit it again with a shorter --time",

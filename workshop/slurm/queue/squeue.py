@@ -6,12 +6,14 @@ knows it for ever.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from workshop.slurm.queue.jobstate import GONE, JobState
+from workshop.slurm.queue.jobstate import AGAIN, GONE, PENDING, WAITING, JobState, one_name
+from workshop.slurm.queue.outlook import Outlook
+from workshop.slurm.queue.waiting import meaning_of
+from workshop.slurm.variables import for_questions
 
 Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
@@ -27,8 +29,11 @@ SACCT = [
     "--format=JobID,State,ElapsedRaw,NodeList,ExitCode,Reason",
 ]
 
-# Between two runs of a job, which its next run will leave.
-_AGAIN = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+# States that say of a job that it is held, in the words of the reason that Slurm gives then.
+_HELD = {
+    "REQUEUE_HOLD": "job requeued in held state",
+    "SPECIAL_EXIT": "job requeued in special exit state",
+}
 _NOTHING = frozenset({"", "None", "(None)", "N/A", "n/a", "Unknown", "None assigned", "(null)"})
 _ID = re.compile(r"(?P<job>[0-9]+)(?:_(?P<task>[0-9]+))?")
 _TASKS = re.compile(r"(?P<job>[0-9]+)_\[(?P<tasks>[0-9,:-]+)(?:%[0-9]+)?\]")
@@ -41,13 +46,6 @@ class QueueError(RuntimeError):
 
 def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a command of Slurm's; no setting of the user's changes what it prints."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SQUEUE_", "SACCT_"))
-    }
-    # Zero: a list of array tasks is never cut short.
-    fixed = {"LC_ALL": "C", "SLURM_TIME_FORMAT": "standard", "SLURM_BITSTR_LEN": "0"}
     return subprocess.run(
         command,
         capture_output=True,
@@ -55,7 +53,7 @@ def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
         errors="replace",
         timeout=TIMEOUT_SECONDS,
         check=False,
-        env=environment | fixed,
+        env=for_questions(),
     )
 
 
@@ -184,15 +182,22 @@ def squeue_line(line: str) -> JobState | None:
         return None
     job_id, name, elapsed, nodes, start, reason = fields
     state = state_name(name)
-    waits = state == "PENDING"
+    waits = state in WAITING
     return JobState(
         job_id,
         state,
-        _told(reason),
+        _reason(one_name(name), _told(reason)),
         None if waits else seconds(elapsed),
         _told(nodes),
         _told(start) if waits else None,
     )
+
+
+def _reason(name: str, reason: str | None) -> str | None:
+    """The reason; where the state says that the job is held and the reason does not, that."""
+    words = _HELD.get(name)
+    known = meaning_of(reason) if words and reason else None
+    return reason if known and known.outlook is Outlook.HELD else words or reason
 
 
 def sacct_line(line: str) -> JobState | None:
@@ -204,7 +209,7 @@ def sacct_line(line: str) -> JobState | None:
     state, signal = state_name(name), exit_code.partition(":")[2]
     # The reason here is why it last waited; how it ended is in the exit code, and in who did it.
     ended = {"FAILED": "NonZeroExitCode" if signal in ("", "0") else f"RaisedSignal:{signal}"}
-    if name == "CANCELLED" and reason == "Dependency":  # not "CANCELLED by" anybody
+    if _never_could_start(name, elapsed, nodes, reason):
         ended["CANCELLED"] = "DependencyNeverSatisfied"
     return JobState(
         job_id,
@@ -215,10 +220,23 @@ def sacct_line(line: str) -> JobState | None:
     )
 
 
+def _never_could_start(name: str, elapsed: str, nodes: str, reason: str) -> bool:
+    """Whether Slurm itself cancelled a job that waited for one that failed.
+
+    Slurm 22.05 says so in the reason. Newer ones give none: but nobody cancelled the job (it would
+    be 'CANCELLED by' somebody), and it had neither time nor nodes.
+    """
+    if name != "CANCELLED":
+        return False
+    return reason == "Dependency" or (
+        _told(reason) is None and elapsed == "0" and _told(nodes) is None
+    )
+
+
 def state_name(text: str) -> str:
     """Slurm's long name: 'CANCELLED by 1000' is CANCELLED, and a job to be run again is PENDING."""
-    name = text.split()[0].rstrip("+") if text.split() else "UNKNOWN"
-    return "PENDING" if name in _AGAIN else name
+    name = one_name(text)
+    return PENDING if name in AGAIN else name
 
 
 def seconds(elapsed: str) -> int | None:
