@@ -13,7 +13,7 @@ from pathlib import Path
 from cluster_parts import ALICE, describe
 from patience import HANG
 
-from workshop.slurm.cluster.find import SHIPPED
+from workshop.slurm.cluster.find import DEFAULT, HERE, SHIPPED, SITE, VARIABLE
 from workshop.slurm.cluster.load import load
 
 
@@ -82,3 +82,16 @@ def test_help_waits_for_no_heavy_import() -> None:
         command = [sys.executable, "-c", code, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=HANG)
         assert done.returncode == 0, done.stderr
+
+
+def test_help_names_every_place_where_a_description_is_looked_for(tmp_path: Path) -> None:
+    shown = workshop(tmp_path, "--help").stdout
+    places = [
+        HERE,
+        f".config/workshop/{DEFAULT}",
+        f"  etc/workshop/{DEFAULT}",
+        f"/etc/workshop/{DEFAULT}",
+    ]
+    for place in [*places, VARIABLE, "XDG_CONFIG_HOME", "the generic one"]:
+        assert place in shown
+    assert len(SITE) == 2

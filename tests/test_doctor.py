@@ -2,123 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
+import dataclasses
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from test_submit import Workshop, command_in
 
-from workshop.slurm.doctor import partition as of_partition
-from workshop.slurm.doctor import reservation as of_reservation
 from workshop.slurm.doctor.directories import file_system
-from workshop.slurm.doctor.finding import Finding
 from workshop.slurm.doctor.probe import Facts, about_node
-from workshop.slurm.facts.inventory import Partition, Reservation
-from workshop.slurm.job.request import Request
 from workshop.slurm.sandbox import Sandbox
-
-REQUEST = Request(
-    stage="compile",
-    job_name="workshop-compile",
-    output="/here/job-%j.out",
-    partition="a100",
-    reservation="edu20",
-    gpus_per_node=1,
-)
-A100 = Partition("a100", True, True, 3600, None, (), None, None, None)
-CPU = Partition("cpu", False, True, None, None, (), None, None, None)
-
-
-def asking(**fields: Any) -> Request:
-    import dataclasses
-
-    return dataclasses.replace(REQUEST, **fields)
-
-
-def hours(count: float) -> str:
-    return (datetime.datetime.now() + datetime.timedelta(hours=count)).isoformat("T", "seconds")
-
-
-def reserved(**fields: Any) -> Reservation:
-    plain: dict[str, Any] = {
-        "name": "edu20", "active": True, "start": hours(-1), "end": hours(5),
-        "nodes": "sim[03-05]", "partition": None, "users": (), "accounts": (), "groups": (),
-        "maintenance": False, "count": 3,
-    }  # fmt: skip
-    return Reservation(**{**plain, **fields})
-
-
-def only(findings: list[Finding]) -> Finding:
-    (finding,) = findings
-    assert finding.why
-    assert (finding.todo is None) == (finding.level == "ok")
-    return finding
-
-
-@pytest.mark.parametrize(
-    ("request_", "there", "level", "said"),
-    [
-        (asking(), [A100, CPU], "ok", "the partition a100 is there and up"),
-        (asking(partition=None), [CPU, A100], "ok", "the partition a100 is there"),
-        (asking(partition=None), [CPU], "doubt", "no default partition: use --partition with cpu"),
-        (asking(partition="a10"), [A100, CPU], "doubt", "'a10' (did you mean a100?): use"),
-        (asking(partition="cpu,a100"), [A100, CPU], None, ""),
-    ],
-)
-def test_the_partition_is_looked_for(
-    request_: Request, there: list[Partition], level: str | None, said: str
-) -> None:
-    findings = of_partition.about_partition(request_, there)
-    if level is None:
-        assert findings == []
-    else:
-        finding = only(findings)
-        assert finding.level == level
-        assert said in finding.sentence
-
-
-def test_more_time_than_a_partition_gives_is_sure_to_fail_unless_a_qos_may_lift_it() -> None:
-    long = of_partition.about_partition(asking(time=90), [A100])
-    assert [finding.level for finding in long] == ["ok", "problem"]
-    assert "01:30:00 is more than the partition a100 allows (01:00:00)" in long[1].what
-    lifted = of_partition.about_partition(asking(time=90, qos="long"), [A100])
-    assert lifted[1].level == "warning"
-
-
-@pytest.mark.parametrize(
-    ("request_", "reservation", "level", "said"),
-    [
-        (asking(), reserved(), "ok", "edu20 is active, and yours"),
-        (asking(reservation="edu2O"), reserved(), "doubt", "(did you mean edu20?)"),
-        (asking(reservation="x"), reserved(), "doubt", "you can see edu20; to wait in the ordin"),
-        (asking(), reserved(users=("eve",)), "doubt", "does not name you (it is for the users eve"),
-        (asking(account="me"), reserved(accounts=("edu20",)), "doubt", "the accounts edu20"),
-        (asking(), reserved(accounts=("edu20",)), "ok", "is active"),
-        (asking(nodes=4), reserved(), "problem", "has 3 nodes, and 4 were asked for"),
-        (asking(nodes=4), reserved(flexible=True), "ok", "is active"),
-        (asking(), reserved(start=hours(3)), "warning", "edu20 starts at "),
-        (asking(time=60), reserved(end=hours(0.5)), "warning", "and the job asks for 60"),
-    ],
-)
-def test_the_reservation_is_looked_at(
-    request_: Request, reservation: Reservation, level: str, said: str
-) -> None:
-    finding = only(of_reservation.about_reservation(request_, [reservation]))
-    assert finding.level == level
-    assert said in finding.sentence
-
-
-@pytest.mark.parametrize(
-    ("gres", "kind", "count"),
-    [("gpu:4", None, 4), ("gpu:a100:4(S:0-1),gpu:v100:2", None, 6), ("(null)", None, 0),
-     ("gpu:a100:4,gpu:v100:2", "v100", 2), ("craynetwork:4", None, 0)],
-)  # fmt: skip
-def test_gpus_of_a_node_are_counted(gres: str, kind: str | None, count: int) -> None:
-    assert of_partition.count_of(gres, kind) == count
-
 
 FACTS = Facts(
     "gpu01", "3.11", "2.13.0", None, "CUDA 12.8", ("NVIDIA A100",), "/usr/bin/g++", "/tmp/x", True
@@ -136,8 +32,6 @@ FACTS = Facts(
     ],
 )
 def test_what_a_node_has_is_explained(changes: dict[str, Any], level: str, said: str) -> None:
-    import dataclasses
-
     findings = about_node(dataclasses.replace(FACTS, **changes), 1)
     assert any(f.level == level and said in f.sentence for f in findings)
 
@@ -172,8 +66,8 @@ def test_the_doctor_names_what_is_wrong_and_what_to_type(sandbox: Sandbox, tmp_p
     workshop = command_in(sandbox, tmp_path)
     found = doctor(workshop, "tp", "--gpus", "8", "--reservation", "edu2", "--time", "3-0", code=1)
     assert "use --time 1-00:00:00 or less" in found["problem"][0]
-    assert any("did you mean edu20?" in one for one in found["doubt"])
-    assert any("the most on one node is 4" in one for one in found["doubt"])
+    assert any("did you mean edu20?" in one for one in found["problem"])
+    assert any("the most on one node is 4" in one for one in found["problem"])
     text = workshop("doctor", "--time", "3-0", check=False).stdout
     assert "Why: a job that asks for more never starts." in text
     assert "Do: use --time 1-00:00:00 or less." in text
@@ -224,3 +118,9 @@ def test_without_slurm_the_doctor_says_where_to_go(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "there is no Slurm on this machine" in done.stdout
+
+
+def test_every_option_of_the_doctor_has_a_help_text() -> None:
+    from workshop.cli.doctor import doctor as command
+
+    assert all(one.help for one in command.params if isinstance(one, click.Option))

@@ -16,9 +16,15 @@ from workshop.util.errors import UsageError
 def cluster() -> None:
     """Describe this cluster once, for every job.
 
-    A description is a TOML file. The first that exists is used: ./workshop.toml,
-    ~/.config/workshop/cluster.toml, the site's /etc/workshop/cluster.toml. --cluster names
-    another: a file, or a name from 'workshop cluster list'.
+    A description is a TOML file. --cluster, or else the variable WORKSHOP_CLUSTER, names one: a
+    file, or a name from 'workshop cluster list'. Without either, it is the first that exists of:
+
+    \b
+      ./workshop.toml
+      ~/.config/workshop/cluster.toml  (or $XDG_CONFIG_HOME/workshop/cluster.toml)
+      etc/workshop/cluster.toml  in the Python environment that workshop is installed in
+      /etc/workshop/cluster.toml
+      the generic one, which leaves everything to Slurm's defaults
     """
 
 

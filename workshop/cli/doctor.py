@@ -14,8 +14,9 @@ import click
 
 from workshop.cli.follow import the_cluster
 from workshop.cli.options import RUN_OPTIONS, TECHNIQUE_OPTIONS, with_options
+from workshop.cli.reserved import in_reserved_partition
 from workshop.cli.slurm_options import SLURM_OPTIONS, wishes_of
-from workshop.cli.submit import prepare
+from workshop.cli.submit import prepare_all
 from workshop.stages import BASELINE, find_stage
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ MARKS = {"ok": "ok", "warning": "careful", "doubt": "doubtful", "problem": "PROB
 @with_options(TECHNIQUE_OPTIONS)
 @with_options(SLURM_OPTIONS)
 @click.option("--job", is_flag=True, help="Submit a one-minute job that checks a compute node.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(stage: str, job: bool, as_json: bool, **options: Any) -> None:
     """Look for problems that would stop STAGE from running, and say how to fix each.
 
@@ -42,7 +43,9 @@ def doctor(stage: str, job: bool, as_json: bool, **options: Any) -> None:
 
     name = find_stage(stage).name
     cluster = the_cluster(options.pop("cluster"))
-    prepared = prepare(name, cluster, wishes_of(options), options)
+    wishes = wishes_of(options)
+    jobs = prepare_all([name], cluster, wishes, options)
+    (prepared,) = in_reserved_partition(jobs, cluster, wishes)
     findings = full_look(prepared.request, cluster)
     if job and not any(finding.level == "problem" for finding in findings):
         findings += on_a_node(prepared.request, cluster)

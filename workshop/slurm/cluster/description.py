@@ -19,6 +19,7 @@ class Scheduling:
         time: time limit, as Slurm writes it: minutes, MM:SS, HH:MM:SS or D-HH:MM:SS.
         cpus_per_task: CPU cores per rank.
         mem: memory of each node, as 16G.
+        mem_per_cpu: memory of each CPU core, as 4G, on clusters that want it so; not beside mem.
         srun: start a single rank with srun as well; several ranks always are.
     """
 
@@ -32,6 +33,7 @@ class Scheduling:
     time: str = "00:30:00"
     cpus_per_task: int | None = None
     mem: str | None = None
+    mem_per_cpu: str | None = None
     srun: bool = True
 
 
@@ -97,6 +99,21 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class Network:
+    """Where the ranks of several nodes meet: rank 0's node, by its name unless one of these is set.
+
+    A MASTER_ADDR of the job's own (environment.variables or setup) comes before either.
+
+    Attributes:
+        address_suffix: what the name has in the fast network: "i" where node01 is node01i in it.
+        interface: the network interface whose IPv4 address is used, as ib0; not beside the other.
+    """
+
+    address_suffix: str | None = None
+    interface: str | None = None
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A cluster's description, as its TOML file has it.
 
@@ -109,5 +126,6 @@ class Cluster:
     slurm: Scheduling = Scheduling()
     gpus: Gpus = Gpus()
     environment: Environment = Environment()
+    network: Network = Network()
     paths: Paths = Paths()
     source: Path | None = None

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from workshop.slurm import times
-from workshop.slurm.cluster.description import (
-    Cluster,
-    Environment,
-    GpuRequest,
-    Gpus,
-    Paths,
-    Scheduling,
+from workshop.slurm.cluster.description import Cluster, Environment, Gpus, Paths, Scheduling
+from workshop.slurm.cluster.detect_gpus import (
+    best_first,
+    by_type,
+    describe_gpus,
+    list_others,
+    most,
+    total,
 )
 from workshop.slurm.cluster.toml import comment, dumps, flat
-from workshop.slurm.facts import inventory
-from workshop.slurm.facts.access import Run, User, has_accounting, who
+from workshop.slurm.facts import hostlist, inventory
+from workshop.slurm.facts.access import Run, User, has_accounting, permits, who
 from workshop.slurm.facts.ask import NoAnswerError, ask, records
 from workshop.slurm.facts.inventory import Nodes, Partition, Reservation
 
 CLASS_SECONDS = 3600
 CACHE = "/tmp/workshop-$USER"
-PART_OF_GPU = re.compile(r"\d+g\.\d+gb")  # MIG: 1g.5gb is a seventh of an A100
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,16 @@ def detect(run: Run = ask) -> Detected:
     partitions = inventory.partitions(run(["scontrol", "--oneliner", "show", "partition"]))
     nodes = inventory.nodes(run(inventory.SINFO))
     user = who(run, config)
+    shown = run(["scontrol", "--oneliner", "show", "reservation"])
+    reservations = inventory.reservations(shown)
+    usable = [
+        one for one in partitions if user.may_use(one) and has_room(run, user, one, reservations)
+    ]
 
-    ranked = best_first([one for one in partitions if user.may_use(one)], nodes)
+    ranked = best_first(usable, nodes, user)
     chosen = ranked[0] if ranked else None
     gpus, why_gpus, notes = describe_gpus(chosen, nodes, config)
-    scheduling, why, more = describe_jobs(run, user, chosen, nodes, gpus)
+    scheduling, why, more = describe_jobs(run, user, chosen, nodes, gpus, reservations)
     if has_accounting(config) and not user.accounts:
         notes.append(f"sacctmgr shows no account of {user.name}: jobs may be refused without one.")
     module_system = has_modules(run)
@@ -91,71 +95,22 @@ def text(detected: Detected) -> str:
     return "\n".join(map(comment, head)) + "\n\n" + body
 
 
-def total(partition: Partition, nodes: list[Nodes]) -> int:
-    """GPUs of a partition; parts of GPUs count for nothing where there are whole ones."""
-    kinds = by_type(partition, nodes)
-    whole = {kind: of for kind, of in kinds.items() if not PART_OF_GPU.search(kind)}
-    return sum(one.count * one.gpus[kind] for kind, of in (whole or kinds).items() for one in of)
-
-
-def by_type(partition: Partition, nodes: list[Nodes]) -> dict[str, list[Nodes]]:
-    """The nodes of a partition that have GPUs, for each type of GPU."""
-    found: dict[str, list[Nodes]] = {}
-    for one in nodes:
-        for kind in one.gpus if one.partition == partition.name else ():
-            found.setdefault(kind, []).append(one)
-    return found
-
-
-def best_first(partitions: list[Partition], nodes: list[Nodes]) -> list[Partition]:
-    """Those with GPUs first, of these the default one first, of the rest those with most GPUs."""
-
-    def rank(partition: Partition) -> tuple[bool, bool, int]:
-        gpus = total(partition, nodes)
-        return (not gpus, not partition.default, -gpus)
-
-    return sorted(partitions, key=rank)
-
-
-def describe_gpus(
-    partition: Partition | None, nodes: list[Nodes], config: dict[str, str]
-) -> tuple[Gpus, dict[str, str], list[str]]:
-    """How to ask for GPUs, where each value comes from, and notes."""
-    kinds = by_type(partition, nodes) if partition else {}
-    if not kinds:
-        reason = "sinfo shows no GPUs that you may use" if partition else "no partition is yours"
-        return Gpus(request="none"), {"request": reason}, [f"Without GPUs: {reason}."]
-    kind, group = most(kinds)
-    select = " ".join((config.get("SelectType", ""), config.get("SelectTypeParameters", "")))
-    request: GpuRequest = "gpus" if "cons_tres" in select.lower() else "gres"
-    gpus = Gpus(request, (kind or None) if len(kinds) > 1 else None, group.gpus[kind])
-    gres = f"gpu:{kind}:{gpus.per_node}" if kind else f"gpu:{gpus.per_node}"
-    origins = {
-        "request": f"scontrol show config: {config.get('SelectType', 'no SelectType')}",
-        "per_node": f"sinfo: {gres}, nodes like this: {group.count}",
-    }
-    if gpus.type:
-        types = ", ".join(name or "untyped" for name in kinds)
-        origins["type"] = f"sinfo: the most frequent of {types}"
-    return gpus, origins, []
-
-
-def most(kinds: dict[str, list[Nodes]]) -> tuple[str, Nodes]:
-    """The type of which there are most, a named one and whole GPUs first, and the nodes with most.
-
-    Where nodes have different numbers of it, the nodes are those that have most of them together.
-    """
-
-    def rank(kind: str) -> tuple[bool, bool, int]:
-        whole = not PART_OF_GPU.search(kind)
-        return bool(kind), whole, sum(one.count * one.gpus[kind] for one in kinds[kind])
-
-    kind = max(kinds, key=rank)
-    return kind, max(kinds[kind], key=lambda one: one.count * one.gpus[kind])
+def has_room(run: Run, user: User, partition: Partition, reservations: list[Reservation]) -> bool:
+    """Takes a job of one node; where it needs a reservation, the user has one."""
+    if partition.fewest > 1:
+        return False
+    if not partition.reserved_only:
+        return True
+    return find_reservation(run, user, partition, reservations)[0] is not None
 
 
 def describe_jobs(
-    run: Run, user: User, partition: Partition | None, nodes: list[Nodes], gpus: Gpus
+    run: Run,
+    user: User,
+    partition: Partition | None,
+    nodes: list[Nodes],
+    gpus: Gpus,
+    reservations: list[Reservation],
 ) -> tuple[Scheduling, dict[str, str], list[str]]:
     """What a job asks for, where each value comes from, and notes."""
     if partition is None:
@@ -169,51 +124,80 @@ def describe_jobs(
         else f"the one with most GPUs that {user.name} may use",
         "time": f"for a lesson; the partition allows {allowed}",
     }
-    notes = []
     account = user.account(partition)
     if account:
         kind = "the default" if account == user.default else "one"
         origins["account"] = f"sacctmgr: {kind} of {user.name}"
-    cpus = processors(run, most(by_type(partition, nodes))[1]) if gpus.per_node else None
-    if cpus and gpus.per_node:
-        origins["cpus_per_task"] = f"scontrol show node: {cpus} cores for {gpus.per_node} GPUs"
-        cpus = max(1, cpus // gpus.per_node)
-    reservation, reservation_notes = find_reservation(run, user, partition)
+    cpus, origin = share_of_processors(run, partition, nodes, gpus)
+    if origin:
+        origins["cpus_per_task"] = origin
+    reservation, notes = find_reservation(run, user, partition, reservations)
     if reservation:
         origins["reservation"] = f"scontrol show reservation: yours, until {reservation.end}"
-    if partition.memory:
-        notes.append(
-            f"A job that does not ask for memory has {partition.memory} MB: see slurm.mem."
-        )
+    qos = user.needs_qos(partition, account, reservation)
+    if qos:
+        origins["qos"] = f"sacctmgr: yours, and one that {partition.name} takes"
+    if partition.whole_nodes:
+        origins["exclusive"] = "scontrol show partition: it gives whole nodes alone"
     scheduling = Scheduling(
         partition=partition.name,
         account=account,
         reservation=reservation.name if reservation else None,
+        qos=qos,
+        exclusive=partition.whole_nodes,
         time=times.clock(time),
         cpus_per_task=cpus,
     )
-    return scheduling, origins, notes + reservation_notes
+    return scheduling, origins, about_partition(partition, user, account) + notes
 
 
-def processors(run: Run, nodes: Nodes) -> int | None:
-    """Cores that jobs may have on the first of the nodes."""
-    hosts = run(["scontrol", "show", "hostnames", nodes.names]).split()
+def about_partition(partition: Partition, user: User, account: str | None) -> list[str]:
+    """What an instructor would want to know of the partition."""
+    name, notes = partition.name, []
+    if partition.memory:
+        notes.append(
+            f"A job that does not ask for memory has {partition.memory} MB: see slurm.mem."
+        )
+    if partition.whole_nodes:
+        notes.append(f"Every job on {name} gets whole nodes, and is charged for them.")
+    if partition.most is not None:
+        notes.append(f"A job on {name} has {partition.most} nodes at most.")
+    if partition.job_qos is not None and not user.qos_of(account):
+        names = ", ".join(partition.job_qos)
+        notes.append(f"The partition {name} takes only jobs of the QOS {names}: see slurm.qos.")
+    return notes
+
+
+def share_of_processors(
+    run: Run, partition: Partition, nodes: list[Nodes], gpus: Gpus
+) -> tuple[int | None, str]:
+    """Processors for each GPU of a node, at most as many as the partition gives, and from where."""
+    if not gpus.per_node:
+        return None, ""
+    hosts = run(["scontrol", "show", "hostnames", most(by_type(partition, nodes))[1].names]).split()
     shown = run(["scontrol", "--oneliner", "show", "node", hosts[0]]) if hosts else ""
-    found = records(shown)
-    return inventory.cores(found[0]) or None if found else None
+    for node in records(shown)[:1]:
+        cores = inventory.cores(node)
+        limits = [
+            (partition.cpus_per_node, "MaxCPUsPerNode"),
+            ((partition.cpus_per_socket or 0) * inventory.sockets(node), "MaxCPUsPerSocket"),
+        ]
+        least, origin = cores, "scontrol show node"
+        for limit, name in limits:
+            if limit and limit < least:
+                least, origin = limit, f"scontrol show partition, {name}"
+        if least:
+            share = max(1, least // gpus.per_node)
+            return share, f"{origin}: {least} cores for {gpus.per_node} GPUs"
+    return None, ""
 
 
 def find_reservation(
-    run: Run, user: User, partition: Partition
+    run: Run, user: User, partition: Partition, reservations: list[Reservation]
 ) -> tuple[Reservation | None, list[str]]:
     """The user's own, with nodes of the partition, that is active now; of others a note."""
-    shown = run(["scontrol", "--oneliner", "show", "reservation"])
     account = user.account(partition)
-    mine = [
-        one
-        for one in inventory.reservations(shown)
-        if user.is_for(one, account) and not one.maintenance
-    ]
+    mine = [one for one in reservations if user.is_for(one, account) and not one.for_no_job]
     notes = []
     found = None
     for one in mine:
@@ -232,19 +216,15 @@ def within(run: Run, reservation: Reservation, partition: Partition) -> bool:
     """Some of the reserved nodes are the partition's and have GPUs, if any has."""
     if reservation.partition not in (None, partition.name):
         return False
+    if not permits(reservation.partitions, [partition.name]):
+        return False
     if not reservation.nodes:
         return True
+    shared = hostlist.share(reservation.nodes, partition.nodes)
+    if shared is not None and not shared:
+        return False
     places = [f"--partition={partition.name}", f"--nodes={reservation.nodes}"]
     return any(one.gpus for one in inventory.nodes(run([*inventory.SINFO, *places])))
-
-
-def list_others(partitions: list[Partition], nodes: list[Nodes]) -> list[str]:
-    """A line for each further partition with GPUs."""
-    return [
-        f"Another partition with GPUs: {one.name}, {total(one, nodes)} of "
-        f"{', '.join(kind or 'no named type' for kind in by_type(one, nodes))}."
-        for one in partitions
-    ]
 
 
 def has_modules(run: Run) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.cluster.expand import user_home
-from workshop.slurm.cluster.load import close, load
+from workshop.slurm.cluster.load import load
 from workshop.util.errors import UsageError
+from workshop.util.near import close
 
 VARIABLE = "WORKSHOP_CLUSTER"
 HERE = "workshop.toml"

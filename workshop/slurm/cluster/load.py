@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import difflib
 import re
 import tomllib
 import types
@@ -17,14 +16,26 @@ from typing import Any
 from workshop.slurm import times
 from workshop.slurm.cluster.description import Cluster
 from workshop.util.errors import UsageError
+from workshop.util.near import close
 
 SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+HOST_PART = re.compile(r"[A-Za-z0-9.-]{1,63}")
+INTERFACE = re.compile(r"[^\s/]{1,15}")  # what Linux takes for a name
 MEMORY = re.compile(r"0|[1-9][0-9]*([KMGT]B?)?", re.IGNORECASE)
 
 # What a text must be besides being text, and how to say so.
 FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
     "slurm.time": (lambda text: bool(times.seconds(text)), f"a time above 0, as {times.FORMS}"),
     "slurm.mem": (lambda text: bool(MEMORY.fullmatch(text)), 'a size, as "16G"'),
+    "slurm.mem_per_cpu": (lambda text: bool(MEMORY.fullmatch(text)), 'a size, as "4G"'),
+    "network.address_suffix": (
+        lambda text: bool(HOST_PART.fullmatch(text)),
+        'the end of a host name, as "i"',
+    ),
+    "network.interface": (
+        lambda text: bool(INTERFACE.fullmatch(text)),
+        'the name of a network interface, as "ib0"',
+    ),
 }
 # What becomes one word of a command; a space would end it.
 WORDS = (
@@ -78,12 +89,6 @@ def all_keys(cls: type = Cluster, above: str = "") -> Iterable[str]:
             yield from all_keys(typing.cast(type, kind), f"{above}{name}.")
         else:
             yield f"{above}{name}"
-
-
-def close(word: str, among: Iterable[str]) -> str:
-    """A suggestion, in brackets, or nothing where no spelling is close."""
-    near = difflib.get_close_matches(word, list(among), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _fill(cls: type, table: dict[str, Any], above: str) -> Any:

@@ -1,6 +1,6 @@
 """What can be known before a job is submitted: each finding says what, why, and what to type.
 
-Only what is sure never to run is a problem. What may be hidden from us (a reservation, an account)
+Only what is sure never to run is a problem. What may be hidden from us (a partition, an account)
 is a doubt: Slurm decides, and if it refuses, the doubt tells why.
 """
 
@@ -10,13 +10,22 @@ from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.doctor.account import about_account
 from workshop.slurm.doctor.directories import about_directories
 from workshop.slurm.doctor.finding import Finding
-from workshop.slurm.doctor.partition import about_gpus, about_partition
-from workshop.slurm.doctor.reservation import about_reservation, reservations
+from workshop.slurm.doctor.gpus import about_gpus
+from workshop.slurm.doctor.partition import about_partition, about_whole_nodes, chosen
+from workshop.slurm.doctor.reservation import (
+    about_reservation,
+    partition_instead,
+    placed,
+    reservations,
+)
 from workshop.slurm.facts import inventory
+from workshop.slurm.facts.access import User, who
 from workshop.slurm.facts.ask import NoAnswerError, ask
+from workshop.slurm.facts.inventory import Partition
 from workshop.slurm.job.request import Request
 
 PARTITIONS = ["scontrol", "--oneliner", "show", "partition"]
+CONFIG = ["scontrol", "show", "config"]
 
 
 def quick_look(request: Request, cluster: Cluster) -> list[Finding]:
@@ -25,10 +34,7 @@ def quick_look(request: Request, cluster: Cluster) -> list[Finding]:
         partitions = inventory.partitions(ask(PARTITIONS))
     except NoAnswerError as error:
         return [no_slurm(error)]
-    findings = about_partition(request, partitions)
-    if request.reservation:
-        findings += about_reservation(request, reservations())
-    return findings
+    return about_request(request, partitions)
 
 
 def full_look(request: Request, cluster: Cluster) -> list[Finding]:
@@ -39,14 +45,49 @@ def full_look(request: Request, cluster: Cluster) -> list[Finding]:
     except NoAnswerError as error:
         return [no_slurm(error)]
     why = "everything else is asked of it"
-    findings = [Finding("ok", f"{version} is here, and its controller answers", why)]
-    findings += about_partition(request, partitions)
-    findings += about_gpus(request)
+    me = asking_user()
+    return [
+        Finding("ok", f"{version} is here, and its controller answers", why),
+        *about_request(request, partitions, me),
+        *about_whole_nodes(request, partitions),
+        *about_account(request, me),
+        *about_directories(request, cluster),
+    ]
+
+
+def about_request(
+    request: Request, partitions: list[Partition], me: User | None = None
+) -> list[Finding]:
+    """Partition, GPUs and reservation: what Slurm would refuse, or never start."""
+    there = reservations() if request.reservation else None
+    request = placed(request, there)
+    place = next((one.name for one in chosen(request, partitions)), None)
+    findings = about_partition(request, partitions, me) + about_gpus(request, place)
     if request.reservation:
-        findings += about_reservation(request, reservations())
-    findings += about_account(request)
-    findings += about_directories(request, cluster)
+        findings += about_reservation(request, there, partitions, me)
     return findings
+
+
+def partition_of(reservation: str, partition: str) -> str | None:
+    """The reservation's own partition, where a job in ``partition`` cannot use the reservation.
+
+    Returns:
+        None where the partition is fine, where the reservation has none of its own, or where
+        Slurm does not answer.
+    """
+    try:
+        partitions = inventory.partitions(ask(PARTITIONS))
+    except NoAnswerError:
+        return None
+    return partition_instead(reservation, partition, reservations() or [], partitions)
+
+
+def asking_user() -> User | None:
+    """Who asks, and what is theirs; None where Slurm does not answer."""
+    try:
+        return who(ask, inventory.settings(ask(CONFIG)))
+    except NoAnswerError:
+        return None
 
 
 def no_slurm(error: NoAnswerError) -> Finding:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from workshop.runner.provenance import user
-from workshop.slurm.cluster.load import close
 from workshop.slurm.doctor.finding import Finding, one_of
-from workshop.slurm.facts.ask import NoAnswerError, ask
+from workshop.slurm.facts.access import User
 from workshop.slurm.job.request import Request
+from workshop.util.near import close
 
 
-def about_account(request: Request) -> list[Finding]:
-    """Whether account and QOS are mine; where there is no accounting, any is taken."""
+def about_account(request: Request, me: User | None) -> list[Finding]:
+    """Whether account and QOS are mine; where there is no accounting, any is taken.
+
+    Args:
+        me: None where Slurm did not answer.
+    """
     why = "hours are charged to it"
-    fields = ["format=account,qos,defaultaccount", f"user={user()}", "withassoc"]
-    try:
-        text = ask(["sacctmgr", "--noheader", "--parsable2", "show", "user", *fields])
-    except NoAnswerError:
+    if me is None or not me.accounting:
         return [Finding("ok", "this Slurm does not check accounts, or hides them", why)]
-    rows = [line.split("|") for line in text.splitlines() if line.count("|") == 2]
-    accounts = sorted({row[0] for row in rows if row[0]})
+    accounts = sorted({one.account for one in me.associations} | {name for name, _ in me.accounts})
     if not accounts:
         return [
             Finding(
@@ -37,16 +36,18 @@ def about_account(request: Request) -> list[Finding]:
                 f"use --account with {one_of(accounts)}",
             )
         ]
-    of_account = [row for row in rows if request.account in (None, row[0])]
-    qos = sorted({name for row in of_account for name in row[1].split(",") if name})
-    if request.qos and qos and request.qos not in qos:
+    qos = sorted(me.qos_of(request.account))
+    wanted = request.qos.split(",") if request.qos else []
+    for name in [name for name in wanted if qos and name not in qos][:1]:
         return [
             Finding(
                 "doubt",
-                f"the QOS {request.qos} is not for this account{close(request.qos, qos)}",
+                f"the QOS {name} is not for this account{close(name, qos)}",
                 "it sets the limits and the priority",
                 f"use --qos with {one_of(qos)}",
             )
         ]
-    name = request.account or rows[0][2] or accounts[0]
-    return [Finding("ok", f"the account {name} is yours", why)]
+    default = me.default or next(
+        (one.default_account for one in me.associations if one.default_account), accounts[0]
+    )
+    return [Finding("ok", f"the account {request.account or default} is yours", why)]

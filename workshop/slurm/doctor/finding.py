@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["ok", "warning", "doubt", "problem"]
+SHOWN = 8  # names of a list
 
 
 @dataclass(frozen=True)
@@ -31,4 +32,28 @@ class Finding:
 
 
 def one_of(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
+    """The only name, or the first of several; there must be one."""
+    return names[0] if len(names) == 1 else f"one of {listed(names)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """A list of names for a sentence, cut short where it is long."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def another(option: str, names: Sequence[str]) -> str:
+    """What to type in place of a value: one of the names, or whom to ask where none is known."""
+    if names:
+        return f"use {option} with {one_of(names)}"
+    return f"ask your instructor what to give as {option}: Slurm shows you none"
+
+
+def counted(number: int, thing: str) -> str:
+    """1 node, 2 nodes."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def up_to(option: str, most: int) -> str:
+    """--nodes 1, --nodes 2 or fewer."""
+    return f"use {option} {most}{' or fewer' if most > 1 else ''}"

@@ -1,45 +1,100 @@
-"""The partition: is it there, is it up, how long may a job run, has it such GPUs?"""
+"""The partition: is it there, does it take such a job, and may I use it?"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from workshop.slurm import times
-from workshop.slurm.cluster.load import close
-from workshop.slurm.doctor.finding import Finding, one_of
-from workshop.slurm.facts import inventory
+from workshop.slurm.doctor.entry import about_entry
+from workshop.slurm.doctor.finding import Finding, another, counted, up_to
+from workshop.slurm.facts.access import User
 from workshop.slurm.facts.ask import NoAnswerError, ask
 from workshop.slurm.facts.inventory import Partition
 from workshop.slurm.job.request import Request
+from workshop.util.near import close
 
 WHY = "a job runs on the nodes of one partition"
 
 
-def about_partition(request: Request, there: Sequence[Partition]) -> list[Finding]:
-    """Whether the partition is there, up, and allows that much time."""
-    if "," in (request.partition or ""):
-        return []  # the first of several that is free: Slurm will see
+def chosen(request: Request, there: Sequence[Partition]) -> list[Partition]:
+    """The partitions that the job may start in; none where Slurm shows none of that name."""
+    if request.partition is None:
+        return [one for one in there if one.default]
+    wanted = request.partition.split(",")
+    return [one for name in wanted for one in there if one.name == name]
+
+
+def about_partition(
+    request: Request, there: Sequence[Partition], user: User | None = None
+) -> list[Finding]:
+    """Whether the partition is there, up and mine, and allows what is asked for.
+
+    Of several partitions, one that takes the job is enough.
+
+    Args:
+        user: None where it was not looked up what is theirs.
+    """
+    findings = [missing(name, there) for name in unknown(request, there)]
+    found = [about_one(request, one, there, user) for one in chosen(request, there)]
+    if not found or len(found) + len(findings) == 1:
+        return findings + [finding for one in found for finding in one]
+    refused = [one for one in found if any(finding.level == "problem" for finding in one)]
+    return findings + (found[0] if len(refused) == len(found) else [])
+
+
+def unknown(request: Request, there: Sequence[Partition]) -> list[str | None]:
+    """The partitions that were asked for and that Slurm does not show; None is the default one."""
+    names = {one.name for one in there}
+    if request.partition is None:
+        return [] if chosen(request, there) else [None]
+    return [name for name in request.partition.split(",") if name and name not in names]
+
+
+def missing(name: str | None, there: Sequence[Partition]) -> Finding:
     names = [one.name for one in there]
-    chosen = [
-        one
+    if not names:
+        what = "Slurm shows you no partition"
+        return Finding("doubt", what, WHY, "ask your instructor what to give as --partition")
+    what = f"there is no partition {name!r}{close(name, names)}" if name else NO_DEFAULT
+    return Finding("doubt", what, WHY, another("--partition", names))
+
+
+NO_DEFAULT = "this Slurm has no default partition"
+
+
+def about_one(
+    request: Request, partition: Partition, there: Sequence[Partition], user: User | None
+) -> list[Finding]:
+    """Everything about one partition that is there."""
+    others = [
+        one.name
         for one in there
-        if one.name == request.partition or (request.partition is None and one.default)
+        if one.name != partition.name and one.up and not limits(request, one, user)
     ]
-    if not chosen:
-        what = (
-            f"there is no partition {request.partition!r}{close(request.partition, names)}"
-            if request.partition
-            else "this Slurm has no default partition"
-        )
-        return [Finding("doubt", what, WHY, f"use --partition with {one_of(names)}")]
-    (partition,) = chosen
+    return [about_state(partition, others), *limits(request, partition, user, others)]
+
+
+def limits(
+    request: Request, partition: Partition, user: User | None, others: Sequence[str] = ()
+) -> list[Finding]:
+    """Why the partition would not take the job; ``others`` are those that would."""
+    return [
+        *about_entry(request, partition, others, user),
+        *about_time(request, partition),
+        *about_node_count(request, partition),
+        *about_processors(request, partition),
+    ]
+
+
+def about_state(partition: Partition, others: Sequence[str]) -> Finding:
     if partition.up:
-        found = [Finding("ok", f"the partition {partition.name} is there and up", WHY)]
-    else:
-        todo = f"no job can start there now; wait, or use --partition with {one_of(names)}"
-        found = [Finding("warning", f"the partition {partition.name} is not up", WHY, todo)]
-    return found + about_time(request, partition)
+        return Finding("ok", f"the partition {partition.name} is there and up", WHY)
+    todo = f"wait, or {another('--partition', others)}"
+    if partition.closed:
+        what = f"the partition {partition.name} is closed, and takes no new jobs"
+        return Finding("problem", what, WHY, todo)
+    what = f"the partition {partition.name} is not up"
+    return Finding("warning", what, WHY, f"no job can start there now; {todo}")
 
 
 def about_time(request: Request, partition: Partition) -> list[Finding]:
@@ -47,59 +102,73 @@ def about_time(request: Request, partition: Partition) -> list[Finding]:
     limit = partition.longest
     if limit is None or request.time * 60 <= limit:
         return []
-    sure = request.qos is None and partition.qos is None  # a QOS may lift the limit
+    what = (
+        f"{request.time_limit} is more than the partition {partition.name} allows "
+        f"({times.clock(limit)})"
+    )
+    todo = f"use --time {times.clock(limit)} or less"
+    return [beyond(request, partition, what, "a job that asks for more never starts", todo)]
+
+
+def about_node_count(request: Request, partition: Partition) -> list[Finding]:
+    """Whether a job with so many nodes ever starts."""
+    name, asked = partition.name, counted(request.nodes, "node")
+    why = "Slurm never starts a job outside of its partition's limits"
+    if partition.most is not None and request.nodes > partition.most:
+        most = counted(partition.most, "node")
+        what = f"{asked} were asked for, and the partition {name} gives a job {most} at most"
+        return [beyond(request, partition, what, why, up_to("--nodes", partition.most))]
+    if request.nodes < partition.fewest:
+        what = f"the partition {name} is for jobs of {partition.fewest} nodes or more, not {asked}"
+        todo = f"use --nodes {partition.fewest} or more, or another --partition"
+        return [beyond(request, partition, what, why, todo)]
+    return []
+
+
+def beyond(request: Request, partition: Partition, what: str, why: str, todo: str) -> Finding:
+    """A limit that is passed: a problem, unless a QOS may lift it."""
+    sure = request.qos is None and partition.qos is None
+    return Finding("problem" if sure else "warning", what, why, todo)
+
+
+def about_processors(request: Request, partition: Partition) -> list[Finding]:
+    """Whether a job may have so many processors of a node."""
+    each = request.cpus_per_task or 1
+    asked, most = request.tasks_per_node * each, processors_of(partition)
+    if most is None or asked <= most:
+        return []
+    fits = most // request.tasks_per_node
+    todo = f"use --set cpus_per_task={fits}" if fits else "use fewer ranks on a node"
     return [
         Finding(
-            "problem" if sure else "warning",
-            f"{request.time_limit} is more than the partition {partition.name} allows "
-            f"({times.clock(limit)})",
-            "a job that asks for more never starts",
-            f"use --time {times.clock(limit)} or less",
+            "problem",
+            f"{request.tasks_per_node} x {each} processors on a node were asked for, and the "
+            f"partition {partition.name} gives a job {most} of a node",
+            "Slurm refuses a job that asks for more",
+            todo,
         )
     ]
 
 
-def about_gpus(request: Request) -> list[Finding]:
-    """Whether the partition has nodes with as many GPUs, and of that type."""
-    why = "each rank takes a GPU"
-    if not request.gpu_option:
-        return [Finding("ok", "no GPU is asked for", why)]
-    part = [f"--partition={request.partition}"] if request.partition else []
-    try:
-        text = ask(["sinfo", "--noheader", "--Node", "--format=%N|%T|%G", *part])
-    except NoAnswerError:
+def processors_of(partition: Partition) -> int | None:
+    """Processors of a node that a job may have; None where there is no limit, or none is known."""
+    limits = [] if partition.cpus_per_node is None else [partition.cpus_per_node]
+    if partition.cpus_per_socket is not None:
+        try:
+            text = ask(["sinfo", "--noheader", f"--partition={partition.name}", "--format=%X"])
+        except NoAnswerError:
+            text = ""
+        sockets = [int(word) for word in text.replace("+", "").split() if word.isdecimal()]
+        limits += [partition.cpus_per_socket * max(sockets)] if sockets else []
+    return min(limits, default=None)
+
+
+def about_whole_nodes(request: Request, there: Sequence[Partition]) -> list[Finding]:
+    """Whether the job gets, and is charged for, more than it asks for."""
+    whole = [one.name for one in chosen(request, there) if one.whole_nodes]
+    if not whole or request.exclusive:
         return []
-    nodes = [line.split("|") for line in text.splitlines() if line.count("|") == 2]
-    counts = {name: count_of(gres, request.gpu_type) for name, _, gres in nodes}
-    enough = {name for name, count in counts.items() if count >= request.gpus_per_node}
-    up = {name for name, state, _ in nodes if not re.match(r"down|drain|fail|unk", state)}
-    kind = f"{request.gpu_type} " if request.gpu_type else ""
-    if len(enough) < request.nodes:
-        return [
-            Finding(
-                "doubt",
-                f"{request.nodes} with {request.gpus_per_node} {kind}GPUs were asked for, and "
-                f"{len(enough)} nodes have so many; the most on one node is "
-                f"{max(counts.values(), default=0)}",
-                why,
-                "ask for fewer (--gpus), or use another --partition",
-            )
-        ]
-    ready = len(enough & up)
-    if ready < request.nodes:
-        return [
-            Finding(
-                "warning",
-                f"{ready} of {len(enough)} nodes with so many {kind}GPUs are up",
-                why,
-                "the job waits until more are; 'sinfo -N' shows them",
-            )
-        ]
-    what = f"{ready} node{'s' if ready > 1 else ''} with so many {kind}GPUs are up"
-    return [Finding("ok", what, why)]
-
-
-def count_of(gres: str, kind: str | None) -> int:
-    """GPUs of that type, or of any, on a node whose resources sinfo prints so."""
-    there = inventory.gpus(gres)
-    return sum(there.values()) if kind is None else there.get(kind, 0)
+    what = f"every job on the partition {whole[0]} gets whole nodes, whatever it asks for"
+    why = "your account is charged for all processors and GPUs of each node"
+    todo = "ask for all GPUs of a node (--gpus), or use another --partition"
+    return [Finding("warning", what, why, todo)]

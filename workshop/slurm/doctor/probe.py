@@ -176,7 +176,7 @@ def still_waiting(job: Any) -> Finding:
     from workshop.slurm.queue import reasons, squeue
 
     state = squeue.states([job.job_id])[job.job_id]
-    why = reasons.why_pending(state) if state.state == "PENDING" else f"it is {state.state}"
+    why = "it has ended" if state.ended else reasons.standing(state)[0]
     return Finding(
         "warning",
         f"the job that was to look at a node did not get there: {why}",

@@ -2,91 +2,227 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import os
 from collections.abc import Sequence
 
-from workshop.runner.provenance import user
-from workshop.slurm.cluster.load import close
-from workshop.slurm.doctor.finding import Finding
-from workshop.slurm.facts import inventory
-from workshop.slurm.facts.access import permits
+from workshop.slurm.doctor.finding import Finding, another, counted, listed, up_to
+from workshop.slurm.doctor.partition import chosen, limits
+from workshop.slurm.facts import hostlist, inventory
+from workshop.slurm.facts.access import User, permits
 from workshop.slurm.facts.ask import NoAnswerError, ask
-from workshop.slurm.facts.inventory import Reservation
+from workshop.slurm.facts.inventory import Partition, Reservation
 from workshop.slurm.job.request import Request
+from workshop.util.near import close
+from workshop.util.user import user
 
 WHY = "without it, the job waits in the queue with everybody's"
+ORDINARY = "leave it out (--reservation '') to wait in the ordinary queue"
 
 
-def reservations() -> list[Reservation]:
-    """All that we may see; none where Slurm does not answer."""
+def reservations() -> list[Reservation] | None:
+    """All that we may see; None where Slurm does not answer."""
     try:
         return inventory.reservations(ask(["scontrol", "--oneliner", "show", "reservation"]))
     except NoAnswerError:
+        return None
+
+
+def about_reservation(
+    request: Request,
+    there: Sequence[Reservation] | None,
+    partitions: Sequence[Partition] = (),
+    me: User | None = None,
+) -> list[Finding]:
+    """Whether the job will ever start in its reservation, or in one of several.
+
+    Args:
+        there: all that Slurm shows; None where it does not answer.
+        partitions: all that Slurm shows.
+        me: None where it was not looked up what is theirs.
+    """
+    wanted = named(request.reservation or "")
+    if there is None or not wanted:
         return []
+    by_name = {one.name: one for one in there}
+    findings = [missing(name, list(by_name)) for name in wanted if name not in by_name]
+    found = [by_name[name] for name in wanted if name in by_name]
+    # Slurm refuses a job that may not use one of them, and starts it in any that it fits into.
+    owners = [about_owner(request, one, me) for one in found]
+    findings += [finding for some in owners for finding in some]
+    unfit = [about_fit(request, one, partitions, me) for one in found]
+    if unfit and all(unfit) and not any(one.level == "problem" for one in findings):
+        findings += unfit[0]
+    each = "reservation" if len(wanted) == 1 else "reservations"
+    be = "is active, and yours" if len(wanted) == 1 else "are active, and yours"
+    return findings or [Finding("ok", f"the {each} {', '.join(wanted)} {be}", WHY)]
 
 
-def about_reservation(request: Request, there: Sequence[Reservation]) -> list[Finding]:
-    """Whether the job will ever start in its reservation."""
-    wanted = request.reservation or ""
-    names = [one.name for one in there]
-    found = [one for one in there if one.name == wanted]
-    if not found:
-        seen = f"you can see {', '.join(names)}" if names else "you can see none"
-        return [
-            Finding(
-                "doubt",
-                f"there is no reservation {wanted!r}, or it is over{close(wanted, names)}",
-                WHY,
-                f"{seen}; to wait in the ordinary queue, leave it out (--reservation '')",
-            )
-        ]
-    (reservation,) = found
-    findings = [
-        *about_owner(request, reservation),
-        *about_size(request, reservation),
-        *about_hours(request, reservation),
-    ]
-    fine = Finding("ok", f"the reservation {wanted} is active, and yours", WHY)
-    return findings or [fine]
+def named(reservation: str) -> list[str]:
+    """The names in a value of --reservation, which may be several."""
+    return [name for name in dict.fromkeys(reservation.split(",")) if name]
 
 
-def about_owner(request: Request, reservation: Reservation) -> list[Finding]:
+def missing(name: str, names: Sequence[str]) -> Finding:
+    seen = f"you can see {listed(names)}" if names else "you can see none"
+    return Finding(
+        "problem",
+        f"there is no reservation {name!r}, or it is over{close(name, names)}",
+        "Slurm refuses a job whose reservation it does not have",
+        f"{seen}; to wait in the ordinary queue, leave it out (--reservation '')",
+    )
+
+
+def about_owner(
+    request: Request, reservation: Reservation, me: User | None = None
+) -> list[Finding]:
     """Whether it names me, my account or a group of mine; one that names nobody is for all."""
-    # The account of a job that names none, and one's groups, are for Slurm to work out.
-    by_account = request.account is None or permits(reservation.accounts, [request.account])
-    if reservation.groups or (permits(reservation.users, [user()]) and by_account):
+    name = reservation.name
+    if "TIME_FLOAT" in reservation.flags:
+        what = f"the reservation {name} keeps moving into the future (Flags=TIME_FLOAT)"
+        return [Finding("problem", what, "Slurm refuses jobs that name it", ORDINARY)]
+    # The account of a job that names none is for Slurm to work out.
+    account = request.account or (me.default if me else None)
+    lists = (
+        ("users", reservation.users, [user()]),
+        ("accounts", reservation.accounts, [account] if account else None),
+        ("groups", reservation.groups, my_groups()),
+        ("QOS", reservation.qos, request.qos.split(",") if request.qos else None),
+    )
+    barred = [mine is not None and not permits(names, mine) for _, names, mine in lists]
+    if not any(barred):
         return []
-    parts = [f"the users {', '.join(reservation.users)}"] if reservation.users else []
-    parts += [f"the accounts {', '.join(reservation.accounts)}"] if reservation.accounts else []
+    parts = [f"the {what} {listed(names)}" for what, names, _ in lists if names]
     return [
         Finding(
             "doubt",
-            f"the reservation {reservation.name} does not name you (it is for "
-            f"{' and '.join(parts)})",
+            f"the reservation {name} does not name you (it is for {' and '.join(parts)})",
             WHY,
-            "ask your instructor to add you, or use the --account that it names",
+            whom_to_ask(reservation, barred[-1] and sum(barred) == 1),
         )
     ]
 
 
-def about_size(request: Request, reservation: Reservation) -> list[Finding]:
-    if not reservation.count or request.nodes <= reservation.count or reservation.flexible:
+def whom_to_ask(reservation: Reservation, only_qos: bool) -> str:
+    """What to do about a reservation that is not mine."""
+    if only_qos:
+        return "use another --qos"
+    ask_them = "ask your instructor to add you"
+    return f"{ask_them}, or use the --account that it names" if reservation.accounts else ask_them
+
+
+def my_groups() -> list[str] | None:
+    """The names of the groups that this process is in; None where the system has none."""
+    import grp
+
+    try:
+        return [grp.getgrgid(number).gr_name for number in {*os.getgroups(), os.getgid()}]
+    except (KeyError, OSError):
+        return None
+
+
+def about_fit(
+    request: Request, reservation: Reservation, partitions: Sequence[Partition], me: User | None
+) -> list[Finding]:
+    """Why the job does not fit into it; nothing where it does."""
+    return [
+        *about_partitions(request, reservation, partitions, me),
+        *about_size(request, reservation),
+        *about_hours(request, reservation),
+    ]
+
+
+def about_partitions(
+    request: Request, reservation: Reservation, partitions: Sequence[Partition], me: User | None
+) -> list[Finding]:
+    """Whether the job's partition has some of the reserved nodes, and may use them."""
+    mine = chosen(placed(request, [reservation]), partitions)
+    if not mine or any(overlap(reservation, one) for one in mine):
         return []
+    fit = [
+        one.name
+        for one in partitions
+        if one.up and overlap(reservation, one) and not limits(request, one, me)
+    ]
+    if reservation.partition in fit:
+        fit = [reservation.partition]
+    asked = listed([one.name for one in mine])
+    what = f"is on nodes of the partition {fit[0]}" if len(fit) == 1 else "is on other nodes"
     return [
         Finding(
             "problem",
-            f"the reservation {reservation.name} has {reservation.count} nodes, and "
-            f"{request.nodes} were asked for",
-            "the job would never start",
-            f"use --nodes {reservation.count} or fewer",
+            f"the reservation {reservation.name} {what}, and the job is for the partition {asked}",
+            "Slurm refuses a job whose partition cannot use its reservation",
+            f"use --partition {fit[0]}" if len(fit) == 1 else another("--partition", fit),
         )
     ]
+
+
+def placed(request: Request, there: Sequence[Reservation] | None) -> Request:
+    """The request as Slurm takes it: a job without a partition is put into its reservation's."""
+    for one in there or ():
+        if request.partition is None and one.name == request.reservation and one.partition:
+            return dataclasses.replace(request, partition=one.partition)
+    return request
+
+
+def partition_instead(
+    reservation: str, partition: str, there: Sequence[Reservation], partitions: Sequence[Partition]
+) -> str | None:
+    """The reservation's own partition, where a job in ``partition`` cannot use the reservation.
+
+    Of several reservations, one that can be used is enough.
+
+    Returns:
+        None where the partition is fine, or the reservation has none of its own.
+    """
+    wanted = [one for one in there if one.name in named(reservation)]
+    mine = [one for one in partitions if one.name in partition.split(",")]
+    if not mine or any(overlap(one, place) for one in wanted for place in mine):
+        return None
+    return next((one.partition for one in wanted if one.partition), None)
+
+
+def overlap(reservation: Reservation, partition: Partition) -> bool:
+    """Whether a job in that partition can use the reservation; true where that is not known."""
+    if not permits(reservation.partitions, [partition.name]):
+        return False
+    if reservation.flexible or "ANY_NODES" in reservation.flags:
+        return True
+    shared = hostlist.share(reservation.nodes, partition.nodes)
+    if shared is None:
+        return reservation.partition in (None, partition.name)
+    return bool(shared)
+
+
+def about_size(request: Request, reservation: Reservation) -> list[Finding]:
+    """Whether it has as many nodes and processors."""
+    if reservation.flexible:
+        return []
+    name, asked = reservation.name, request.ranks * (request.cpus_per_task or 1)
+    if reservation.count and request.nodes > reservation.count:
+        what = f"has {counted(reservation.count, 'node')}, and {request.nodes} were asked for"
+        todo = up_to("--nodes", reservation.count)
+    elif reservation.cpus and asked > reservation.cpus:
+        what = f"has {counted(reservation.cpus, 'processor')}, and {asked} were asked for"
+        todo = f"use --set cpus_per_task={reservation.cpus // request.ranks}"
+        if reservation.cpus < request.ranks:
+            todo = up_to("--ranks", reservation.cpus)
+    else:
+        return []
+    return [Finding("problem", f"the reservation {name} {what}", "the job would never start", todo)]
 
 
 def about_hours(request: Request, reservation: Reservation) -> list[Finding]:
     """Whether it is running, and long enough for the job."""
     name, now = reservation.name, datetime.datetime.now()
     start, end = moment(reservation.start), moment(reservation.end)
+    if reservation.flexible:  # its jobs may begin before it, and end after it
+        return []
+    if end and end < now and not reservation.repeats:
+        what = f"the reservation {name} is over since {end:%Y-%m-%d %H:%M}"
+        return [Finding("problem", what, "a job in it never starts", ORDINARY)]
     if start and start > now:
         return [
             Finding(
@@ -97,27 +233,17 @@ def about_hours(request: Request, reservation: Reservation) -> list[Finding]:
             )
         ]
     left = int((end - now).total_seconds()) // 60 if end else None
-    if left is not None and left < request.time:
+    if left is not None and 0 <= left < request.time:
         return [
             Finding(
                 "warning",
-                f"the reservation {name} ends in {max(0, left)} minutes, and the job asks for "
+                f"the reservation {name} ends in {counted(left, 'minute')}, and the job asks for "
                 f"{request.time}",
-                "Slurm does not start a job that may not finish by then",
-                f"use --time {max(1, left)} or less",
+                "Slurm starts the job and ends it with its reservation",
+                f"use --time {max(1, left)} or less, or {ORDINARY}",
             )
         ]
     return []
-
-
-def reservation_is_over(name: str) -> bool:
-    """Whether a reservation is gone; not if one of nearly that name is there: that is a slip."""
-    there = reservations()
-    for one in there:
-        if one.name == name:
-            end = moment(one.end)
-            return end is not None and end < datetime.datetime.now()
-    return not close(name, [one.name for one in there])
 
 
 def moment(text: str) -> datetime.datetime | None:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from workshop.slurm.facts import hostlist
 from workshop.slurm.facts.ask import NoAnswerError
 from workshop.slurm.facts.inventory import Partition, Reservation
 
 Run = Callable[[list[str]], str]
+SACCTMGR = ["sacctmgr", "--noheader", "--parsable2", "show"]
+
+
+@dataclass(frozen=True)
+class Association:
+    """An account of a user's, with the QOS that its jobs may have.
+
+    Attributes:
+        qos: in the order in which Slurm lists them.
+        default_qos: of jobs that name none; '' where none is set.
+        default_account: of jobs that name none; '' where Slurm does not say.
+    """
+
+    account: str
+    qos: tuple[str, ...]
+    default_qos: str = ""
+    default_account: str = ""
 
 
 @dataclass(frozen=True)
@@ -18,36 +37,97 @@ class User:
     Attributes:
         accounts: each with the only partition that it is good for, or ''; the default one first.
         default: the account of jobs that name none.
+        associations: the accounts' QOS; none where Slurm does not say.
+        host: the machine that jobs are submitted from; '' where it does not matter.
+        accounting: whether Slurm was asked whose accounts are whose, and answered.
     """
 
     name: str
     groups: tuple[str, ...]
     accounts: tuple[tuple[str, str], ...] = ()
     default: str | None = None
+    associations: tuple[Association, ...] = ()
+    host: str = ""
+    accounting: bool = False
 
     def account(self, partition: Partition) -> str | None:
-        """The first of the user's accounts that may use the partition."""
+        """The first of the user's accounts that may use the partition, by its QOS if they limit."""
         for account, only in self.accounts:
             named = partition.accounts is None or account in partition.accounts
-            if named and account not in partition.refused and only in ("", partition.name):
+            mine = named and account not in partition.refused and only in ("", partition.name)
+            if mine and self.has_qos(partition, account):
                 return account
         return None
 
+    def qos_of(self, account: str | None) -> tuple[str, ...]:
+        """The QOS that jobs of the account may have; of any account where none is named."""
+        chosen = [one for one in self.associations if account in (None, one.account)]
+        return tuple(dict.fromkeys(name for one in chosen for name in one.qos))
+
+    def default_qos(self, account: str | None) -> str:
+        """The QOS of jobs that name none; '' where it is not known.
+
+        Slurm takes the account's own default, else the only QOS, else the one named normal
+        (assoc_mgr_get_default_qos_info in Slurm's src/common/assoc_mgr.c).
+        """
+        chosen = {one.default_qos for one in self.associations if account in (None, one.account)}
+        mine = self.qos_of(account)
+        if len(chosen) == 1 and "" not in chosen:
+            return chosen.pop()
+        if len(mine) == 1:
+            return mine[0]
+        return "normal" if "normal" in mine else ""
+
+    def has_qos(self, partition: Partition, account: str | None) -> bool:
+        """Whether the partition takes one of the account's QOS; true where they are not known."""
+        mine = self.qos_of(account)
+        return not mine or any(map(partition.takes_qos, mine))
+
+    def needs_qos(
+        self, partition: Partition, account: str | None, reservation: Reservation | None = None
+    ) -> str | None:
+        """The QOS that a job has to name there; None where it need not name any, or has none."""
+
+        def fits(name: str) -> bool:
+            reserved = reservation is None or permits(reservation.qos, [name])
+            return partition.takes_qos(name) and reserved
+
+        if fits(self.default_qos(account)):
+            return None
+        return next(filter(fits, self.qos_of(account)), None)
+
+    def in_groups(self, partition: Partition) -> bool:
+        """Whether the partition is for a group of the user's; all are open to root."""
+        if partition.groups is None or self.name == "root":
+            return True
+        return bool(set(partition.groups) & set(self.groups))
+
+    def from_here(self, partition: Partition) -> bool:
+        """Whether jobs may be submitted from this machine."""
+        if partition.hosts is None or not self.host:
+            return True
+        hosts = hostlist.names(partition.hosts)
+        return hosts is None or self.host in {name.partition(".")[0] for name in hosts}
+
     def may_use(self, partition: Partition) -> bool:
         """Up, and open to the user; where nobody has accounts, all may."""
-        grouped = partition.groups is None or bool(set(partition.groups) & set(self.groups))
         counted = not self.accounts or self.account(partition) is not None
-        return partition.up and grouped and counted
+        root = self.name == "root" and partition.no_root
+        allowed = self.in_groups(partition) and self.from_here(partition) and not root
+        return partition.up and counted and allowed
 
     def is_for(self, reservation: Reservation, account: str | None) -> bool:
         """Made for the user, who must be in every list that the reservation has."""
+        qos = self.qos_of(account)
         lists = (
             (reservation.users, [self.name]),
             (reservation.accounts, [account] if account else []),
             (reservation.groups, self.groups),
         )
+        open_to_all = bool(reservation.qos or reservation.partitions)
         named = any(not name.startswith("-") for names, _ in lists for name in names)
-        return named and all(permits(names, mine) for names, mine in lists)
+        by_qos = not qos or any(permits(reservation.qos, [name]) for name in qos)
+        return (named or open_to_all) and by_qos and all(permits(*pair) for pair in lists)
 
 
 def permits(names: Iterable[str], mine: Iterable[str]) -> bool:
@@ -61,18 +141,39 @@ def who(run: Run, config: dict[str, str]) -> User:
     """The user, with accounts where the cluster counts them."""
     name = run(["id", "-un"]).strip()
     groups = tuple(run(["id", "-Gn"]).split())
+    host = platform.node().partition(".")[0]
     if not has_accounting(config):
-        return User(name, groups)
-    sacctmgr = ["sacctmgr", "--noheader", "--parsable2", "show"]
-    here = [f"user={name}", f"cluster={config.get('ClusterName', '')}"]
+        return User(name, groups, host=host)
+    cluster = config.get("ClusterName", "")
+    here = [f"user={name}", f"cluster={cluster}"]
     try:
-        default = run([*sacctmgr, "user", f"name={name}", "format=DefaultAccount"]).strip()
-        rows = run([*sacctmgr, "assoc", *here, "format=Account,Partition"])
+        default = run([*SACCTMGR, "user", f"name={name}", "format=DefaultAccount"]).strip()
+        rows = run([*SACCTMGR, "assoc", *here, "format=Account,Partition"])
+        shown = associations(run, name, cluster)
     except NoAnswerError:
-        return User(name, groups)
+        return User(name, groups, host=host)
     pairs = [row.partition("|")[::2] for row in rows.split()]
     pairs.sort(key=lambda pair: pair[0] != default)
-    return User(name, groups, tuple(pairs), default or None)
+    return User(name, groups, tuple(pairs), default or None, shown, host, True)
+
+
+def associations(run: Run, name: str, cluster: str = "") -> tuple[Association, ...]:
+    """The user's accounts and their QOS, on that cluster; raises NoAnswerError."""
+    fields = "format=account,qos,defaultaccount,defaultqos,cluster"
+    rows = [
+        row.split("|")
+        for row in run([*SACCTMGR, "user", fields, f"user={name}", "withassoc"]).splitlines()
+    ]
+    return tuple(
+        Association(
+            account=row[0],
+            qos=tuple(filter(None, row[1].split(","))),
+            default_account=row[2],
+            default_qos=row[3] if len(row) > 3 else "",
+        )
+        for row in rows
+        if len(row) > 2 and row[0] and (not cluster or len(row) < 5 or row[4] in ("", cluster))
+    )
 
 
 def has_accounting(config: dict[str, str]) -> bool:

@@ -7,6 +7,8 @@ import re
 import subprocess
 from collections.abc import Sequence
 
+from workshop.slurm.variables import for_questions
+
 TIMEOUT_SECONDS = 20  # seconds
 _FIELD = re.compile(r"(\S+?)=(.*?)(?=\s+[A-Za-z][\w:/]*=|\s*$)")
 
@@ -28,7 +30,7 @@ def ask(command: Sequence[str], seconds: float = TIMEOUT_SECONDS) -> str:
             errors="replace",
             timeout=seconds,
             check=False,
-            env={**os.environ, "LC_ALL": "C", "SLURM_TIME_FORMAT": "standard"},
+            env=for_questions(),
         )
     except subprocess.TimeoutExpired:
         raise NoAnswerError(f"{command[0]} did not answer within {seconds:g} seconds") from None
@@ -41,5 +43,9 @@ def ask(command: Sequence[str], seconds: float = TIMEOUT_SECONDS) -> str:
 
 
 def records(text: str) -> list[dict[str, str]]:
-    """The records that ``scontrol --oneliner show`` prints: a line each, of NAME=VALUE fields."""
-    return [dict(_FIELD.findall(line)) for line in text.splitlines() if "=" in line]
+    """The records that ``scontrol --oneliner show`` prints: a line each, of NAME=VALUE fields.
+
+    The first of a name counts: a comment, whose text may look like a field, comes last.
+    """
+    lines = [line for line in text.splitlines() if "=" in line]
+    return [dict(reversed(_FIELD.findall(line))) for line in lines]

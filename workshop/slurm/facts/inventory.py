@@ -12,19 +12,32 @@ SINFO = ["sinfo", "--noheader", "--exact", "--format=%R|%D|%G|%N"]
 
 SETTING = re.compile(r"(\w+)\s+= ?(.*)")
 NOTHING = ("", "(null)", "N/A", "NONE")
+# MIG: 1g.5gb is a seventh of an A100; nvidia-smi and Slurm's autodetection add to it: a100_1g.5gb.
+PART_OF_GPU = re.compile(r"\d+g\.\d+gb", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Partition:
-    """A queue, and who may use it.
+    """A queue, who may use it, and what a job may ask for there.
 
     Attributes:
+        up: takes jobs and starts them.
         longest: seconds; None is without limit.
         accounts: those that may use it; None is all of them.
         refused: accounts that may not, though all others may.
         groups: of users that may use it; None is all of them.
-        memory: what a job gets that does not ask, as Slurm puts it: DefMemPerCPU=100.
+        memory: MB that a job gets which asks for GPUs and not for memory: DefMemPerCPU=100.
         qos: the partition's own QOS, which may lift its limits.
+        job_qos: QOS whose jobs may use it; None is all of them.
+        refused_qos: QOS whose jobs may not, though all others may.
+        hosts: from which jobs may be submitted, in Slurm's short form; None is all of them.
+        reserved_only: takes only jobs that use a reservation.
+        no_root: root may not use it.
+        whole_nodes: every job gets whole nodes, and is charged for them.
+        fewest, most: nodes of a job; None is without limit.
+        cpus_per_node, cpus_per_socket: most processors of a job; None is without limit.
+        closed: refuses new jobs, as opposed to keeping them waiting.
+        nodes: in Slurm's short form; '' where it has none.
     """
 
     name: str
@@ -36,6 +49,22 @@ class Partition:
     groups: tuple[str, ...] | None
     memory: str | None
     qos: str | None
+    job_qos: tuple[str, ...] | None = None
+    refused_qos: tuple[str, ...] = ()
+    hosts: str | None = None
+    reserved_only: bool = False
+    no_root: bool = False
+    whole_nodes: bool = False
+    fewest: int = 0
+    most: int | None = None
+    cpus_per_node: int | None = None
+    cpus_per_socket: int | None = None
+    closed: bool = False
+    nodes: str = ""
+
+    def takes_qos(self, name: str) -> bool:
+        """Whether a job with that QOS may use it."""
+        return (self.job_qos is None or name in self.job_qos) and name not in self.refused_qos
 
 
 @dataclass(frozen=True)
@@ -58,10 +87,14 @@ class Reservation:
     """Nodes set aside.
 
     Attributes:
+        nodes: in Slurm's short form; '' where it has none yet, or none of its own.
         partition: None where it has no partition of its own.
         users, accounts, groups: for whom; a name with a - in front is kept out.
         count: how many nodes.
-        flexible: its jobs may use nodes outside of it.
+        flexible: its jobs may use nodes outside of it, and start before it does.
+        qos, partitions: jobs of which QOS and partitions may use it, from Slurm 25.11 on; likewise.
+        flags: DAILY, ANY_NODES and so on.
+        cpus: processors; None where Slurm does not say.
     """
 
     name: str
@@ -76,6 +109,20 @@ class Reservation:
     maintenance: bool
     count: int = 0
     flexible: bool = False
+    qos: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
+    cpus: int | None = None
+
+    @property
+    def for_no_job(self) -> bool:
+        """For maintenance, or always in the future."""
+        return self.maintenance or "TIME_FLOAT" in self.flags
+
+    @property
+    def repeats(self) -> bool:
+        """Starts again after it has ended: DAILY, WEEKDAY and so on."""
+        return bool(self.flags & {"HOURLY", "DAILY", "WEEKDAY", "WEEKEND", "WEEKLY"})
 
 
 def settings(text: str) -> dict[str, str]:
@@ -97,6 +144,20 @@ def partitions(text: str) -> list[Partition]:
             groups=_all_or(one.get("AllowGroups", "ALL")),
             memory=_memory(one),
             qos=None if one.get("QoS", "") in NOTHING else one["QoS"],
+            job_qos=_all_or(one.get("AllowQos", "ALL")),
+            refused_qos=_names(one.get("DenyQos", "")),
+            hosts=None if one.get("AllocNodes", "ALL") == "ALL" else one["AllocNodes"],
+            reserved_only=one.get("ReqResv") == "YES",
+            no_root=one.get("DisableRootJobs") == "YES",
+            # The first up to Slurm 26.05, the second from 26.11 on.
+            whole_nodes=one.get("OverSubscribe") == "EXCLUSIVE"
+            or one.get("Exclusive") in ("NODE", "TOPO"),
+            fewest=_count(one.get("MinNodes")) or 0,
+            most=_count(one.get("MaxNodes")),
+            cpus_per_node=_count(one.get("MaxCPUsPerNode")),
+            cpus_per_socket=_count(one.get("MaxCPUsPerSocket")),
+            closed=one.get("State") in ("DRAIN", "INACTIVE"),
+            nodes="" if one.get("Nodes", "") in NOTHING else one["Nodes"],
         )
         for one in records(text)
         if "PartitionName" in one and one.get("RootOnly") != "YES"
@@ -125,6 +186,11 @@ def gpus(gres: str) -> dict[str, int]:
     return {kind: count for kind, count in found.items() if count}
 
 
+def whole(kinds: dict[str, int]) -> dict[str, int]:
+    """Of the types of GPU on a node, those that are no parts of one."""
+    return {kind: count for kind, count in kinds.items() if not PART_OF_GPU.search(kind)}
+
+
 def reservations(text: str) -> list[Reservation]:
     """``scontrol --oneliner show reservation``; there may be none."""
     return [
@@ -138,9 +204,13 @@ def reservations(text: str) -> list[Reservation]:
             users=_names(one.get("Users", "")),
             accounts=_names(one.get("Accounts", "")),
             groups=_names(one.get("Groups", "")),
-            maintenance="MAINT" in one.get("Flags", "").split(","),
-            count=int(one["NodeCnt"]) if one.get("NodeCnt", "").isdecimal() else 0,
-            flexible="FLEX" in one.get("Flags", "").split(","),
+            maintenance="MAINT" in _names(one.get("Flags", "")),
+            count=_count(one.get("NodeCnt")) or 0,
+            flexible="FLEX" in _names(one.get("Flags", "")),
+            qos=_names(one.get("QOS", "")),
+            partitions=_names(one.get("AllowedPartitions", "")),
+            flags=frozenset(_names(one.get("Flags", ""))),
+            cpus=_count(dict(_pairs(one.get("TRES", ""))).get("cpu")),
         )
         for one in records(text)
         if "ReservationName" in one
@@ -155,23 +225,40 @@ def cores(node: dict[str, str]) -> int:
     """
 
     def count(name: str) -> int:
-        return int(node[name]) if node.get(name, "").isdecimal() else 0
+        return _count(node.get(name)) or 0
 
     usable = count("CPUEfctv") or count("CPUTot")  # the first since Slurm 22.05
     physical = count("Sockets") * count("CoresPerSocket") - count("CoreSpecCount")
     return min(usable, physical) if physical > 0 else usable
 
 
+def sockets(node: dict[str, str]) -> int:
+    """Sockets of a node; 1 where Slurm does not say."""
+    return _count(node.get("Sockets")) or 1
+
+
+def _count(text: str | None) -> int | None:
+    """A whole number; None for UNLIMITED, N/A and what is not there."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """cpu=96,gres/gpu=4 as names and values."""
+    return [(name, value) for name, _, value in (part.partition("=") for part in _names(text))]
+
+
 def _names(text: str) -> tuple[str, ...]:
-    return () if text in NOTHING else tuple(text.split(","))
+    return () if text in NOTHING else tuple(filter(None, text.split(",")))
 
 
 def _all_or(text: str) -> tuple[str, ...] | None:
-    return None if text == "ALL" else _names(text)
+    return None if text == "ALL" or text in NOTHING else _names(text)
 
 
 def _memory(partition: dict[str, str]) -> str | None:
-    for name in ("DefMemPerCPU", "DefMemPerGPU", "DefMemPerNode"):
-        if partition.get(name, "").isdecimal():
-            return f"{name}={partition[name]}"
+    """For each GPU before for each processor: Slurm takes that for jobs that ask for GPUs."""
+    values = partition | dict(_pairs(partition.get("JobDefaults", "")))
+    for name in ("DefMemPerGPU", "DefMemPerCPU", "DefMemPerNode"):
+        if values.get(name, "").isdecimal():
+            return f"{name}={values[name]}"
     return None
