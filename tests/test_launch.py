@@ -20,11 +20,13 @@ from patience import HANG, wait_for
 
 from workshop.record.readers.ours import read_log
 from workshop.record.results import PREFIX, from_json
-from workshop.runner.launch import follow, make_directory, next_id, reserve_log, run_locally
+from workshop.runner.launch import next_id, reserve_log, run_locally
 from workshop.runner.models import EMBEDDED
 from workshop.runner.ranks.meeting import free_port
 from workshop.stages import settings_of
 from workshop.util.errors import UsageError
+from workshop.util.files import make_directory
+from workshop.util.tail import follow
 
 SMALL = "tiny:1"  # as it is stored: what is run matters less here than that it is
 TP = replace(settings_of("tp"), model=SMALL, compile=False)

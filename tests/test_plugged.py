@@ -11,11 +11,16 @@ import torch
 
 from workshop.learn.exercise import exercises
 from workshop.llm.quantization import int8
-from workshop.record.results import Result
+from workshop.llm.text.tokenizer import Tokenizer
+from workshop.record.results import PREFIX, Result, from_json
 from workshop.record.runlog import RunLog
 from workshop.runner.assemble import Place
+from workshop.runner.launch import measure_rank
 from workshop.runner.measure import measure
+from workshop.runner.models import EMBEDDED
 from workshop.runner.plugged import plugged, settings_with
+from workshop.runner.ranks.rank import Rank
+from workshop.runner.token_check import OwnRun, compared
 from workshop.stages import settings_of, variant
 from workshop.stages.settings import Settings
 from workshop.util.errors import UsageError
@@ -96,6 +101,56 @@ def test_what_is_not_written_yet_is_told_with_its_line(tmp_path: Path) -> None:
         result.reason == f"{file}, line 2: not written yet: 'workshop check attention' comes first"
     )
     assert "Traceback" not in log
+
+
+def test_a_run_tells_whether_the_tokens_are_the_engines_own(tmp_path: Path) -> None:
+    solution = exercises()["attention"].solution / "exercise.py"
+    result, log = run_as_job(replace(QUICK, **settings_with(QUICK, "attention", solution)))
+    assert result.token_check is not None
+    assert result.token_check.first_difference is None
+    assert "Your functions: right: all 8 tokens are the engine's own" in log
+    assert from_json(log.splitlines()[-1].removeprefix(PREFIX)) == result
+
+
+def test_a_run_tells_the_first_token_that_differs(tmp_path: Path) -> None:
+    exercise = attention_of("return given[2].mean(1, keepdim=True).expand_as(given[0])", tmp_path)
+    result, log = run_as_job(replace(QUICK, exercise=exercise))
+    assert result.status == "ok"
+    check = result.token_check
+    assert check is not None
+    assert check.first_difference is not None
+    own = run(QUICK)[0].samples[0].tokens
+    theirs = result.samples[0].tokens
+    assert theirs[: check.first_difference] == own[: check.first_difference]
+    assert theirs[check.first_difference] != own[check.first_difference]
+    assert f"token {check.first_difference + 1} of 8 is not the engine's own" in log
+
+
+@pytest.mark.parametrize(
+    ("yours", "gap", "rounding", "sentence"),
+    [
+        ([5, 6, 7], None, False, "right: all 3 tokens"),
+        ([5, 6], None, False, "wrong: token 3 of 3"),
+        ([5, 8, 7], 0.1, True, "right up to rounding: 1 of 3 tokens"),
+        ([5, 9, 7], 1.5, False, "wrong: token 2 of 3"),
+    ],
+)
+def test_rounding_may_choose_the_other_of_two_likely_tokens(
+    yours: list[int], gap: float | None, rounding: bool, sentence: str
+) -> None:
+    likely = torch.full((3, 1024), -50.0)
+    likely[1, 6], likely[1, 8], likely[1, 9] = -0.5, -0.6, -2.0
+    own = OwnRun([5, 6, 7], likely, Tokenizer(EMBEDDED / "verifier" / "tokenizer.model"), 0.3)
+    check = compared(yours, own)
+    assert check.gap == (None if gap is None else pytest.approx(gap, rel=1e-4))
+    assert check.rounding is rounding
+    assert check.sentence.startswith(sentence)
+
+
+def run_as_job(settings: Settings) -> tuple[Result, str]:
+    out = io.StringIO()
+    result = measure_rank(settings, Rank(), out)
+    return result, out.getvalue()
 
 
 def attention_of(body: str, place: Path) -> str:

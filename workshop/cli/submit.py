@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from workshop.cli.options import (
     settings_for,
     with_options,
 )
+from workshop.cli.reserved import in_reserved_partition, without_expired
 from workshop.cli.slurm_options import SLURM_OPTIONS, wishes_of
 from workshop.stages import STAGES, find_stage, settings_of
 from workshop.util.errors import UsageError
@@ -95,14 +95,15 @@ def submit(
     if executor != "slurm":
         here(stages, executor, dry_run, options)
         return
-    from workshop.runner.launch import make_directory
+    from workshop.util.files import make_directory
 
     cluster = the_cluster(options.pop("cluster"))
     after = options["after"]
     wishes = wishes_of(options)
     if drop:
         wishes = without_expired(cluster, wishes)
-    jobs = [prepare(name, cluster, wishes, options) for name in stages]
+    jobs = prepare_all(stages, cluster, wishes, options)
+    jobs = in_reserved_partition(jobs, cluster, wishes)
     if dry_run:
         from workshop.slurm.job.prepared import chained
 
@@ -110,7 +111,7 @@ def submit(
             click.echo(dry_script(job, cluster), nl=False)
         return
     make_directory(options["output_dir"].absolute())
-    doubts = look_before(jobs[0].request, cluster)
+    doubts = look_before(largest(jobs), cluster)
     if after is not None:
         check_can_wait_for(after)
     submitted = submit_all(jobs, cluster, wishes, doubts)
@@ -130,14 +131,13 @@ def submit(
 )
 def render(stage: str, output: str | None, **options: Any) -> None:
     """Write the job script of STAGE, to be submitted with 'sbatch' and without this tool."""
-    from workshop.runner.launch import make_directory
     from workshop.slurm.job.submit import plain_script
     from workshop.util import files
 
     name = find_stage(stage).name
     cluster = the_cluster(options.pop("cluster"))
-    job = prepare(name, cluster, wishes_of(options), options)
-    make_directory(options["output_dir"].absolute())
+    (job,) = prepare_all([name], cluster, wishes_of(options), options)
+    files.make_directory(options["output_dir"].absolute())
     script = plain_script(job.settings, job.request, cluster)
     if output == "-":
         click.echo(script, nl=False)
@@ -163,6 +163,18 @@ def with_exercise(name: str | None, file: Path | None, options: dict[str, Any]) 
     file = file or place_of(find(pluggable(), name)) / CODE
     options.update(settings_with(settings_of(stage), name, file))
     return stage
+
+
+def prepare_all(
+    stages: Sequence[str], cluster: Cluster, wishes: Wishes, options: dict[str, Any]
+) -> list[PreparedJob]:
+    """The job of each stage, all of them checked before the first is submitted."""
+    from workshop.slurm.job.split import check_split
+
+    jobs = [prepare(stage, cluster, wishes, options) for stage in stages]
+    for job in jobs:
+        check_split(job.settings, wishes, options["ranks"])
+    return jobs
 
 
 def prepare(stage: str, cluster: Cluster, wishes: Wishes, options: dict[str, Any]) -> PreparedJob:
@@ -213,16 +225,9 @@ def submit_all(
     return submitted
 
 
-def without_expired(cluster: Cluster, wishes: Wishes) -> Wishes:
-    """The wishes without an expired reservation, with a notice; raises UsageError."""
-    from workshop.slurm.doctor.reservation import reservation_is_over
-
-    shell = wishes.shell.get("SBATCH_RESERVATION")
-    name = wishes.reservation or cluster.slurm.reservation or shell
-    if name is None or not reservation_is_over(name):
-        return wishes
-    click.echo(f"Notice: the reservation {name} is over: submitting without it.", err=True)
-    return dataclasses.replace(wishes, reservation="")
+def largest(jobs: Sequence[PreparedJob]) -> Request:
+    """The request that needs most GPUs: what holds for it holds for the rest of the chain."""
+    return max((job.request for job in jobs), key=lambda one: (one.gpus_per_node, one.nodes))
 
 
 def look_before(request: Request, cluster: Cluster) -> list[Finding]:
@@ -286,7 +291,8 @@ def tell(submitted: Sequence[Run], as_json: bool) -> None:
 def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str, Any]) -> None:
     """Run on this machine, with a log of the same kind; exits with the outcome."""
     from workshop.cli.demo import run_all
-    from workshop.runner.launch import make_directory, run_in_this_process
+    from workshop.runner.launch import run_in_this_process
+    from workshop.util.files import make_directory
 
     if dry_run:
         raise UsageError(f"--dry-run prints a job script, and --executor {executor} has none")

@@ -158,6 +158,13 @@ def of_other_processes(error: BaseException) -> Failure | None:
             "ask for more time: --time 01:00:00",
             expected=True,
         )
+    if name == "UncompletedJobError" and "checkpoint function returned None" in text:
+        return Failure(
+            "the job was to be requeued (preemption, or --restarts), and its node has no scontrol",
+            "add the directory of Slurm's commands to PATH in environment.setup of the cluster's "
+            "description, or submit it again",
+            expected=True,
+        )
     if name in ("DistNetworkError", "DistStoreError"):
         first = text.strip().splitlines()
         return Failure(

@@ -5,16 +5,14 @@ Imports neither torch nor submitit until a job is started: the command line stay
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, TextIO
+from typing import TextIO
 
 from workshop.record.readers.ours import read_log
 from workshop.record.results import PREFIX, Result
@@ -22,7 +20,6 @@ from workshop.record.runlog import RunLog
 from workshop.runner.local_job import (
     KILLED,
     LONGEST_END_SECONDS,
-    POLL_SECONDS,
     VisibleGPUs,
     all_ended,
     end,
@@ -37,38 +34,11 @@ from workshop.runner.ranks.parent import end_after_parent
 from workshop.runner.ranks.rank import Rank, rank_of_job, rank_of_step
 from workshop.stages.settings import Settings
 from workshop.util.errors import UsageError
+from workshop.util.tail import follow
 
 LOG_NAME = re.compile(r"job-[\w-]+-(\d+)\.out")
 THE_LOG = re.compile(r"\blog\b")
 HOW_TO_SEE_THE_LOG = "to see the log, use quiet=False, or run 'workshop run' without --json"
-
-
-class RunFailedError(RuntimeError):
-    """A run without a complete result; its log gives the reason, so no traceback follows."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a submitit job runs, once for each rank; plain data, so that it can be pickled."""
-
-    settings: Settings
-
-    def __call__(self) -> Result:
-        """Measure; a failed run raises RunFailedError: Slurm is told by the exit code."""
-        result = measure_rank(self.settings, rank_of_job(), sys.stdout)
-        if result.status != "ok":
-            sys.excepthook = without_traceback
-            raise RunFailedError(result.reason or "the run has no complete result")
-        return result
-
-    def checkpoint(self) -> Any:
-        """How submitit starts a preempted job again: from the start.
-
-        Samples from two nodes would make one number of two measurements.
-        """
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self)
 
 
 @dataclass(frozen=True)
@@ -105,14 +75,6 @@ class DebugTask:
         return measure_rank(self.settings, rank_of_job(), sys.stdout)
 
 
-def without_traceback(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """An excepthook that has nothing to add to what the log says of a failed run."""
-    if not issubclass(kind, RunFailedError):
-        sys.__excepthook__(kind, error, trace)
-
-
 def measure_rank(settings: Settings, rank: Rank, out: TextIO | None) -> Result:
     """Measure as one rank of ``settings.ranks``; each of them calls it.
 
@@ -124,11 +86,20 @@ def measure_rank(settings: Settings, rank: Rank, out: TextIO | None) -> Result:
     def work(member: Member) -> Result:
         from workshop.runner.assemble import Place
         from workshop.runner.measure import measure
+        from workshop.runner.token_check import own_run, with_check
 
         for line in member.lines:
             log.say(line)
         place = Place(member.device, rank.index, settings.ranks)
-        return measure(settings, place, log, member.others)
+        if settings.exercise is None:
+            return measure(settings, place, log, member.others)
+        log.tell("Generating with the engine's own functions, to compare with ...")
+        try:
+            own = own_run(settings, place)
+        except (Exception, KeyboardInterrupt) as error:
+            return failed(error, member.others)
+        check = partial(with_check, own=own)
+        return check(measure(settings, place, replace(log, complete=check), member.others))
 
     def failed(error: BaseException, others: Lifeline | None) -> Result:
         from workshop.runner.measure import no_run
@@ -136,16 +107,6 @@ def measure_rank(settings: Settings, rank: Rank, out: TextIO | None) -> Result:
         return no_run(settings, error, log, others)
 
     return with_the_others(settings, rank, work, failed)
-
-
-def make_directory(directory: Path) -> None:
-    """Make sure that there is a directory to write to; raises UsageError."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make the directory {directory}: {error.strerror}") from None
-    if not os.access(directory, os.W_OK):
-        raise UsageError(f"cannot write to the directory {directory}: choose another")
 
 
 def next_id(directory: Path) -> int:
@@ -249,19 +210,3 @@ def has_record(log: Path) -> bool:
     """Whether a run has left its record in a log."""
     with log.open(encoding="utf-8", errors="replace") as file:
         return any(line.startswith(PREFIX) for line in file)
-
-
-def follow(path: Path, done: Callable[[], bool]) -> Iterator[str]:
-    """Lines of a growing file, without their ends, until ``done`` and all is read."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        rest = ""
-        while True:
-            finished = done()
-            rest += file.read()
-            *lines, rest = rest.split("\n")
-            yield from lines
-            if finished:
-                if rest:
-                    yield rest
-                return
-            time.sleep(POLL_SECONDS)

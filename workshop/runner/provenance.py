@@ -1,8 +1,7 @@
-"""Where a result comes from: software, host, user, Slurm job."""
+"""Where a result comes from: software, user, Slurm job."""
 
 from __future__ import annotations
 
-import getpass
 import os
 import platform
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import workshop
 from workshop.record.results import SlurmJob, Versions
+from workshop.util.user import user as user
 
 
 def versions() -> Versions:
@@ -34,14 +34,6 @@ def installed(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def user() -> str:
-    """Who runs this; the number where the system has no name for it, as in some containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def git_commit(directory: Path) -> str | None:

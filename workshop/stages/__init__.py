@@ -9,6 +9,7 @@ from workshop.stages import baseline, compile, quantize, speculative, tp
 from workshop.stages.settings import TECHNIQUES, Settings, in_words
 from workshop.stages.stage import Stage
 from workshop.util.errors import UsageError
+from workshop.util.near import close
 
 BASELINE = baseline.STAGE.name
 
@@ -28,7 +29,9 @@ def find_stage(name: str) -> Stage:
         return STAGES[name]
     except KeyError:
         listed = ", ".join(STAGES)
-        raise UsageError(f"there is no stage {name!r}; the stages are {listed}") from None
+        raise UsageError(
+            f"there is no stage {name!r}{close(name, STAGES)}; the stages are {listed}"
+        ) from None
 
 
 def stage_order(name: str | None) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from workshop.stages.stage import Measured
 
 MS = 1e3
@@ -30,16 +32,26 @@ def compared(result: Measured, against: Measured) -> str:
     return f"{outcome(result, against)}."
 
 
+def megabytes(count: float) -> str:
+    """'215 MB', '33.6 MB', '13500 MB': three digits, and all that stand before the point."""
+    value = count / MB
+    return f"{value:.0f} MB" if value >= 100 else f"{value:.3g} MB"
+
+
 def read_bytes(result: Measured) -> float:
-    """Bytes of weights read for a token."""
-    return (result.bandwidth_gb_per_second or 0.0) * 1e9 * (result.tpot_seconds or 0.0)
+    """Bytes of weights read for a token: exact, since noise is in both rates alike.
+
+    Bandwidth and tokens/s are both means of rates over the same samples, so their quotient has no
+    time in it. The time of a token is a mean of times, and times a rate it would come out larger.
+    """
+    return (result.bandwidth_gb_per_second or 0.0) * 1e9 / (result.tokens_per_second or math.inf)
 
 
 def reading_seconds(result: Measured) -> float | None:
     """Seconds that reading the weights of a token takes at the device's measured bandwidth."""
-    if not (result.mbu and result.tpot_seconds):
+    if not (result.mbu and result.tokens_per_second):
         return None
-    return result.mbu * result.tpot_seconds
+    return result.mbu / result.tokens_per_second
 
 
 def alone(result: Measured) -> str:
@@ -47,7 +59,7 @@ def alone(result: Measured) -> str:
     floor = reading_seconds(result)
     if floor is None or not result.mbu:
         return f"A token takes {ms(result)}."
-    read = f"reading its {read_bytes(result) / MB:.3g} MB of weights would take {floor * MS:.2g} ms"
+    read = f"reading its {megabytes(read_bytes(result))} of weights would take {floor * MS:.2g} ms"
     if result.mbu < 0.5:
         return (
             f"A token takes {ms(result)}, and {read}: the rest is spent calling many small "

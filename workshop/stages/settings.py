@@ -7,6 +7,7 @@ stage, and the facts of a report are made of these declarations.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing
 from dataclasses import dataclass, field
@@ -229,6 +230,7 @@ class Settings:
         return self.compile or self.speculate != "none"
 
 
+@functools.cache
 def declared() -> dict[str, tuple[Declared, Any, Any]]:
     """Of each setting that is declared: what is said of it, its type, and its default."""
     types = typing.get_type_hints(Settings)

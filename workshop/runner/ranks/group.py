@@ -57,6 +57,8 @@ def with_the_others(
     """
     compile_cache.keep()  # before torch is imported
     huge_pages.ask()
+    if rank.ranks != settings.ranks:
+        return failed(wrong_number(rank, settings), None)
     if settings.ranks == 1:
         return join_and_work(settings, rank, None, work, failed)
     try:
@@ -71,6 +73,15 @@ def with_the_others(
         raise
     finally:
         others.let_go()
+
+
+def wrong_number(rank: Rank, settings: Settings) -> UsageError:
+    """More or fewer processes were started than share the model: a part of it would be missing."""
+    return UsageError(
+        f"the job started {rank.ranks} process{'' if rank.ranks == 1 else 'es'}, and this run needs "
+        f"{settings.ranks}: let the job's script have '#SBATCH --ntasks-per-node' with the ranks of "
+        "a node, and start the ranks by srun"
+    )
 
 
 def join_and_work(

@@ -12,6 +12,7 @@ import socket
 import subprocess
 from dataclasses import dataclass
 
+from workshop.slurm.variables import for_questions
 from workshop.util.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
@@ -25,7 +26,7 @@ class Rank:
     Attributes:
         index: 0 to ranks - 1.
         local_rank: counted on this node, which decides the GPU to take.
-        address: of rank 0's node.
+        address: of rank 0's node; what a site or the script has in MASTER_ADDR, if it has.
         port: where rank 0 waits for the others.
     """
 
@@ -43,7 +44,7 @@ def rank_of_job() -> Rank:
     job = TorchDistributedEnvironment()
     # One host reaches itself by its loopback, whether or not its name resolves.
     one_node = job.local_world_size == job.world_size
-    address = LOOPBACK if one_node else reachable(job.master_addr)
+    address = LOOPBACK if one_node else os.environ.get("MASTER_ADDR") or reachable(job.master_addr)
     return Rank(job.rank, job.world_size, job.local_rank, address, job.master_port)
 
 
@@ -75,7 +76,12 @@ def reachable(node: str) -> str:
     command = ["scontrol", "--oneliner", "show", "node", node]
     try:
         output = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+            env=for_questions(),
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return node
