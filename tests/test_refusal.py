@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from workshop.slurm.job.refusal import explain
+from workshop.slurm.doctor.finding import Finding
+from workshop.slurm.job.limits import refused_by_limit
+from workshop.slurm.job.refusal import RULES, SubmitError, explain, understood, with_doubts
 from workshop.slurm.job.request import Request
 
 REQUEST = Request(
@@ -66,5 +68,121 @@ def test_every_refusal_has_a_sentence_that_names_what_was_asked_for(text: str, s
 
 def test_a_refusal_that_is_not_known_is_told_in_slurms_own_words() -> None:
     sentence = explain("sbatch: error: whatever\nsbatch: error: Something new\n\n", REQUEST)
-    assert sentence == "Slurm did not take the job: Something new"
+    assert sentence == "Slurm did not take the job: whatever; Something new"
     assert explain("", REQUEST) == "Slurm did not take the job: it gave no reason"
+
+
+CODE = "Invalid account or account/partition combination specified"
+POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'project "abc1" has exceeded the maximum allowable usage\n'
+            "sbatch: error: cli_filter plugin terminated with error",
+            'project "abc1" has exceeded the maximum allowable usage',
+        ),
+        (
+            "sbatch: error: Please name a project with --account\n" + SPELT + "Unspecified error",
+            "Please name a project with --account",
+        ),
+        (
+            "Welcome to the cluster.\nsbatch: error: ----------\nsbatch: error: No hours left.\n"
+            f"sbatch: error: Ask at the desk.\nsbatch: error: ----------\n{SPELT}{CODE}",
+            f"No hours left; Ask at the desk ({CODE})",
+        ),
+        (
+            "-----\n--> Verifying valid jobname...OK\n--> Checking allocation (A-1)...FAILED\n"
+            "sbatch: error: cli_filter plugin terminated with error",
+            "--> Checking allocation (A-1)...FAILED",
+        ),
+        (SPELT + "Unspecified error", "Unspecified error"),
+        ("sbatch: warning: can't honor --ntasks-per-node", "can't honor --ntasks-per-node"),
+        ("sbatch: error: \x1b[31mno\x1b[0m", "[31mno[0m"),
+    ],
+)
+def test_a_sites_own_message_is_the_answer(text: str, expected: str) -> None:
+    assert explain(text, REQUEST) == f"Slurm did not take the job: {expected}"
+
+
+def test_a_message_on_the_other_stream_is_the_answer_too() -> None:
+    refused = understood(
+        "sbatch: error: cli_filter plugin terminated with error", "Use the other gate.\n", REQUEST
+    )
+    assert refused.sentence == "Slurm did not take the job: Use the other gate"
+
+
+def test_a_banner_is_no_reason() -> None:
+    for errors, output in (("Welcome.\n" + SPELT + CODE, ""), (SPELT + CODE, "Welcome.")):
+        sentence = understood(errors, output, REQUEST).sentence
+        assert "the account 'edu2O' is not yours" in sentence
+        assert "Welcome" not in sentence
+
+
+def test_an_endless_message_is_cut_short() -> None:
+    assert len(explain("sbatch: error: " + "no " * 5000, REQUEST)) < 500
+
+
+def test_slurms_own_words_come_before_ours() -> None:
+    sentence = explain(SPELT + CODE, REQUEST)
+    assert sentence.startswith(f"Slurm did not take the job ({CODE}): the account 'edu2O' is not")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.pattern[:20])
+def test_no_sentence_names_what_the_job_does_not_have(rule: object) -> None:
+    empty = Request(stage="tp", job_name="x", output="/x")
+    sentence = rule.sentence(empty)  # type: ignore[attr-defined]
+    assert "None" not in sentence
+    assert "''" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("AssocGrpBillingMinutes", "the account edu2O has used up its budget of billing minutes"),
+        ("AssocGrpCPUMinutesLimit", "has used up its budget of CPU minutes"),
+        ("AssocGrpGRESMinutes", "has used up its budget of GPU (GRES) minutes"),
+        ("AssocGrpWallLimit", "has used up its budget of wall time"),
+        ("QOSGrpNodeMinutes", "the QOS fast has used up its budget of node minutes"),
+        ("AssocGrpCPURunMinutesLimit", "limits the CPU minutes of all running jobs"),
+        ("AssocMaxCpuMinutesPerJobLimit", "limits the CPU minutes for one job"),
+        ("AssocMaxWallDurationPerJobLimit", "allows less time than 50:00:00"),
+        ("QOSMaxWallDurationPerJobLimit", "the QOS fast allows less time than 50:00:00"),
+        ("AssocMaxSubmitJobLimit", "takes no more jobs into the queue: wait for one to end"),
+        ("QOSMaxSubmitJobPerUserLimit", "takes no more jobs into the queue for one user"),
+        ("AssocMaxJobsLimit", "takes no more jobs at the same time"),
+        ("QOSMaxGRESPerUser", "limits GPUs or other GRES for one user"),
+        ("QOSMaxCpuPerUserLimit", "limits CPU cores for one user"),
+        ("AssocMaxNodePerJobLimit", "limits nodes for one job"),
+        ("QOSMinGRES", "takes only jobs with more GPUs or other GRES than this one"),
+        ("MaxSubmitJobsPerAccount", "takes no more jobs into the queue for one account"),
+        ("MaxCpuPerAccount", "limits CPU cores for one account"),
+        ("QOSNotAllowed", "the QOS fast may not be used here"),
+        ("QOSTimeLimit", "allows less time"),
+        ("AssociationJobLimit", "has as much in the queue or running as it may have"),
+    ],
+)
+def test_a_limit_is_told_by_slurms_word_for_it(word: str, said: str) -> None:
+    sentence = explain(f"sbatch: error: {word}\n{SPELT}{POLICY}", REQUEST)
+    assert said in sentence
+    assert sentence.startswith(f"Slurm did not take the job ({word}): ")
+    assert "None" not in explain(
+        f"sbatch: error: {word}", Request(stage="tp", job_name="x", output="/x")
+    )
+
+
+def test_other_words_are_no_limits() -> None:
+    for text in ("QOS", "AssocGrp", "Maximum jobs per account", "MaxMemPerNode", "Associated"):
+        assert refused_by_limit(text, REQUEST) is None
+
+
+DOUBT = Finding("doubt", "the reservation theirs does not name you (accounts edu20)", "x", "ask")
+
+
+def test_a_doubt_follows_a_refusal_about_the_same_thing_and_replaces_none() -> None:
+    said = with_doubts(SubmitError("Slurm did not take the job: no", "reservation"), [DOUBT])
+    assert said == f"Slurm did not take the job: no. Also: {DOUBT.sentence}"
+    for about in ("account", None):
+        assert with_doubts(SubmitError("refused", about), [DOUBT]) == "refused"

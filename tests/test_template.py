@@ -62,6 +62,7 @@ TEXTS = (
     "job_name",
     "account",
     "mem",
+    "mem_per_cpu",
     "partition",
     "qos",
     "constraint",
@@ -98,6 +99,8 @@ def requests(draw: st.DrawFn) -> Request:
         modules=tuple(draw(st.lists(values, max_size=3))),
         variables=draw(st.dictionaries(names, values, max_size=3)),
         cache=draw(values.filter(bool)),
+        options=draw(st.dictionaries(st.sampled_from(["wckey", "hint"]), values)),
+        inherited=tuple(draw(st.lists(values, max_size=2))),
         **texts,
     )
 
@@ -113,6 +116,7 @@ def asked_for(request: Request) -> list[str]:
         *gpu,
         f"--cpus-per-task={request.cpus_per_task}",
         f"--mem={request.mem}",
+        f"--mem-per-cpu={request.mem_per_cpu}",
         f"--partition={request.partition}",
         f"--qos={request.qos}",
         f"--constraint={request.constraint}",
@@ -127,6 +131,7 @@ def asked_for(request: Request) -> list[str]:
         *([f"--signal={request.signal_value}"] if request.signal else []),
         "--open-mode=append",
         f"--output={request.output}",
+        *(f"--{name}={value}" for name, value in request.options.items()),
     ]
 
 
@@ -229,7 +234,7 @@ def test_tp_starts_its_ranks_by_srun_even_where_a_single_rank_is_not() -> None:
     assert "exec true" in one
     assert "#SBATCH --signal=B:USR2@60" in one
     two = render(plain(stage="tp", srun=False, tasks_per_node=2, cpus_per_task=3), ["true"])
-    assert "srun --kill-on-bad-exit=1 --cpus-per-task=3 true" in two
+    assert "srun --export=ALL --kill-on-bad-exit=1 --cpus-per-task=3 true" in two
     assert "#SBATCH --signal=USR2@60" in two
 
 

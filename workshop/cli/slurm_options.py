@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # A default of None means: what the cluster's description says.
 SLURM_OPTIONS: list[Callable[[C], C]] = [
     CLUSTER_OPTION,
-    click.option("--reservation", help="Reservation of the class."),
+    click.option("--reservation", help="Reservation to run in."),
     click.option("--partition", help="Partition."),
     click.option("--account", help="Account that the job is charged to."),
     click.option("--qos", help="Quality of service."),

@@ -77,10 +77,10 @@ def with_the_others(
 
 def wrong_number(rank: Rank, settings: Settings) -> UsageError:
     """More or fewer processes were started than share the model: a part of it would be missing."""
+    started = f"{rank.ranks} process{'' if rank.ranks == 1 else 'es'}"
     return UsageError(
-        f"the job started {rank.ranks} process{'' if rank.ranks == 1 else 'es'}, and this run needs "
-        f"{settings.ranks}: let the job's script have '#SBATCH --ntasks-per-node' with the ranks of "
-        "a node, and start the ranks by srun"
+        f"the job started {started}, and this run needs {settings.ranks}: let the script have "
+        "'#SBATCH --ntasks-per-node' with the ranks of a node, and start the ranks by srun"
     )
 
 

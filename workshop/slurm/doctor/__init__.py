@@ -6,6 +6,8 @@ is a doubt: Slurm decides, and if it refuses, the doubt tells why.
 
 from __future__ import annotations
 
+import dataclasses
+
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.doctor.account import about_account
 from workshop.slurm.doctor.directories import about_directories
@@ -34,7 +36,12 @@ def quick_look(request: Request, cluster: Cluster) -> list[Finding]:
         partitions = inventory.partitions(ask(PARTITIONS))
     except NoAnswerError as error:
         return [no_slurm(error)]
-    return about_request(request, partitions)
+    return [as_doubt(one) for one in about_request(request, partitions)]
+
+
+def as_doubt(finding: Finding) -> Finding:
+    """What Slurm refuses itself is a doubt before a submission: its own reason comes first."""
+    return dataclasses.replace(finding, level="doubt") if finding.refused else finding
 
 
 def full_look(request: Request, cluster: Cluster) -> list[Finding]:

@@ -19,12 +19,14 @@ class Finding:
         what: what was found, in a sentence without its full stop.
         why: why it matters.
         todo: what to do or to type; None where all is well.
+        refused: Slurm itself refuses such a job, so that it may be left to say so.
     """
 
     level: Level
     what: str
     why: str
     todo: str | None = None
+    refused: bool = False
 
     @property
     def sentence(self) -> str:

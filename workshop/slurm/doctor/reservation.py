@@ -71,6 +71,7 @@ def missing(name: str, names: Sequence[str]) -> Finding:
         f"there is no reservation {name!r}, or it is over{close(name, names)}",
         "Slurm refuses a job whose reservation it does not have",
         f"{seen}; to wait in the ordinary queue, leave it out (--reservation '')",
+        refused=True,
     )
 
 

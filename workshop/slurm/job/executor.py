@@ -7,6 +7,7 @@ sbatch gets, that all output is in one file, and that states come from squeue fi
 from __future__ import annotations
 
 import copy
+import os
 import shlex
 import time
 import uuid
@@ -18,6 +19,8 @@ from typing import Any
 from submitit.core import core, utils
 from submitit.slurm.slurm import SlurmExecutor, SlurmInfoWatcher, SlurmJob
 
+from workshop.slurm import variables
+from workshop.slurm.job.inherited import with_shell
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.template import render
 from workshop.slurm.queue import squeue
@@ -75,6 +78,10 @@ class WorkshopJob(SlurmJob):
         for job in [self, *self._sub_jobs]:
             job._paths = OneLog(job._paths, log_of(pattern, self.job_id))
 
+    def cancel(self, check: bool = True) -> None:
+        with variables.applied(variables.for_questions()):
+            super().cancel(check)
+
 
 class WorkshopExecutor(SlurmExecutor):
     """Submits with a template of ours. Its parameters are the fields of ``Request``.
@@ -97,6 +104,7 @@ class WorkshopExecutor(SlurmExecutor):
     ) -> None:
         super().__init__(folder, max_num_timeout, max_pickle_size_gb, python)
         self.templates = templates
+        self.shell = dict(os.environ)
 
     @classmethod
     def affinity(cls) -> int:
@@ -124,10 +132,13 @@ class WorkshopExecutor(SlurmExecutor):
 
     @property
     def request(self) -> Request:
-        """What a job will ask for; what was not said is the plainest there is."""
+        """What a job will ask for; what no parameter says is the shell's, or the plainest."""
         stage = self.parameters.get("stage", "base")
         plain = {"stage": stage, "job_name": stage, "output": f"{self.folder}/%j_0_log.out"}
-        return Request(**{**plain, **self.parameters})
+        request = Request(**{**plain, **self.parameters})
+        if "options" in self.parameters:  # made by make_request, which has heard the shell
+            return request
+        return with_shell(request, self.shell, set(self.parameters))
 
     def _num_tasks(self) -> int:
         return self.request.ranks
@@ -136,7 +147,8 @@ class WorkshopExecutor(SlurmExecutor):
         return render(self.request, shlex.split(command), self.templates)
 
     def _submit_command(self, command: str) -> core.Job[Any]:
-        job = super()._submit_command(command)
+        with variables.applied(variables.for_sbatch()):
+            job = super()._submit_command(command)
         assert isinstance(job, WorkshopJob)
         job.log_to(self.request.output)
         return job

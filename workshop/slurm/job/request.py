@@ -10,6 +10,8 @@ from typing import Any
 
 from workshop.slurm import times
 from workshop.slurm.cluster.description import Cluster, GpuRequest
+from workshop.slurm.job.inherited import with_shell
+from workshop.slurm.job.values import with_values
 from workshop.stages.settings import Settings
 from workshop.util.errors import UsageError
 
@@ -24,7 +26,9 @@ class Request:
         stage: which template is rendered.
         output: the log's path, as a pattern: %j is the job's number, %A_%a an array task's.
         nodes: number of nodes; each runs ``tasks_per_node`` ranks and gives ``gpus_per_node`` GPUs.
+        mem: memory of each node; mem_per_cpu in its place: of each CPU core.
         time: minutes.
+        exclusive: whole nodes; or sbatch's word for less than that: user, mcs or topo.
         array: indices, as 0-4%1.
         dependency: as afterok:123.
         restarts: how often a job that reaches its time limit starts again.
@@ -33,7 +37,10 @@ class Request:
         srun: start the command by srun; several ranks always are.
         draft: the draft model's name.
         python: the interpreter, as the command calls it.
-        modules, setup, variables, cache: as a cluster's description has them.
+        modules, setup, variables, cache: as a cluster's description has them; so are
+            address_suffix and interface.
+        options: further options of sbatch, without their dashes; True is one without a value.
+        inherited: variables of the submitting shell that decide some of it: NAME=VALUE.
         extra: further values, for an instructor's own templates.
     """
 
@@ -47,6 +54,7 @@ class Request:
     gpu_request: GpuRequest = "gpus"
     gpu_type: str | None = None
     mem: str | None = None
+    mem_per_cpu: str | None = None
     time: int = 30
     partition: str | None = None
     account: str | None = None
@@ -54,7 +62,7 @@ class Request:
     qos: str | None = None
     constraint: str | None = None
     exclude: str | None = None
-    exclusive: bool = False
+    exclusive: bool | str = False
     dependency: str | None = None
     array: str | None = None
     requeue: bool = True
@@ -67,6 +75,10 @@ class Request:
     setup: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     cache: str | None = None
+    address_suffix: str | None = None
+    interface: str | None = None
+    options: dict[str, str | bool] = field(default_factory=dict)
+    inherited: tuple[str, ...] = ()
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -109,13 +121,16 @@ class Request:
         return self.srun or self.ranks > 1
 
 
-# What --set can change; the rest has an option of its own, or is the cluster's.
-SETTABLE = ("job_name", "mem", "cpus_per_task", "gpu_type", "gpu_request", "srun")
+DECIDABLE = ("partition", "account", "reservation", "qos", "constraint", "exclusive")
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a participant asked for beside the stage's settings; None leaves it to the cluster."""
+    """What a participant asked for beside the stage's settings; None leaves it to the cluster.
+
+    Attributes:
+        shell: variables of the submitting shell, whose SBATCH_ ones decide what nobody else does.
+    """
 
     partition: str | None = None
     account: str | None = None
@@ -133,6 +148,7 @@ class Wishes:
     requeue: bool = True
     restarts: int = 0
     values: Mapping[str, str] = field(default_factory=dict)
+    shell: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_request(
@@ -147,6 +163,7 @@ def make_request(
     Raises:
         UsageError: wishes that do not go together, or a time that Slurm would not understand.
     """
+    check_alternatives(cluster)
     tasks = ranks_per_node(settings.ranks, wishes.nodes)
     gpus = gpus_per_node(wishes, tasks)
     slurm = cluster.slurm
@@ -167,6 +184,7 @@ def make_request(
         gpu_request=cluster.gpus.request,
         gpu_type=cluster.gpus.type,
         mem=slurm.mem,
+        mem_per_cpu=slurm.mem_per_cpu,
         time=minutes(wishes.time or slurm.time),
         exclusive=exclusive,
         dependency=wishes.dependency,
@@ -180,9 +198,23 @@ def make_request(
         setup=cluster.environment.setup,
         variables=cluster.environment.variables,
         cache=cluster.paths.cache,
+        address_suffix=cluster.network.address_suffix,
+        interface=cluster.network.interface,
         **given,
     )
-    return with_values(request, wishes.values)
+    decided = {name for name in DECIDABLE if getattr(wishes, name) is not None}
+    return with_shell(with_values(request, wishes.values), wishes.shell, decided)
+
+
+def check_alternatives(cluster: Cluster) -> None:
+    """Raises UsageError for a description that has two keys of which a job can have one."""
+    where = cluster.source or cluster.name
+    if cluster.slurm.mem and cluster.slurm.mem_per_cpu:
+        raise UsageError(f"{where} has slurm.mem and slurm.mem_per_cpu: remove one of them")
+    if cluster.network.address_suffix and cluster.network.interface:
+        raise UsageError(
+            f"{where} has network.address_suffix and network.interface: remove one of them"
+        )
 
 
 def ranks_per_node(ranks: int, nodes: int) -> int:
@@ -249,40 +281,3 @@ def minutes(text: str) -> int:
             f"or days (1-12:00:00); Slurm takes {times.FORMS}"
         )
     return -(-length // 60)
-
-
-def with_values(request: Request, values: Mapping[str, str]) -> Request:
-    """The request with every ``--set name=value``; what it does not know goes to the template.
-
-    Raises:
-        UsageError: a value that is not of the field's kind, or a field that has its own option.
-    """
-    known = {one.name for one in dataclasses.fields(Request)}
-    changed: dict[str, Any] = {}
-    extra: dict[str, str] = {}
-    for name, value in values.items():
-        if name in SETTABLE:
-            changed[name] = converted(name, value)
-        elif name in known:
-            raise UsageError(
-                f"--set cannot change {name}: it has an option of its own, or belongs to the "
-                f"cluster's description; --set changes {', '.join(SETTABLE)}"
-            )
-        else:
-            extra[name] = value
-    return dataclasses.replace(request, **changed, extra=extra)
-
-
-def converted(name: str, value: str) -> str | int | bool:
-    """The text behind ``--set name=`` as the kind of value that it is; raises UsageError."""
-    if name == "cpus_per_task":
-        if not (value.isascii() and value.isdigit() and int(value) > 0):
-            raise UsageError(f"--set {name}={value}: a whole number above 0 is needed")
-        return int(value)
-    if name == "srun":
-        if value not in ("true", "false"):
-            raise UsageError(f"--set {name}={value}: use true or false")
-        return value == "true"
-    if name == "gpu_request" and value not in ("gpus", "gpus-per-node", "gres", "none"):
-        raise UsageError(f"--set {name}={value}: use gpus, gpus-per-node, gres or none")
-    return value

@@ -35,7 +35,7 @@ def submit(
         SubmitError: Slurm is not here, or did not take the job.
         UsageError: a template or a value that cannot be, or a directory that cannot be written.
     """
-    from workshop.runner.launch import Task
+    from workshop.runner.task import Task
 
     directory = runs.new_directory(where, settings.stage)
     run = runs.Run(

@@ -18,6 +18,7 @@ import jinja2
 from jinja2 import meta
 from markupsafe import Markup
 
+from workshop.slurm.job import directives
 from workshop.slurm.job.request import Request
 from workshop.stages import STAGES
 from workshop.util.assets import folder
@@ -75,7 +76,7 @@ def render(request: Request, command: Sequence[str], own: Path | None = None) ->
 
     Raises:
         UsageError: a template that is missing or broken, a value that it lacks, or one that it
-            does not use, or a value that cannot be written.
+            does not use, a value that cannot be written, or a script that asks for too little.
     """
     env = environment(own)
     stage = STAGES.get(request.stage)
@@ -100,6 +101,7 @@ def render(request: Request, command: Sequence[str], own: Path | None = None) ->
         ) from None
     if "\0" in text:
         raise UsageError(f"the template {name} gives a script with a zero byte in it")
+    directives.check(text, request, name)
     return text
 
 
@@ -108,6 +110,8 @@ PROPERTIES = ("time_limit", "gpu_option", "gpu_value", "signal_value", "by_srun"
 
 def check_used(env: jinja2.Environment, name: str, extra: dict[str, str]) -> None:
     """Raises UsageError for a value that was given by hand and that no template reads."""
+    if not extra:
+        return
     used = names_in(env, name)
     for key in extra:
         if key not in used:
