@@ -45,6 +45,8 @@ def lines(shell: dict[str, str], cluster: Cluster = PLAIN, **wishes: object) -> 
         ("SBATCH_CONSTRAINT", "a|b", "--constraint=a|b"),
         ("SBATCH_EXCLUSIVE", "", "--exclusive"),
         ("SBATCH_EXCLUSIVE", "user", "--exclusive=user"),
+        ("SBATCH_EXCLUSIVE", "Exclusive", "--exclusive"),
+        ("SBATCH_EXCLUSIVE", "oversubscribe", "--oversubscribe"),
         ("SBATCH_WCKEY", "a b", "--wckey=a b"),
         ("SBATCH_HINT", "nomultithread", "--hint=nomultithread"),
         ("SLURM_HINT", "nomultithread", "--hint=nomultithread"),

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from workshop.util.errors import UsageError
 
 WHICH_SLURM = ("SLURM_CONF", "SLURM_CLUSTERS")
+_AUTHENTICATION = ("SLURM_JWT", "KRB5CCNAME")  # by which Slurm knows whose the job is
 
 # Options of the commands that ask and cancel.
 _QUESTIONS = ("SINFO_", "SQUEUE_", "SACCT_", "SACCTMGR_", "SCONTROL_", "SCANCEL_")
@@ -55,6 +56,7 @@ SRUN = frozenset(f"SLURM_{name}" for name in _OPTIONS_OF_SRUN.split())
 _ANY_PROGRAM = (
     *("PATH", "LD_LIBRARY_PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TERM"),
     *WHICH_SLURM,
+    *_AUTHENTICATION,
 )
 # Of a job that we may be in ourselves: a new job would take them for its own.
 _OF_A_JOB = ("SLURM_", "SLURMD_", "SUBMITIT_")
@@ -78,7 +80,7 @@ def for_questions(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def decides_a_job(name: str, inside_a_job: bool) -> bool:
     """Whether sbatch, or srun in the new job, would take the variable for an option."""
-    if name in WHICH_SLURM:
+    if name in WHICH_SLURM or name in _AUTHENTICATION:
         return False
     if inside_a_job and (name.startswith(_OF_A_JOB) or name in _OF_ITS_RANKS):
         return True

@@ -22,6 +22,7 @@ from submitit.slurm.slurm import SlurmExecutor, SlurmInfoWatcher, SlurmJob
 from workshop.slurm import variables
 from workshop.slurm.job.inherited import with_shell
 from workshop.slurm.job.request import Request
+from workshop.slurm.job.sbatch import job_number
 from workshop.slurm.job.template import render
 from workshop.slurm.queue import squeue
 from workshop.slurm.runs import log_of
@@ -147,9 +148,16 @@ class WorkshopExecutor(SlurmExecutor):
         return render(self.request, shlex.split(command), self.templates)
 
     def _submit_command(self, command: str) -> core.Job[Any]:
-        with variables.applied(variables.for_sbatch()):
-            job = super()._submit_command(command)
-        assert isinstance(job, WorkshopJob)
+        """Submit a script that runs ``command``; raises RefusedError, NoNumberError."""
+        uid = uuid.uuid4().hex
+        files = utils.JobPaths.get_first_id_independent_folder(self.folder)
+        script = files / f".submission_file_{uid}.sh"
+        script.write_text(self._make_submission_file_text(command, uid), encoding="utf-8")
+        number = job_number(self._make_submission_command(script), variables.for_sbatch())
+        job = WorkshopJob(folder=self.folder, job_id=number, tasks=list(range(self._num_tasks())))
+        job.paths.move_temporary_file(script, "submission_file", keep_as_symlink=True)
+        self._write_job_id(number, uid)
+        self._set_job_permissions(job.paths.folder)
         job.log_to(self.request.output)
         return job
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workshop.slurm.variables import cluster_of
+from workshop.util.errors import UsageError
+from workshop.util.text import one_line
 
 if TYPE_CHECKING:
     from workshop.slurm.job.request import Request
@@ -84,7 +86,8 @@ def with_shell(request: Request, shell: Mapping[str, str], decided: set[str]) ->
         decided: fields of the request that stand as they are, empty ones too.
 
     Raises:
-        UsageError: the variables name several clusters, or one that is only sbatch's.
+        UsageError: the variables name several clusters, or one that is only sbatch's, or have a
+            value that sbatch refuses.
     """
     found = [
         *of_fields(request, shell, decided),
@@ -137,11 +140,26 @@ def of_options(request: Request, shell: Mapping[str, str]) -> Iterator[Found]:
 
 
 def of_exclusive(request: Request, shell: Mapping[str, str], decided: set[str]) -> Iterator[Found]:
-    """Whole nodes, or nodes of one user's jobs."""
+    """Whole nodes, nodes of one user's jobs, or shared cores; sbatch's own words in any case.
+
+    Raises:
+        UsageError: a word that sbatch does not know.
+    """
     asked = shell.get("SBATCH_EXCLUSIVE")
     if asked is None or request.exclusive or "exclusive" in decided:
         return
-    yield "SBATCH_EXCLUSIVE", "exclusive", asked if asked in ("user", "mcs", "topo") else True
+    word = asked.lower()
+    if word in ("", "exclusive"):
+        yield "SBATCH_EXCLUSIVE", "exclusive", True
+    elif word in ("user", "mcs", "topo"):
+        yield "SBATCH_EXCLUSIVE", "exclusive", word
+    elif word == "oversubscribe":
+        yield "SBATCH_EXCLUSIVE", "oversubscribe", True
+    else:
+        raise UsageError(
+            f"your shell sets SBATCH_EXCLUSIVE={one_line(asked)}, which sbatch refuses: unset it, "
+            "or set it to exclusive, user, mcs, topo or oversubscribe"
+        )
 
 
 def is_true(text: str) -> bool:

@@ -13,9 +13,11 @@ from workshop.slurm import runs
 from workshop.slurm.cluster.description import Cluster
 from workshop.slurm.job.refusal import SubmitError, understood
 from workshop.slurm.job.request import Request
+from workshop.slurm.job.sbatch import NoNumberError, RefusedError
 from workshop.slurm.job.template import render
 from workshop.stages import settings_of
 from workshop.stages.settings import Settings
+from workshop.util.text import one_line
 
 if TYPE_CHECKING:
     from workshop.slurm.job.executor import WorkshopExecutor
@@ -47,6 +49,8 @@ def submit(
         executor = executor_of(request, cluster, directory)
         with submitting(request):
             jobs = executor.submit_array([Task(settings)] * repeat)
+    except LostJobError:
+        raise  # the job, if there is one, needs the directory
     except Exception:
         runs.discard(directory)
         raise
@@ -75,18 +79,29 @@ def executor_of(request: Request, cluster: Cluster, folder: Path) -> WorkshopExe
 
 @contextlib.contextmanager
 def submitting(request: Request) -> Iterator[None]:
-    """What sbatch refuses becomes a SubmitError."""
-    from submitit.core import utils
-
+    """What sbatch refuses becomes a SubmitError; an answer without a number, a LostJobError."""
     try:
         yield
-    except utils.FailedJobError as error:
-        # A site's own words may be on either stream.
-        output = getattr(error.__cause__, "output", None) or ""
-        refusal = understood(str(error), output, request)
+    except RefusedError as error:  # a site's own words may be on either stream
+        refusal = understood(error.errors, error.output, request)
         raise SubmitError(refusal.sentence, refusal.about) from None
-    except (utils.FailedSubmissionError, FileNotFoundError) as error:
+    except NoNumberError as error:
+        raise LostJobError(without_number(error)) from None
+    except FileNotFoundError as error:
         raise SubmitError(without_slurm(error)) from None
+
+
+class LostJobError(SubmitError):
+    """A job that may have been submitted, under a number that is not known."""
+
+
+def without_number(error: NoNumberError) -> str:
+    """What it means that sbatch gave no number."""
+    said = f"answered {one_line(error.output)!r}" if error.output else "printed nothing"
+    return (
+        f"sbatch {said}, which has no job number in it, so a job may be waiting that workshop does "
+        "not know: 'squeue --me' lists yours, and 'scancel' cancels it by its number"
+    )
 
 
 def without_slurm(error: Exception) -> str:
