@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from workshop.learn.exercise import ANSWERS, CODE, Exercise, exercises, questions_of
-from workshop.learn.verify import constant, right_answer
+from workshop.learn.known import constant
+from workshop.learn.solved import right_answer
 
 EXERCISES = ("napkin", "measure", "quantize", "speculative", "tensor-parallel")
 

@@ -14,7 +14,7 @@ import torch
 from attack_builders import RIGHT, doubling, graded, hand_in, server, servers, walled
 
 from workshop.judge.isolation import Isolation
-from workshop.judge.judge import student
+from workshop.judge.judge import FaultError, student
 from workshop.judge.limits import Limits
 from workshop.judge.server import ForkServer
 from workshop.judge.unusual import unusual
@@ -227,19 +227,42 @@ FORGES = (
     "import sys, torch\n"
     "def double(x):\n"
     "    waste = torch.zeros(1000)\n"
-    "    sys.modules['workshop.learn.made'].Made.largest = 4\n"
     "    sys._getframe(1).f_locals['made'].largest = 4\n"
     "    return 2 * x\n"
 )
+IMPORTS = {
+    "the driver": "    import driver\n    driver.Made.largest = property(lambda self: 4)\n",
+    "the meter": "    from workshop.learn.made import Made\n    Made.largest = 4\n",
+    "the meter's package": "    import workshop.learn\n    workshop.learn.made.Made.largest = 4\n",
+    "what is loaded": "    sys.modules['workshop.learn.made'].Made.largest = 4\n",
+    "the driver that is loaded": "    sys.modules['driver'].Made.largest = 4\n",
+}
+
+
+def metered(server: ForkServer, folder: Path, code: str) -> int:
+    """The largest tensor that the meter tells of; 0 where the code could not reach it."""
+    driver = folder / "driver.py"
+    driver.write_text(METER)
+    try:
+        with student(server, hand_in(folder / "sly", code), driver) as run:
+            return int(run.call("driver:metered", torch.ones(4)))
+    except FaultError:
+        return 0
 
 
 def test_what_a_driver_measures_inside_can_be_forged_and_is_pointed_out(
     walled: ForkServer, tmp_path: Path
 ) -> None:
-    driver = tmp_path / "driver.py"
-    driver.write_text(METER)
     honest = FORGES.split("    sys.", maxsplit=1)[0] + "    return 2 * x\n"
-    for code, largest in ((honest, 1000), (FORGES, 4)):
-        with student(walled, hand_in(tmp_path / "sly", code), driver) as run:
-            assert run.call("driver:metered", torch.ones(4)) == largest
-    assert {one.what for one in unusual(FORGES.encode())} == {"workshop.", "_getframe", "f_locals"}
+    assert metered(walled, tmp_path, honest) == 1000
+    assert metered(walled, tmp_path, FORGES) == 4
+    assert {one.what for one in unusual(FORGES.encode())} == {"_getframe", "f_locals"}
+
+
+@pytest.mark.parametrize("what", IMPORTS)
+def test_a_drivers_meter_cannot_be_had_by_importing_it(
+    what: str, walled: ForkServer, tmp_path: Path
+) -> None:
+    code = FORGES.replace("    sys._getframe(1).f_locals['made'].largest = 4\n", IMPORTS[what])
+    assert metered(walled, tmp_path, code) in (0, 1000)
+    assert unusual(code.encode())

@@ -87,10 +87,19 @@ def test_a_baseline_far_below_its_reference_is_asked_about(tmp_path: Path) -> No
     assert any("float32" in one for one in of("doubt", noticed(tmp_path, rewritten(slow))))
 
 
-def test_a_busy_machine_is_asked_about_where_it_slows_the_baseline(tmp_path: Path) -> None:
+def test_a_busy_machine_is_told_and_is_nobodys_doing(tmp_path: Path) -> None:
     warning = "2 other processes running on this machine's 2 processors"
     busy = replace(record_of("baseline"), warnings=[warning])
-    assert any(warning in one for one in of("doubt", noticed(tmp_path, rewritten(busy))))
+    found = noticed(tmp_path, rewritten(busy))
+    assert any(warning in one for one in of("note", found))
+    assert of("doubt", found) == []
+
+
+def test_a_first_sample_that_was_disturbed_is_no_suspicion(tmp_path: Path) -> None:
+    disturbed = with_times(record_of("baseline"), [1.7, 1.0, 1.01, 0.99, 1.02])
+    found = noticed(tmp_path, rewritten(disturbed))
+    assert [*of("contradiction", found), *of("doubt", found)] == []
+    assert any("may not have been warm" in one for one in of("note", found))
 
 
 def test_a_baseline_with_fewer_threads_is_asked_about(tmp_path: Path) -> None:

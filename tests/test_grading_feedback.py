@@ -30,6 +30,7 @@ from workshop.grading.pages.feedback import (
     setting,
 )
 from workshop.grading.pages.markdown import code, plain
+from workshop.grading.pages.summary import summary, summary_html
 from workshop.grading.pages.text import LINES, lines, name, span
 from workshop.grading.records import Class, ExerciseGrade, Finding
 
@@ -81,6 +82,36 @@ def test_what_passed_and_what_did_not_with_expected_and_actual() -> None:
     assert "partly: it runs check, 1 of 2 too slow" in told
     assert "A hint measure it first" in told
     assert "passed: it runs check, 2 of 2" in told
+
+
+def test_what_passed_is_folded_away_and_what_did_not_is_open() -> None:
+    page = feedback_html(view_of(small_class(), "s0002"))
+    assert page.count("<details>") == page.count("</details>") > 0
+    assert "<details open" not in page
+    folded = re.findall(r"<details>.*?</details>", page, re.DOTALL)
+    assert all('class="check passed"' in one for one in folded)
+    assert not any(mark in one for one in folded for mark in ("check failed", "check partly"))
+    rest = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    assert 'class="check passed"' not in rest
+    assert re.search(r"<summary><h3>What passed \(\d+\)</h3></summary>", page)
+
+
+def test_no_suspicion_is_on_a_participants_page() -> None:
+    """Only the teacher's page asks; what became of the files, their owner is told."""
+    remarks = [
+        Finding("doubt", "quantize/exercise.py", "it reaches for gc", private=True),
+        Finding("note", "napkin/exercise", "is a folder"),
+    ]
+    evidence = [Finding("doubt", "job.out", "its samples are those of another")]
+    one = graded(person(1), exercise("a", check()), remarks=remarks, evidence=evidence)
+    told = said(class_of(one), "s0001")
+    assert "is a folder" in told
+    assert "reaches for" not in told
+    assert "those of another" not in told
+    assert "reaches for" not in feedback_markdown(view_of(class_of(one), "s0001"))
+    everything = summary_html(summary(class_of(one), {"s0001": "x"}, [], []))
+    assert "it reaches for gc" in everything
+    assert "those of another" in everything
 
 
 def test_the_markdown_says_the_same() -> None:

@@ -83,8 +83,10 @@ def test_empty_and_broken_submissions_are_attempts_that_are_told_of(tmp_path: Pa
     broken = {"s1.zip": b"", "s2.zip": b"PK\x03\x04 no", "s3.tar.gz": b"\x1f\x8b", "s4.7z": b"7z"}
     folder = lay(tmp_path / "all", broken)
     (folder / "s5").mkdir()
-    attempts = gathered(tmp_path, folder).attempts
-    assert [one.participant.id for one in attempts] == ["s1", "s2", "s3", "s4", "s5"]
+    found = gathered(tmp_path, folder)
+    attempts = found.attempts
+    assert [one.participant.id for one in attempts] == ["s1", "s2", "s3", "s4"]
+    assert "s5: the folder is empty, so nothing was handed in" in told(found.remarks)
     for attempt in attempts:
         assert files(attempt) == []
         assert "nothing of what was handed in" in told(attempt.remarks)

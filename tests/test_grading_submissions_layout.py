@@ -225,3 +225,82 @@ def test_groups_of_people_are_looked_into_and_wrapped_archives_too(tmp_path: Pat
     for path in (tmp_path / "all", tmp_path / "all.zip"):
         ids = [one.participant.id for one in gathered(tmp_path, path).attempts]
         assert ids == ["s1", "s2", "unknown: x"]
+
+
+# What is no file where a file should be
+
+
+@pytest.mark.parametrize(
+    ("layout", "place"),
+    [
+        ({"napkin/exercise/__init__.py": CODE}, "napkin/exercise"),
+        ({"napkin/exercise/parts/a.py": CODE, "napkin/answers.toml": ANSWERS}, "napkin/exercise"),
+        ({"napkin/exercise.py/__init__.py": CODE}, "napkin/exercise.py"),
+        ({"mine/napkin/Exercise/a.py": CODE}, "mine/napkin/Exercise"),
+        ({"exercise/__init__.py": CODE}, "exercise"),
+    ],
+)
+@pytest.mark.parametrize("as_archive", [False, True])
+def test_a_package_in_place_of_the_file_is_told(
+    tmp_path: Path, layout: Files, place: str, as_archive: bool
+) -> None:
+    if as_archive:
+        lay(tmp_path / "all", {"s1.zip": packed(layout)})
+    else:
+        lay(tmp_path / "all" / "s1", layout)
+    attempt = only(gathered(tmp_path, tmp_path / "all"))
+    remarks = told(attempt.remarks)
+    assert f"{place} is a folder, and one file is graded: the code belongs into" in remarks
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"exercise/napkin/exercise.py": CODE},
+        {"napkin/exercise.py": CODE, "napkin/exercise/helper.py": CODE},
+        {"exercise/napkin.py": CODE},
+    ],
+)
+def test_a_folder_of_that_name_beside_or_around_the_file_is_no_package(
+    tmp_path: Path, layout: Files
+) -> None:
+    lay(tmp_path / "all" / "s1", layout)
+    attempt = only(gathered(tmp_path, tmp_path / "all"))
+    assert "is a folder" not in told(attempt.remarks)
+    assert "napkin/exercise.py" in files(attempt)
+
+
+def test_a_link_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "all" / "s1", {"napkin/answers.toml": ANSWERS, "mine.py": CODE})
+    (folder / "napkin" / "exercise.py").symlink_to("../mine.py")
+    attempt = only(gathered(tmp_path, tmp_path / "all"))
+    assert files(attempt) == ["napkin/answers.toml"]
+    sentence = "napkin/exercise.py was left out: it is a link, and links are never followed: hand"
+    assert sentence in told(attempt.remarks)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [{}, {"napkin": None}, {"a/b/c": None}, {"timestamp.txt": "2026-11-20 10:00:00 UTC"},
+     {"__pycache__/x.pyc": b"x"}],
+    ids=["nothing", "an empty folder", "empty folders", "nbgrader's stamp", "what tools leave"],
+)  # fmt: skip
+def test_an_empty_folder_is_missing_and_not_handed_in(tmp_path: Path, inside: Files) -> None:
+    lay(tmp_path / "all" / "s2", WORK)
+    folder = tmp_path / "all" / "s1"
+    folder.mkdir()
+    for name, content in inside.items():
+        if content is None:
+            (folder / name).mkdir(parents=True)
+        else:
+            lay(folder, {name: content})
+    found = gathered(tmp_path, tmp_path / "all")
+    assert [one.participant.id for one in found.attempts] == ["s2"]
+    assert "s1: the folder is empty, so nothing was handed in" in told(found.remarks)
+
+
+def test_a_folder_with_something_that_is_left_out_is_handed_in(tmp_path: Path) -> None:
+    (tmp_path / "all" / "s1").mkdir(parents=True)
+    (tmp_path / "all" / "s1" / "napkin").symlink_to("/nowhere")
+    attempt = only(gathered(tmp_path, tmp_path / "all"))
+    assert "napkin was left out: it is a link" in told(attempt.remarks)

@@ -14,10 +14,11 @@ from workshop.grading import store
 from workshop.grading.attempt import GradingJob, Order, do, loaded
 from workshop.grading.intake.roster import Roster
 from workshop.grading.intake.submissions import Attempt, Gathered
+from workshop.grading.plans import Runner, planned, to_run
 from workshop.grading.records import Class, Participant
 from workshop.grading.rubric import ExerciseRubric, Late, Rubric
 from workshop.grading.schedule import Lost, Results
-from workshop.grading.whole import Outcome, Runner, grade_class, planned, to_run
+from workshop.grading.whole import Outcome, grade_class
 from workshop.judge.server import room
 
 DAY = datetime.timedelta(days=1)
@@ -174,3 +175,13 @@ def test_the_log_tells_what_was_done(order: Order, attempts: list[Attempt], here
     ada = next(line for line in told if line["what"] == "graded" and line["who"] == "ada")
     assert (ada["attempt"], ada["isolation"]) == (1, "process")
     assert ada["seconds"]["sums"] > 0
+
+
+def test_what_a_file_reaches_for_is_for_the_teacher_alone(
+    order: Order, here: Runner, tmp_path: Path
+) -> None:
+    code = SOLUTION + "\ndef other():\n    import driver\n    return driver\n"
+    graded = grade(order, [handed_in(tmp_path, "ada", code)], here).cls.graded["ada"]
+    (found,) = (one for one in graded.findings if "reaches for" in one.sentence)
+    assert (found.severity, found.private) == ("doubt", True)
+    assert found.evidence == {"driver": "line 9"}

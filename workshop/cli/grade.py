@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from workshop.grading.intake.roster import Roster
     from workshop.grading.intake.submissions import Gathered
     from workshop.grading.logs import Again
+    from workshop.grading.plans import Runner
     from workshop.grading.rubric import Rubric
     from workshop.grading.schedule import Results
-    from workshop.grading.whole import Outcome, Runner
+    from workshop.grading.whole import Outcome
     from workshop.judge.isolation import Isolation
 
 # A default of None means: what the cluster's description says.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.record.readers.text import one_line
+from workshop.util.text import one_line
 
 if TYPE_CHECKING:
     from workshop.grading.attempt import Order
@@ -51,6 +51,7 @@ def tell_what_is_there(gathered: Gathered, roster: Roster) -> None:
 
 def tell(outcome: Outcome, order: Order, out: Path, format_: str) -> None:
     """The end: how many, with what findings, in which isolation, and where to look."""
+    from workshop.grading.pages.moodle import FEEDBACK_ZIP, is_worksheet
     from workshop.judge.isolation import WHAT_IT_MEANS
 
     cls = outcome.cls
@@ -69,6 +70,8 @@ def tell(outcome: Outcome, order: Order, out: Path, format_: str) -> None:
     for which, why in outcome.lost.items():
         click.echo(one_line(f"Error: {which} could not be graded: {why}", 3 * LONGEST), err=True)
     click.echo(f"{out / 'gradebook.csv'}  ({format_})\n{out / 'summary.html'}")
+    if format_ == "moodle" and is_worksheet(cls):
+        click.echo(f"{out / FEEDBACK_ZIP}  (feedback files: upload them after the gradebook)")
     first = look_first(cls)
     if first:
         click.echo("Look first at:")

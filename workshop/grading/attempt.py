@@ -141,14 +141,14 @@ def looked_at(folder: Path) -> list[Finding]:
         "what is measured inside of its process could be forged by such means: read those lines"
     )
     lines = {one.what: f"line {one.line}" for one in found}
-    return [Finding("doubt", f"{folder.name}/{CODE}", sentence, lines)]
+    return [Finding("doubt", f"{folder.name}/{CODE}", sentence, lines, private=True)]
 
 
 def code_grades(task: Loaded, folder: Path, server: ForkServer, seed: int) -> Iterator[CheckGrade]:
     """The visible checks, then the hidden ones."""
     file = folder / CODE
     if not file.is_file():
-        yield from not_run(task, f"there is no {CODE}")
+        yield from not_run(task, why_no_code(folder))
         return
     if untouched(task.exercise, folder):
         yield from not_run(task, "this is as it was handed out", "failed")
@@ -157,6 +157,15 @@ def code_grades(task: Loaded, folder: Path, server: ForkServer, seed: int) -> It
     ran = run_checks(task.exercise.name, checks, file, task.exercise.driver, server, seed)
     for i, outcome in enumerate(ran):
         yield grade_of(outcome, "check" if i < len(task.checks) else "hidden")
+
+
+def why_no_code(folder: Path) -> str:
+    """Why an exercise's folder has no code that could be run, and what to hand in."""
+    stem = CODE.removesuffix(".py")
+    for name in (CODE, stem):
+        if (folder / name).is_dir():
+            return f"{name} is a folder, and one file is graded: hand in {CODE}"
+    return f"there is no {CODE}"
 
 
 def answer_grades(task: Loaded, folder: Path) -> Iterator[CheckGrade]:

@@ -14,8 +14,8 @@ from workshop.grading.evidence.log import Log, Run
 from workshop.grading.evidence.sane import usable
 from workshop.grading.records import CheckGrade, Finding
 from workshop.grading.rubric import Band, LogRubric, WantedLog
-from workshop.record.readers.text import one_line
 from workshop.stages import BASELINE, STAGES
+from workshop.util.text import one_line
 
 
 @dataclass(frozen=True)

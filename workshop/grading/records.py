@@ -36,12 +36,14 @@ class Finding(msgspec.Struct, frozen=True):
         about: a file of the submission, relative to it, or an exercise's name; may be empty.
         sentence: what was noticed.
         evidence: what it was read off, by name, in words and numbers as people read them.
+        private: for the teacher alone: it asks whether all is as it seems.
     """
 
     severity: Severity
     about: str
     sentence: str
     evidence: dict[str, str] = {}
+    private: bool = False
 
 
 class CheckGrade(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ import msgspec
 from workshop.stages import STAGES
 from workshop.util.assets import folder
 from workshop.util.errors import UsageError
+from workshop.util.near import close
 
 MOST_BYTES = 100_000
 EXAMPLE = "grading/rubric.toml"  # in templates/
@@ -150,7 +151,8 @@ def only(rubric: Rubric, names: Collection[str]) -> Rubric:
     for name in names:
         if name not in rubric.exercises:
             raise UsageError(
-                f"the exercise {name!r} is not graded; those that are: {listed(rubric.exercises)}"
+                f"the exercise {name!r} is not graded{close(name, rubric.exercises)}; "
+                f"those that are: {listed(rubric.exercises)}"
             )
     chosen = {name: one for name, one in rubric.exercises.items() if name in names}
     wanted = [log for log in rubric.logs.wanted if log.exercise in names]

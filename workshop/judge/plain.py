@@ -2,11 +2,16 @@
 
 None, booleans, numbers, texts, bytes, lists, dicts with such keys, and tensors: nothing that runs
 when it is read, unlike a pickle. A tuple arrives as a list; a subclass arrives as what it extends.
+A number of another type (numpy's scalars, Fraction, Decimal) arrives as an int or a float, an array
+of numpy as a tensor, and a sequence (range, deque) as a list.
 """
 
 from __future__ import annotations
 
 import math
+import numbers
+import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,9 +54,12 @@ class Header(msgspec.Struct, array_like=True):
 def encode(value: Any) -> bytes:
     """Bytes of ``value``; raises NotPlainError."""
     try:
-        return msgspec.msgpack.encode(value, enc_hook=_extension)
+        return _ENCODER.encode(value)
     except NotPlainError:
         raise
+    except OverflowError:
+        why = "an int of more than 64 bits cannot be sent: return float(x)"
+        raise NotPlainError(why) from None
     except Exception as error:  # also of a tensor without elements, on another device, sparse
         raise NotPlainError(f"it cannot be sent as plain data: {error}") from None
 
@@ -119,16 +127,54 @@ def _held(data: bytes | memoryview, at: int) -> tuple[int, int]:
     return length * (2 if kind == "dict" else 1), 1 + width
 
 
-def _extension(value: Any) -> msgspec.msgpack.Ext:
+def _hook(value: Any) -> Any:
+    """What a value of a type that msgpack does not have is sent as; raises NotPlainError."""
     import torch
 
-    if not isinstance(value, torch.Tensor):
-        raise NotPlainError(f"a {type(value).__name__} is no plain data")
+    if isinstance(value, torch.Tensor):
+        return _extension(value)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
+        if isinstance(value, numpy.generic) and not isinstance(value, numpy.longdouble):
+            value = value.item()
+            if isinstance(value, bool | int | float | str | bytes):
+                return value
+        elif isinstance(value, numpy.ndarray) and value.dtype.kind in "biuf":
+            if value.dtype.kind == "u" and value.dtype.itemsize > 1:
+                value = value.astype("int64")
+            return _extension(torch.from_numpy(numpy.ascontiguousarray(value)).reshape(value.shape))
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise NotPlainError(f"a {type(value).__name__} is no plain data{_instead(value)}")
+
+
+def _instead(value: Any) -> str:
+    """What to write in place of a value that cannot be sent."""
+    if isinstance(value, complex):
+        return ": return x.real"
+    if hasattr(value, "tolist"):
+        return ": return x.tolist()"
+    if hasattr(type(value), "__float__"):
+        return ": return float(x)"
+    if isinstance(value, Iterable):
+        return ": return list(x)"
+    return ""
+
+
+def _extension(value: Tensor) -> msgspec.msgpack.Ext:
+    import torch
+
     # contiguous() would leave a single element with the stride that it has, which view() refuses.
     dense = value.detach().cpu().clone(memory_format=torch.contiguous_format)
     name = str(dense.dtype).removeprefix("torch.")
     if name not in DTYPES:
-        raise NotPlainError(f"a tensor of {dense.dtype} is no plain data")
+        raise NotPlainError(f"a tensor of {dense.dtype} is no plain data: return x.float()")
     data = dense.reshape(-1).view(torch.uint8).numpy().tobytes() if dense.numel() else b""
     return msgspec.msgpack.Ext(
         TENSOR, msgspec.msgpack.encode(Header(name, list(dense.shape), data))
@@ -155,3 +201,6 @@ def _tensor(code: int, packed: memoryview) -> Tensor:
     if dtype == torch.bool:  # a byte of 2 would be neither true nor false
         return torch.frombuffer(data, dtype=torch.uint8).ne(0).reshape(header.shape)
     return torch.frombuffer(data, dtype=dtype).reshape(header.shape)
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_hook, decimal_format="number")

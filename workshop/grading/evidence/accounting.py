@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Run
 from workshop.grading.records import Finding, Severity
-from workshop.record.readers.text import one_line
 from workshop.record.results import Result
 from workshop.slurm.queue import squeue
+from workshop.util.text import one_line
 
 FORMAT = "JobIDRaw,User,State,ElapsedRaw,Suspended,NodeList,Partition,Start,End"
 # Each time that a job ran, if it was requeued; and other users' jobs, which is the point.

@@ -1,7 +1,7 @@
 """A baseline that is slower than it should be makes every ratio to it larger.
 
 Mostly that is an accident: it was not warm, others used the node, it had fewer threads. So these
-are doubts, never more, each with what it was read off.
+are doubts at the most, and notes where noise explains them, each with what it was read off.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from workshop.grading.evidence.allocation import difference, pair, processors
 from workshop.grading.evidence.consistency import SHORTEST
 from workshop.grading.evidence.finding import Check, found
 from workshop.grading.evidence.log import Run
-from workshop.grading.records import Finding, Severity
-from workshop.record.readers.text import one_line
+from workshop.grading.records import Finding
 from workshop.stages import BASELINE, variant
+from workshop.util.text import one_line
 
-COLD = 1.5  # times the others' median: noise of a quiet machine is a few percent
+SLOWER = 1.5  # times the others' median: noise of a quiet machine is a few percent
+COLD = 3.0  # times, which the noise of a busy machine hardly makes of a whole sample
 BELOW_REFERENCE = 0.5  # of float32, measured in the same process
 
 
@@ -25,15 +26,15 @@ def cold(run: Run) -> Iterator[Finding]:
     """A first sample far slower than the later ones: what is counted began before all was warm.
 
     The warm-up comes before the samples, so the first is as fast as the others; an interruption by
-    another process looks the same.
+    another process looks the same, and the median counts: a doubt only where it is far slower.
     """
     times = [sample.decode_seconds for sample in run.result.samples]
     if run.result.stage != BASELINE or len(times) < 3:
         return
     later = statistics.median(times[1:])
-    if later > SHORTEST and times[0] > COLD * later:
+    if later > SHORTEST and times[0] > SLOWER * later:
         yield found(
-            "doubt",
+            "doubt" if times[0] > COLD * later else "note",
             run,
             f"its first sample took {times[0]:.4g} seconds and the later ones {later:.4g} "
             "(median): it may not have been warm",
@@ -67,10 +68,12 @@ def not_plain(run: Run) -> Iterator[Finding]:
 
 
 def disturbed(run: Run) -> Iterator[Finding]:
-    """The run itself warned: of others on the machine, or of what else made its numbers poorer."""
-    severity: Severity = "doubt" if run.result.stage == BASELINE else "note"
+    """The run itself warned: of others on the machine, or of what else made its numbers poorer.
+
+    Noise is nobody's doing: a note. What it makes of a ratio, ``peers.py`` holds against the class.
+    """
     for warning in run.result.warnings[:3]:
-        yield found(severity, run, f"the run warned: {one_line(warning)}")
+        yield found("note", run, f"the run warned: {one_line(warning)}")
 
 
 def beside_runs(runs: Sequence[Run]) -> Iterator[Finding]:

@@ -13,10 +13,10 @@ from workshop.grading.evidence.finding import Check, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.evidence.model import expected_bytes, shape_of
 from workshop.grading.records import Finding
-from workshop.record.readers.text import one_line
 from workshop.stages import STAGES, variant
 from workshop.stages.compose import sequences
 from workshop.stages.settings import in_words
+from workshop.util.text import one_line
 
 # How far off the expected bytes may be before a doubt, and before a contradiction. In 16 bits on
 # one rank they are exact; int4 is padded, and ranks hold copies of what they cannot share.

@@ -19,7 +19,7 @@ from workshop.grading.evidence.finding import Check, found
 from workshop.grading.evidence.log import Log, Run
 from workshop.grading.evidence.sane import sane, usable
 from workshop.grading.records import Finding, Participant
-from workshop.record.readers.text import one_line
+from workshop.util.text import one_line
 
 CHECKS = (
     *consistency.CHECKS,

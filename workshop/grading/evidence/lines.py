@@ -13,9 +13,9 @@ from workshop.grading.evidence.finding import Check, close, found
 from workshop.grading.evidence.log import Run
 from workshop.grading.evidence.run_lines import Number
 from workshop.grading.records import Finding
-from workshop.record.readers.text import one_line
 from workshop.record.results import Result, Sample
 from workshop.stages import STAGES
+from workshop.util.text import one_line
 
 MILLI = 1e3
 NAMED = re.compile(r"(?:^|/)job-[\w-]+-(\d{1,12})\.out$")

@@ -10,15 +10,18 @@ import hashlib
 import io
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 
+from workshop.grading.evidence.labels import unlabelled
 from workshop.grading.evidence.run_lines import RunLines, runs_with_lines
 from workshop.record.readers import results_in_file
 from workshop.record.readers.lines import bounded_lines
-from workshop.record.readers.text import one_line
 from workshop.record.results import Result
+from workshop.util.text import one_line
 
 SUFFIXES = (".out", ".log")
 MOST_BYTES = 4_000_000  # of a log; one of five samples has some thirty thousand
@@ -121,11 +124,22 @@ def read_log(path: Path, name: str) -> Log:
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 10**6} MB")
+        readable = unlabelled(content)
         file.seek(0)
-        results = results_in_file(file, path.name)
-    in_lines = list(runs_with_lines(bounded_lines(io.BytesIO(content))))
+        results = (
+            results_in_file(file, path.name) if readable is content else within(readable, path)
+        )
+    in_lines = list(runs_with_lines(bounded_lines(io.BytesIO(readable))))
     runs = tuple(Run(name, result, lines_around(result, in_lines)) for result in results)
     return Log(name, hashlib.sha256(content).hexdigest(), runs)
+
+
+def within(content: bytes, path: Path) -> list[Result]:
+    """The results in this content of the log at ``path``, as the readers find them in a file."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        return results_in_file(cast(BinaryIO, file), path.name)
 
 
 def lines_around(result: Result, runs: list[tuple[Result | None, RunLines]]) -> RunLines:

@@ -14,7 +14,7 @@ from workshop.grading.evidence.accounting import least_seconds, start_of
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Run
 from workshop.grading.records import Finding
-from workshop.record.readers.text import one_line
+from workshop.util.text import one_line
 
 SLACK = 2.0  # seconds: a record tells whole ones
 

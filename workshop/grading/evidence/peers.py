@@ -1,4 +1,4 @@
-"""A run beside the class's runs of the same thing on the same device.
+"""A run beside the class's runs of the same thing on the same device: its speed, and its ratio.
 
 What agrees with itself and stays below its roof can still be made up. But a class runs the same
 stages on the same machines, and its median is nobody's to write. Nodes differ and days do, so what
@@ -11,7 +11,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from workshop.grading.evidence.allocation import speed_of
+from workshop.grading.evidence.allocation import Pair, pair, speed_of
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Log, Run
 from workshop.grading.evidence.sane import usable
@@ -22,6 +22,7 @@ from workshop.stages import BASELINE
 FEWEST = 5  # people with such a run, besides whom it is about
 SLOW = 0.6  # of the others' median
 FAST = 2.0  # times the others' median
+FAR_AHEAD = 1.5  # times the others' median of ratios to their own baselines
 
 Kind = tuple[object, ...]
 Quantity = Callable[[Run], float | None]
@@ -33,11 +34,19 @@ def peers(logs: Mapping[str, Sequence[Log]]) -> dict[str, list[Finding]]:
     for who, own in logs.items():
         for run in (run for log in own for run in log.runs if run.complete and usable(run)):
             by_kind[kind_of(run)].append((who, run))
+    pairs = {who: pairs_of([run for log in own for run in log.runs]) for who, own in logs.items()}
     found_by: dict[str, list[Finding]] = defaultdict(list)
     for same in by_kind.values():
-        for who, finding in far_off(same):
+        for who, finding in [*far_off(same), *far_ahead(same, pairs)]:
             found_by[who].append(finding)
     return dict(found_by)
+
+
+def pairs_of(runs: Sequence[Run]) -> dict[int, Pair]:
+    """Each run's pair with the person's own baseline, by the run's identity."""
+    whole = [run for run in runs if run.complete and usable(run)]
+    stages = (run for run in whole if run.result.stage != BASELINE)
+    return {id(run): held for run in stages if (held := pair(run, whole)) is not None}
 
 
 def kind_of(run: Run) -> Kind:
@@ -87,6 +96,33 @@ def far_off(same: Sequence[tuple[str, Run]]) -> Iterator[tuple[str, Finding]]:
                     others=len(widths) - 1,
                 ),
             )
+
+
+def far_ahead(
+    same: Sequence[tuple[str, Run]], pairs: Mapping[str, Mapping[int, Pair]]
+) -> Iterator[tuple[str, Finding]]:
+    """The runs whose ratio to the own baseline is far above the others' ratios to theirs.
+
+    A ratio is graded, and it has two ends: a run may be as fast as everybody's, and its baseline
+    slower than a speed alone shows.
+    """
+    ratios = {
+        (who, id(run)): pairs[who][id(run)].ratio for who, run in same if id(run) in pairs[who]
+    }
+    values: dict[str, list[float]] = defaultdict(list)
+    for (who, _), one in ratios.items():
+        values[who].append(one)
+    by_person = {who: statistics.median(own) for who, own in values.items()}
+    for who, run in same:
+        ratio, middle = ratios.get((who, id(run))), median_of_others(by_person, who)
+        if ratio is None or middle is None or ratio < FAR_AHEAD * middle:
+            continue
+        held = pairs[who][id(run)].baseline
+        sentence = (
+            f"it is {ratio:.2g} times its own baseline, and the others' runs of this are "
+            f"{middle:.2g} times theirs in the middle"
+        )
+        yield who, found("doubt", run, sentence, baseline=held.log, others=len(by_person) - 1)
 
 
 def medians(same: Sequence[tuple[str, Run]], quantity: Quantity) -> dict[str, float]:

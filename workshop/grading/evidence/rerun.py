@@ -23,13 +23,13 @@ from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Log
 from workshop.grading.evidence.sane import usable
 from workshop.grading.records import Finding, Severity
-from workshop.record.readers.text import one_line
 from workshop.record.results import Result
 from workshop.roofline.models import model_of
 from workshop.stages import BASELINE
 from workshop.stages.compose import refusals, sequences
 from workshop.stages.settings import Settings
 from workshop.tiny.corpus import prompts
+from workshop.util.text import one_line
 
 ROUNDS = 3  # of baseline and run, in turns
 SAMPLES = 3

@@ -1,9 +1,7 @@
 """One measurement in several logs: in two people's hands, or under two names in one's.
 
-A stopwatch that counts nanoseconds gives no pair of times twice: the time to the first token and
-that of decode, of one sample, are a fingerprint. Two runs that share one share the measurement,
-whatever else differs between the logs. Where all times were multiplied by something, the
-proportions among the samples are the fingerprint.
+What two runs have in common by their samples' times is found in ``prints.py``; here stands what is
+said of it, and to whom.
 
 Who measured it is not in a fingerprint. Where the record names the account that the roster has for
 one of the two, that one is told of it, and the other's log contradicts itself; else both are asked.
@@ -12,22 +10,19 @@ one of the two, that one is told of it, and the other's log contradicts itself; 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from workshop.grading.evidence.consistency import SHORTEST
 from workshop.grading.evidence.finding import found
 from workshop.grading.evidence.log import Log, Run, logs_below
+from workshop.grading.evidence.prints import decodes_of, related, same_times, times_of
 from workshop.grading.records import Finding, Severity
-from workshop.record.readers.text import one_line
 from workshop.util.assets import folder
+from workshop.util.text import one_line
 
-DIGITS = 9  # of a proportion between two times
-FEWEST = 3  # samples of which proportions tell enough
 MOST_OTHERS = 5  # that a finding names
-
-Print = tuple[object, ...]
+MOST_COMPARED = 20  # of those who have a measurement, by which its sentence is worded
 
 
 @dataclass(frozen=True)
@@ -51,52 +46,22 @@ def twins(
         known: logs that come with the workshop; those of the solutions where not given.
     """
     held = [Held(who, log, run) for who, own in logs.items() for log in own for run in log.runs]
-    ours = shipped() if known is None else known
+    ours = [run for log in (shipped() if known is None else known) for run in log.runs]
     found_by: dict[str, list[Finding]] = defaultdict(list)
-    for one, others in shared(held):
+    together = related([*(one.run for one in held), *ours])
+    for place, one in enumerate(held):
+        theirs = sorted(together.get(place, ()))
+        others = [held[other] for other in theirs if other < len(held)]
         for finding in about(one, others, accounts or {}):
             if finding not in found_by[one.who]:
                 found_by[one.who].append(finding)
-    public = {mark: log for log in ours for run in log.runs for mark in prints(run)}
-    for one in held:
-        if log := next((public[mark] for mark in prints(one.run) if mark in public), None):
-            sentence = f"its samples are those of {log.path}, which comes with the workshop"
+        public = [ours[other - len(held)] for other in theirs if other >= len(held)]
+        if public:
+            sentence = f"its samples are those of {public[0].log}, which comes with the workshop"
             found_by[one.who].append(found("contradiction", one.run, sentence))
-    for who, finding in same_job(held):
+    for who, finding in same_job(held, together):
         found_by[who].append(finding)
     return {who: findings for who, findings in found_by.items() if findings}
-
-
-def prints(run: Run) -> Iterator[Print]:
-    """What no second measurement has: of each sample, and of all of them together."""
-    long = [pair for pair in times_of(run) if pair[1] > SHORTEST]
-    yield from long
-    if len(long) >= FEWEST and long[0][0] > 0:
-        first = long[0][1]
-        yield (
-            "proportions",
-            *(round(decode / first, DIGITS) for _, decode in long[1 : 2 * FEWEST]),
-        )
-
-
-def times_of(run: Run) -> list[tuple[float, float]]:
-    """Seconds to the first token, and of decode, of each sample."""
-    return [(sample.ttft_seconds, sample.decode_seconds) for sample in run.result.samples]
-
-
-def shared(held: Sequence[Held]) -> Iterator[tuple[Held, list[Held]]]:
-    """Each run that has a fingerprint of another, with those others."""
-    by_print: dict[Print, list[int]] = defaultdict(list)
-    for place, one in enumerate(held):
-        for mark in set(prints(one.run)):
-            by_print[mark].append(place)
-    together: dict[int, set[int]] = defaultdict(set)
-    for places in by_print.values():
-        if len(places) > 1:
-            for place in places:
-                together[place].update(places)
-    for place, others in sorted(together.items()):
-        yield held[place], [held[other] for other in sorted(others) if other != place]
 
 
 def about(one: Held, others: Iterable[Held], accounts: Mapping[str, str]) -> Iterator[Finding]:
@@ -123,23 +88,39 @@ def between(one: Held, foreign: Sequence[Held], accounts: Mapping[str, str]) -> 
     whom = "another participant" if people == 1 else f"{people} other participants"
     same = all(identity(one.run) == identity(other.run) for other in foreign)
     how = "" if same else ", in a record that differs from it otherwise"
-    exactly = any(set(times_of(one.run)) & set(times_of(other.run)) for other in foreign)
-    are = "are, to the last digit, those" if exactly else "have the proportions of those"
-    sentence = f"its samples {are} in a log of {whom}{how}"
-    user = one.run.result.user
-    owners = {who for who in (one.who, *(other.who for other in foreign)) if accounts.get(who)}
-    owners = {who for who in owners if accounts[who] == user}
-    severity: Severity = "doubt"
-    if same and one.who in owners:
-        severity, sentence = "note", f"{sentence}; the record names this participant's account"
-    elif same and owners:
-        severity, sentence = "contradiction", f"{sentence}, whose account the record names"
+    sentence = (
+        f"{in_common(one.run, [other.run for other in foreign[:MOST_COMPARED]])} of {whom}{how}"
+    )
+    severity, whose = judged(one, foreign, accounts)
     named = ", ".join(
         f"{one_line(other.who, 40)} ({one_line(other.log.path, 60)})"
         for other in foreign[:MOST_OTHERS]
     )
-    finding = found(severity, one.run, sentence)
+    finding = found(severity, one.run, sentence + whose)
     return Finding(finding.severity, finding.about, finding.sentence, {"also handed in by": named})
+
+
+def in_common(run: Run, others: Sequence[Run]) -> str:
+    """What a run has of others, as a sentence begins: all of its samples, some, or proportions."""
+    if any(set(times_of(run)) & set(times_of(other)) for other in others):
+        own = len(times_of(run))
+        most = max(len(set(times_of(run)) & set(times_of(other))) for other in others)
+        some = f"{most} of its {own} samples" if most < own else "its samples"
+        return f"{some} are, to the last digit, those in a log"
+    if most := max(same_times(run, other) for other in others):
+        return f"{most} of its {len(decodes_of(run))} decode times are those in a log"
+    return "its samples have the proportions of those in a log"
+
+
+def judged(one: Held, foreign: Sequence[Held], accounts: Mapping[str, str]) -> tuple[Severity, str]:
+    """How grave it is, and the end of the sentence, by whose account the records name."""
+    own = accounts.get(one.who)
+    user = one.run.result.user
+    if own and own == user and all(other.run.result.user == user for other in foreign):
+        return "note", "; the record names this participant's account"
+    if user and own != user and any(accounts.get(other.who) == user for other in foreign):
+        return "contradiction", ", whose account the record names"
+    return "doubt", ""
 
 
 def identity(run: Run) -> tuple[object, ...]:
@@ -156,29 +137,32 @@ def identity(run: Run) -> tuple[object, ...]:
     )
 
 
-def same_job(held: Sequence[Held]) -> Iterator[tuple[str, Finding]]:
-    """One job of Slurm that two people claim, with measurements of their own.
+def same_job(
+    held: Sequence[Held], together: Mapping[int, Collection[int]]
+) -> Iterator[tuple[str, Finding]]:
+    """One job of Slurm that two people name, on the same node and day.
 
-    Two sandboxes count alike, and a pair may share an allocation: a doubt, and only where the node
-    is the same and the day too.
+    A pair may share an allocation, and two sandboxes count alike: a note where both have
+    measurements of their own, a doubt where a measurement of that job is in both hands.
     """
-    claimed: dict[Print, list[Held]] = defaultdict(list)
-    for one in held:
+    claimed: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place, one in enumerate(held):
         slurm = one.run.result.slurm
         if slurm is not None and one.run.result.host is not None:
             day = (one.run.result.started or "")[: len("2026-11-21")]
-            claimed[(slurm.job_id, slurm.nodes, one.run.result.host, day)].append(one)
-    for mark, together in claimed.items():
-        people = {one.who for one in together}
+            claimed[(slurm.job_id, slurm.nodes, one.run.result.host, day)].append(place)
+    for (job, *_), places in claimed.items():
+        people = {held[place].who for place in places}
         if len(people) < 2:
             continue
+        shared = any(not set(places).isdisjoint(together.get(place, ())) for place in places)
         seen: set[tuple[str, str]] = set()
-        for one in together:
+        for one in map(held.__getitem__, places):
             if (one.who, one.log.path) in seen:
                 continue
             seen.add((one.who, one.log.path))
-            sentence = f"job {mark[0]} is in {len(people) - 1} other participant's logs, too"
-            finding = found("doubt", one.run, sentence)
+            sentence = f"job {job} is in {len(people) - 1} other participant's logs, too"
+            finding = found("doubt" if shared else "note", one.run, sentence)
             named = ", ".join(sorted(people - {one.who})[:MOST_OTHERS])
             evidence = {"also named by": one_line(named, 300)}
             yield one.who, Finding(finding.severity, finding.about, finding.sentence, evidence)

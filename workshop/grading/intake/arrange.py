@@ -37,6 +37,7 @@ NO_EXERCISE = Reason(
 TWICE = Reason("doubt", "there is one of that exercise already, nearer to the top")
 STILL_PACKED = Reason("doubt", "an archive in an archive in an archive is not unpacked")
 FOREIGN = Reason("doubt", "its kind of archive is not read here: ask for a zip")
+A_FOLDER = "{} is a folder, and one file is graded: the code belongs into {}"
 NOTHING = "nothing of what was handed in is an exercise's or a job's log"
 
 
@@ -90,10 +91,37 @@ def arrange(
     top = _wrapper(files, homes)
     for file in sorted(set(files) - set(at_home), key=_plainness):
         _loose(file, file in elsewhere, exercises, called, top, arranged)
+    arranged.remarks += [
+        Finding("doubt", about, A_FOLDER.format(place, place.with_name(CODE)))
+        for place in packages(files, arranged.moves)
+    ]
     if not arranged.moves:
         arranged.remarks.append(Finding("doubt", about, NOTHING))
     arranged.remarks += arranged.left_out.findings()
     return arranged
+
+
+def packages(
+    files: Collection[PurePosixPath], moves: Mapping[PurePosixPath, PurePosixPath]
+) -> list[PurePosixPath]:
+    """Folders with code in them that stand where an exercise's one file should.
+
+    A folder named so that only wraps others' exercises is none.
+    """
+    taken = {file for file, target in moves.items() if target.name == CODE}
+    code = {file.parent for file in files if proper(file.name) == CODE}
+    found = {
+        folder
+        for file in files
+        if file.suffix == ".py"
+        for folder in file.parents
+        if folder.name.casefold().removesuffix(".py") == CODE.removesuffix(".py")
+    }
+    return sorted(
+        folder
+        for folder in found
+        if folder.parent not in code and not any(one.is_relative_to(folder) for one in taken)
+    )
 
 
 def with_whole_folders(

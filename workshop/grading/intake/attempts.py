@@ -59,7 +59,7 @@ def beside_their_own(attempts: Sequence[Attempt], of_all: Collection[Path]) -> l
     """
     own = {one.participant.id for one in attempts if one.known and one.folder not in of_all}
     sentence = "it came in an archive of many, beside one of their own: see who made the archive"
-    doubts = [Finding("doubt", "", sentence)]
+    doubts = [Finding("doubt", "", sentence, private=True)]
     return [
         replace(one, remarks=[*one.remarks, *doubts])
         if one.known and one.folder in of_all and one.participant.id in own

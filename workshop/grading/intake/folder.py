@@ -21,6 +21,9 @@ from workshop.grading.intake.tree import (
     Tree,
 )
 
+MOST_LOOKED_AT = 1000  # entries of a folder that may be empty
+NOBODYS = ("timestamp.txt", "submission_secret.txt", ".gitkeep")  # nbgrader's, and Git's
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -40,6 +43,30 @@ def copy(source: Path, tree: Tree, below: PurePosixPath = TOP, name: str | None 
         _entry(parent, source.name, PurePosixPath(name or source.name), tree, below, top=True)
     finally:
         os.close(parent)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether it is a folder in which there is nothing but folders and what tools leave behind.
+
+    A link counts as something: it is told of. False where that cannot be seen in ``MOST_LOOKED_AT``
+    entries, or for a file.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    waiting, looked = [folder], 0
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    looked += 1
+                    if entry.name in JUNK or entry.name in NOBODYS:
+                        continue
+                    if looked > MOST_LOOKED_AT or not entry.is_dir(follow_symlinks=False):
+                        return False
+                    waiting.append(Path(entry.path))
+        except OSError:
+            return False
+    return True
 
 
 def _entry(

@@ -18,9 +18,13 @@ _STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?\s*"
     r"(Z|[+-]\d\d:?\d\d|[A-Za-z][\w/+-]*)?"
 )
-_SPOKEN = re.compile(
-    r"(\d{1,2})\.? ([^\W\d_]{3,}) (\d{4})(?:,| um| at)? (\d{1,2}):(\d\d)(?: ?([AaPp])\.?[Mm])?"
+_CLOCK = r"(?:,| um| at)?\s(?P<hour>\d{1,2}):(?P<minute>\d\d)(?:\s?(?P<half>[AaPp])\.?[Mm])?"
+_MONTH = r"(?P<month>[^\W\d_]{3,20})\.?"
+_SPOKEN = (
+    re.compile(rf"(?P<day>\d{{1,2}})\.?\s{_MONTH}\s(?P<year>\d{{4}}){_CLOCK}"),
+    re.compile(rf"\b{_MONTH}\s(?P<day>\d{{1,2}}),?\s(?P<year>\d{{4}}){_CLOCK}"),  # American
 )
+_LONGEST = 200  # characters of a date in words
 _MONTHS = {  # by their first letters, in English and German
     **{"jan": 1, "jän": 1, "feb": 2, "mar": 3, "mär": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6},
     **{"jul": 7, "aug": 8, "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12},
@@ -67,16 +71,21 @@ def in_stamp(text: str, tz: tzinfo | None) -> datetime | None:
 
 
 def in_words(text: str, tz: tzinfo | None) -> datetime | None:
-    """What Moodle writes in a worksheet: 'Friday, 20 November 2026, 11:58 PM', in two languages."""
-    found = _SPOKEN.search(text)
+    """What Moodle writes in a worksheet, in its English, American and German formats.
+
+    'Friday, 20 November 2026, 11:58 PM', 'Friday, November 20, 2026, 11:58 PM', 'Freitag, 20.
+    November 2026, 23:58': strftimedaydatetime of langconfig, which Moodle's userdate() takes.
+    """
+    found = next((match for one in _SPOKEN if (match := one.search(text[:_LONGEST]))), None)
     if found is None:
         return None
-    day, month, year, hour, minute, half = found.groups()
-    number = _MONTHS.get(month[:3].casefold())
+    number = _MONTHS.get(found["month"][:3].casefold())
     if number is None:
         return None
-    hours = int(hour) % 12 + (12 if half in "Pp" else 0) if half else int(hour)
-    return _moment([int(year), number, int(day), hours, int(minute)], None, tz)
+    hour, half = int(found["hour"]), found["half"]
+    hours = hour % 12 + (12 if half in "Pp" else 0) if half else hour
+    numbers = [int(found["year"]), number, int(found["day"]), hours, int(found["minute"])]
+    return _moment(numbers, None, tz)
 
 
 def by_clock(seconds: float, tz: tzinfo | None) -> datetime | None:

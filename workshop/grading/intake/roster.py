@@ -6,7 +6,8 @@ lost: a line with a fault is a person all the same, and the fault is told.
 
     nbgrader     id, first_name, last_name, email
                  https://github.com/jupyter/nbgrader/blob/main/nbgrader/apps/dbapp.py
-    Moodle       Identifier, Full name, ID number, Email address, ...   (a grading worksheet)
+    Moodle       Identifier, Full name, ID number, Email address, ...   (a grading worksheet);
+                 in German ID, Vollständiger Name, ID-Nummer, E-Mail-Adresse, ... (moodle.py)
                  https://docs.moodle.org/en/Grade_import
                  https://github.com/moodle/moodle/blob/main/public/mod/assign/gradingtable.php
     Canvas       Student, ID, SIS User ID, SIS Login ID, Section; a line of Points Possible
@@ -20,19 +21,20 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workshop.grading.intake import moodle
 from workshop.grading.intake.left_out import shown
+from workshop.grading.intake.moodle import plain
 from workshop.grading.records import Finding, Participant
 from workshop.util.errors import UsageError
 
 # In the order of preference, as they are called once case, hyphens and underscores are gone.
 ID = (
     *("student id", "id number", "idnumber", "sid", "sis user id", "matrikelnummer"),
-    *("matriculation number", "student number", "id", "id nummer", "anmeldename", "username"),
+    *("id nummer", "matriculation number", "student number", "id", "anmeldename", "username"),
     "sis login id",
 )
 EMAIL = ("email", "email address", "e mail", "e mail address", "mail", "e mail adresse")
@@ -135,12 +137,6 @@ def _fits(raw: bytes, encoding: str) -> bool:
     return True
 
 
-def plain(header: str) -> str:
-    """A column's name without case, hyphens, underscores and marks."""
-    text = unicodedata.normalize("NFC", header).casefold()
-    return " ".join(text.replace("_", " ").replace("-", " ").replace("\ufeff", "").split())
-
-
 def identifiers(participant: Participant) -> list[str]:
     """All that a person is known by in a learning management system: 'Participant 1234567'."""
     return [v for k, v in participant.others.items() if plain(k) in IDENTIFIER and v]
@@ -181,8 +177,11 @@ def _columns(header: list[str], lines: list[_Line], path: Path) -> _Columns:
         there = [names.index(one) for one in known if one in names]
         return next((i for i in there if not lines or any(line.cell(i) for line in lines)), -1)
 
+    # What Moodle calls Identifier, and in German ID, is its own number, and the last resort.
+    worksheet = moodle.names_of(header)
+    last = plain(worksheet.identifier) if worksheet else "identifier"
     found = _Columns(
-        id=first((*ID, *EMAIL, "identifier")),
+        id=first((*(one for one in (*ID, *EMAIL) if one != last), last)),
         name=first(NAME),
         first=first(FIRST),
         last=first(LAST),

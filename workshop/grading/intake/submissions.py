@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path, PurePosixPath
 
-from workshop.grading.intake import folder
+from workshop.grading.intake import folder, moodle
 from workshop.grading.intake.archive import is_foreign, stem_of, suffix_of, unpack
 from workshop.grading.intake.arrange import arrange, proper, with_whole_folders
 from workshop.grading.intake.attempts import (
@@ -37,7 +37,7 @@ from workshop.grading.intake.layouts import (
 )
 from workshop.grading.intake.left_out import LeftOut, Reason, shown
 from workshop.grading.intake.matching import Match, Register
-from workshop.grading.intake.roster import Roster, plain
+from workshop.grading.intake.roster import Roster
 from workshop.grading.intake.tree import FULL, MIB, Bounds, FullError, RoomError, Tree
 from workshop.grading.records import Finding, Participant
 from workshop.learn.answers import MOST_BYTES
@@ -55,7 +55,6 @@ _MOST_CODE = MIB
 _LARGE_ANSWERS = Reason("doubt", f"answers of more than {MOST_BYTES // 1000} kB are none")
 _LARGE_CODE = Reason("doubt", "code of more than 1 MiB was not written by hand")
 _NESTED = 2  # folders down to which an archive in a submission is unpacked
-_LATEST = "last modified (submission)"  # a column of Moodle's worksheet
 
 
 def gather(
@@ -86,7 +85,12 @@ def gather(
             with tempfile.TemporaryDirectory(dir=into, prefix=".opened-") as opened:
                 entries = _opened(path, sight, Path(opened))
                 remarks += entries.remarks
-                came = [_attempt(one, sight, into, Path(opened)) for one in entries.found]
+                came = [
+                    one
+                    for entry in entries.found
+                    if not _is_empty(entry, sight, remarks)
+                    for one in [_attempt(entry, sight, into, Path(opened))]
+                ]
                 attempts += came
                 if any(Path(opened).iterdir()) and path not in (one.source for one in came):
                     of_all |= {one.folder for one in came}
@@ -156,6 +160,7 @@ def _attempt(entry: Entry, sight: Sight, into: Path, opened: Path) -> Attempt:
     remarks = [
         *_about_match(match, entry),
         *entry.remarks,
+        *(_about_status(match.participant) if _no_time(entry) else []),
         *tree.left_out.findings(),
         *arranged.remarks,
         Finding("note", "", f"time handed in: {when}", {"told by": handed_in.how}),
@@ -163,6 +168,17 @@ def _attempt(entry: Entry, sight: Sight, into: Path, opened: Path) -> Attempt:
     known = match.participant is not None
     source = Path(shown(str(entry.source), LONGEST_PATH))
     return Attempt(participant, known, 0, handed_in.when, source, final, digest_of(final), remarks)
+
+
+def _is_empty(entry: Entry, sight: Sight, remarks: list[Finding]) -> bool:
+    """Whether it is a folder without any file: then nothing was handed in, which is told."""
+    if not entry.parts or not all(folder.is_empty(part.path) for part in entry.parts):
+        return False
+    match = sight.register.find(entry.clues)
+    whose = shown(match.participant.id) if match.participant else shown(entry.called)
+    sentence = f"{whose}: the folder is empty, so nothing was handed in"
+    remarks.append(Finding("note", shown(str(entry.source), LONGEST_PATH), sentence))
+    return True
 
 
 def _collect(parts: Sequence[Part], tree: Tree) -> None:
@@ -205,10 +221,18 @@ def _no_time(entry: Entry) -> bool:
 
 def _worksheet(participant: Participant | None, tz: tzinfo | None) -> HandedIn | None:
     """What Moodle's worksheet says, where that is the roster: its download says nothing."""
-    others = participant.others if participant else {}
-    time_text = next((value for name, value in others.items() if plain(name) == _LATEST), "")
-    when = in_words(time_text, tz)
-    return HandedIn(when, "the worksheet's last modification") if when else None
+    text = moodle.submitted(participant) if participant else ""
+    if not text:
+        return None
+    when = in_words(text, tz)
+    unread = f"the worksheet has a time in no form that is known: {shown(text)}"
+    return HandedIn(when, "the worksheet's last modification" if when else unread)
+
+
+def _about_status(participant: Participant | None) -> list[Finding]:
+    """What Moodle's worksheet says of a submission beside its time: late, a draft, an extension."""
+    status = moodle.telling_status(participant) if participant else ""
+    return [Finding("note", "", f"Moodle's worksheet says: {shown(status, 200)}")] if status else []
 
 
 def _by_clock(parts: Sequence[Part], tree: Tree, opened: Path, tz: tzinfo | None) -> HandedIn:

@@ -255,7 +255,7 @@ def remarks(one: Participant, graded: Graded, class_: Setting) -> list[str]:
     sentences = (
         ": ".join(part for part in (place(found.about), text.lines(found.sentence)) if part)
         for found in graded.remarks
-        if found.severity != "contradiction"
+        if found.severity != "contradiction" and not found.private
     )
     return [remark for remark in sentences if not names_others(remark, one, class_)][:MOST_REMARKS]
 

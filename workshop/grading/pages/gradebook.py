@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 
 from workshop.grading.pages import text
+from workshop.grading.pages.moodle import is_worksheet, worksheet
 from workshop.grading.pages.roll import (
     exercise_of,
     exercises_of,
@@ -30,11 +31,6 @@ NBGRADER = [
     *("raw_score", "late_submission_penalty", "score", "max_score"),
 ]
 MOODLE = ["First name", "Last name", "ID number", "Email address"]
-WORKSHEET = [
-    *("Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade"),
-    *("Grade can be changed", "Last modified (submission)", "Last modified (grade)"),
-    "Feedback comments",
-]
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 GRADESCOPE = [
     *("First Name", "Last Name", "SID", "Email", "Sections", "Total Score", "Max Points"),
@@ -43,8 +39,8 @@ GRADESCOPE = [
 ]
 _FORMULA = re.compile(r"[=+\-@\t]")
 _HARMLESS = re.compile(r"[+\-@]?[\w.@+-]*")  # an id, an address, a number: nothing that acts
-_FIRST = ("first name", "firstname", "given name")
-_LAST = ("last name", "lastname", "surname", "family name")
+_FIRST = ("first name", "firstname", "given name", "vorname")
+_LAST = ("last name", "lastname", "surname", "family name", "nachname")
 
 
 def gradebook(cls: Class, format: str = "nbgrader") -> str:
@@ -78,14 +74,14 @@ def nbgrader(cls: Class) -> Rows:
 def moodle(cls: Class) -> Rows:
     """For Moodle's import of grades: a line for each person, a column for each exercise.
 
-    A roster that is an assignment's grading worksheet comes back as one, with the whole score as
-    its grade. "-" is "no grade".
+    A roster that is an assignment's grading worksheet comes back as one (``moodle.py``), with the
+    whole score as its grade. "-" is "no grade".
 
     https://docs.moodle.org/en/Grade_import
     https://github.com/moodle/moodle/blob/MOODLE_405_STABLE/grade/import/csv/classes/load_data.php
     """
-    if any(_same(column) == "identifier" for one in cls.roster for column in one.others):
-        return _worksheet(cls)
+    if is_worksheet(cls):
+        return worksheet(cls, nbgrader_number)
     exercises = exercises_of(cls)
     rows = [[*MOODLE, *exercises]]
     for one, graded in in_order(cls):
@@ -178,25 +174,6 @@ def utc(iso: str | None) -> str:
     if when.tzinfo is not None:
         when = when.astimezone(datetime.UTC).replace(tzinfo=None)
     return str(when.replace(microsecond=0))
-
-
-def _worksheet(cls: Class) -> Rows:
-    """Moodle's "offline grading worksheet", filled in; what the roster has of it is kept.
-
-    Of it Moodle reads Identifier, Grade, Last modified (grade), and the feedback.
-
-    https://github.com/moodle/moodle/blob/MOODLE_405_STABLE/mod/assign/gradingtable.php
-    https://github.com/moodle/moodle/blob/MOODLE_405_STABLE/mod/assign/feedback/offline/importgradeslib.php
-    """
-    rows = [WORKSHEET]
-    most = nbgrader_number(sum(exercises_of(cls).values()))
-    for one, graded in in_order(cls):
-        theirs = {column: _known(one, (column.lower(),)) for column in WORKSHEET}
-        theirs |= {"Full name": theirs["Full name"] or _full(one), "Email address": one.email}
-        theirs["Grade"] = nbgrader_number(total(graded)) if graded else theirs["Grade"]
-        theirs["Maximum Grade"] = theirs["Maximum Grade"] or most
-        rows.append([theirs[column] for column in WORKSHEET])
-    return rows
 
 
 def _scores(graded: Graded | None, exercises: dict[str, float], nothing: str) -> list[str]:

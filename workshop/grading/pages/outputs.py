@@ -1,6 +1,7 @@
 """All that a graded class is written as, each file whole or not at all.
 
     OUT/gradebook.csv
+        moodle-feedback.zip                                  for a class from Moodle's worksheet
         summary.html, summary.md                             for the teacher
         participants/NAME/feedback.html, feedback.md         for that person
                           results.json                       for Gradescope; nothing secret in it
@@ -24,6 +25,7 @@ from workshop.grading.pages.feedback import (
 from workshop.grading.pages.folders import folders
 from workshop.grading.pages.gradebook import gradebook
 from workshop.grading.pages.gradescope import results_json
+from workshop.grading.pages.moodle import FEEDBACK_FILE, FEEDBACK_ZIP, FeedbackZip, is_worksheet
 from workshop.grading.pages.roll import in_order
 from workshop.grading.pages.summary import summary, summary_html, summary_markdown
 from workshop.grading.records import Class, Graded, Participant
@@ -48,7 +50,8 @@ def write_outputs(cls: Class, out: Path, format: str = "nbgrader") -> list[Path]
         out.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         for name in (PARTICIPANTS, UNKNOWN) if cls.unknown else (PARTICIPANTS,):
             (out / name).mkdir(mode=PRIVATE, exist_ok=True)
-        return [path for path, content in contents(cls, out, book) if put(path, content)]
+        zipped = FeedbackZip() if format == "moodle" and is_worksheet(cls) else None
+        return [path for path, content in contents(cls, out, book, zipped) if put(path, content)]
     except OSError as error:
         raise UsageError(
             f"cannot write {error.filename or out}: {error.strerror or error}; "
@@ -56,16 +59,22 @@ def write_outputs(cls: Class, out: Path, format: str = "nbgrader") -> list[Path]
         ) from None
 
 
-def contents(cls: Class, out: Path, book: str) -> Iterator[tuple[Path, bytes | None]]:
+def contents(
+    cls: Class, out: Path, book: str, zipped: FeedbackZip | None = None
+) -> Iterator[tuple[Path, bytes | None]]:
     """Every file with what is in it, in the order of writing; None of one that must not be there.
 
-    A page at a time: a class's pages together are large.
+    A page at a time: a class's pages together are large. Those of people who handed in are added
+    to ``zipped`` as well.
     """
     class_ = setting(cls)
     people = dict(zip(ids := [one.id for one in cls.roster], folders(ids), strict=True))
     nobody = folders([stand_in(graded) for graded in cls.unknown])
     for one, graded in in_order(cls):
-        yield from pages(out / PARTICIPANTS / people[one.id], one, graded, class_)
+        for path, content in pages(out / PARTICIPANTS / people[one.id], one, graded, class_):
+            yield path, content
+            if zipped and graded and content is not None and path.name == FEEDBACK_FILE:
+                zipped.add(one, content)
     for graded, name in zip(cls.unknown, nobody, strict=True):
         yield from pages(out / UNKNOWN / name, graded.participant, graded, class_)
     view = summary(
@@ -76,6 +85,8 @@ def contents(cls: Class, out: Path, book: str) -> Iterator[tuple[Path, bytes | N
     )
     yield out / "summary.html", encoded(summary_html(view))
     yield out / "summary.md", encoded(summary_markdown(view))
+    if zipped is not None:
+        yield out / FEEDBACK_ZIP, zipped.content
     yield out / "gradebook.csv", encoded(book)
 
 
@@ -84,7 +95,7 @@ def pages(
 ) -> Iterator[tuple[Path, bytes | None]]:
     """A person's folder; one who handed nothing in gets a page that says so, and no results."""
     view = feedback(one, graded, class_)
-    yield folder / "feedback.html", encoded(feedback_html(view))
+    yield folder / FEEDBACK_FILE, encoded(feedback_html(view))
     yield folder / "feedback.md", encoded(feedback_markdown(view))
     yield folder / RESULTS, results_json(graded) if graded else None
 

@@ -10,7 +10,7 @@ import datetime
 import re
 
 from workshop.grading.records import Participant
-from workshop.record.readers.text import SKIPPED
+from workshop.util.text import SKIPPED
 
 LINE = 300  # characters of a line that people read
 LINES = 2000  # of a message
