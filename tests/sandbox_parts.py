@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slurm import require_slurm, short_directory, slurm
+from slurm import ACCOUNTING, require_slurm, short_directory, slurm
 
 from workshop.slurm.sandbox import Sandbox, SandboxError, Shape, down, place, processes, up
 
-SMALL = Shape(nodes=2, gpus_per_node=2)
+SMALL = Shape(nodes=2, gpus_per_node=2, accounting=ACCOUNTING)
 NOBODY = 65534
 
 

@@ -17,15 +17,18 @@ from patience import HANG
 
 from workshop.slurm.sandbox import Sandbox, SandboxError, Shape, down, up
 from workshop.slurm.sandbox.config import USUAL
-from workshop.slurm.sandbox.programs import find, search_path
+from workshop.slurm.sandbox.lifecycle import tools_for
+from workshop.slurm.sandbox.root import chosen
 
 REQUIRED = "WORKSHOP_REQUIRE_SLURM"  # set where Slurm has to be there: in CI
+# Set to run all tests that need a Slurm on one with accounting (tests/slurm_versions.py).
+ACCOUNTING = bool(os.environ.get("WORKSHOP_TEST_ACCOUNTING"))
 
 
 def require_slurm(shape: Shape = USUAL) -> None:
     """Skip the test where Slurm is not installed; fail it where it has to be."""
     try:
-        find(shape, search_path())
+        tools_for(shape, chosen(None))
     except SandboxError as error:
         if os.environ.get(REQUIRED):
             pytest.fail(f"{REQUIRED} is set, but {error}")
@@ -49,7 +52,7 @@ def shared(shape: Shape) -> Iterator[Sandbox]:
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A Slurm of five nodes with four GPUs each; three nodes are reserved as edu20."""
-    yield from shared(Shape())
+    yield from shared(Shape(accounting=ACCOUNTING))
 
 
 @pytest.fixture(scope="session")

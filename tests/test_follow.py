@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -356,8 +355,7 @@ def test_a_controller_that_does_not_answer_is_one_sentence_everywhere(
     workshop = command_in(breakable, tmp_path)
     slow = described(tmp_path, "sleep 1234")
     job = submitted(workshop("submit", "baseline", slow, "--json"))
-    (pid,) = pids_of(breakable, "slurmctld")
-    os.kill(pid, signal.SIGKILL)
+    os.kill(int((breakable.directory / "run" / "slurmctld.pid").read_text()), signal.SIGKILL)
     configure(breakable, "MessageTimeout", 2)
     for command in (["submit", "baseline", slow], ["status"], ["doctor", slow]):
         done = workshop(*command, check=False)
@@ -407,7 +405,7 @@ def test_status_of_200_jobs_is_one_question_to_slurm(sandbox: Sandbox, tmp_path:
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     for name in ("squeue", "sacct", "scontrol", "sinfo"):
-        real = subprocess.run(["which", name], capture_output=True, text=True).stdout.strip()
+        real = slurm(sandbox, "which", name).stdout.strip()
         wrapper = bin_folder / name
         wrapper.write_text(f'#!/bin/sh\necho {name} >> {notes}\nexec {real} "$@"\n')
         wrapper.chmod(0o755)

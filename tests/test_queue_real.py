@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from patience import wait_for
-from slurm import shared, slurm
+from slurm import ACCOUNTING, shared, slurm
 
 from workshop.slurm.queue.jobstate import GONE, JobState
 from workshop.slurm.queue.reasons import outcome, why_pending
@@ -202,6 +202,7 @@ def forgetful(command: list[str]) -> subprocess.CompletedProcess[str]:
     return run_command(command)
 
 
+@pytest.mark.skipif(ACCOUNTING, reason="the shared Slurm has accounting")
 def test_without_accounting_a_job_that_squeue_forgot_is_gone(cluster: Cluster) -> None:
     job = cluster.submit()
     ended(job)

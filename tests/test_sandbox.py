@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from patience import HANG, wait_for
-from sandbox_parts import NOBODY, SMALL, directory, naming, refusal, step_daemons, submit
+from sandbox_parts import SMALL, directory, naming, refusal, step_daemons, submit
 from slurm import require_slurm, short_directory, slurm, state
 
 import workshop
 from workshop.slurm.sandbox import Sandbox, SandboxError, Shape, cgroups, down, up
+from workshop.slurm.sandbox.root import VARIABLE
 
 __all__ = ["directory"]  # a fixture
 
@@ -24,6 +26,7 @@ __all__ = ["directory"]  # a fixture
 def test_a_job_runs_and_nothing_is_left(directory: Path) -> None:
     sandbox = up(directory, SMALL)
     job = submit(sandbox, "test $CUDA_VISIBLE_DEVICES = 0,1", "--gpus-per-node=2")
+    assert int(job) >= 100_000  # no earlier sandbox's
     wait_for(lambda: state(sandbox, job) == "COMPLETED")
     seconds = 1_000_000 + os.getpid()  # no other run's
     script = f"env --ignore-environment setsid sleep {seconds} & sleep {seconds}"
@@ -147,6 +150,10 @@ def test_a_second_one_in_the_same_place_is_refused(sandbox: Sandbox) -> None:
     assert "idle" in slurm(sandbox, "sinfo").stdout
 
 
+# Slurm 26.05 takes 65534, nobody, for no user at all.
+ORDINARY = next(user.pw_uid for user in pwd.getpwall() if 0 < user.pw_uid < 65534)
+
+
 def test_an_ordinary_user_has_one_too() -> None:
     """Our own files and Python may be closed to that user, so both are chosen anew."""
     require_slurm()
@@ -160,7 +167,7 @@ def test_an_ordinary_user_has_one_too() -> None:
         (package / "slurm" / "__init__.py").touch()
         home = folder / "home"
         home.mkdir()
-        os.chown(home, NOBODY, NOBODY)
+        os.chown(home, ORDINARY, ORDINARY)
         subprocess.run(["chmod", "--recursive", "a+rX", folder], check=True)
         script = (
             "import os, subprocess; from pathlib import Path\n"
@@ -169,30 +176,32 @@ def test_an_ordinary_user_has_one_too() -> None:
             "environment = {**os.environ, **sandbox.environment()}\n"
             "subprocess.run(['sbatch', '--wait', '--output=out', '--reservation=edu20',\n"
             "                '--wrap=srun id --user'], env=environment, check=True)\n"
-            "subprocess.run(['sbatch', '--wrap=sleep 1234'], env=environment, check=True)\n"
+            "subprocess.run(['sbatch', '--output=/dev/null', '--wrap=sleep 1234'],\n"
+            "               env=environment, check=True)\n"
             "down(sandbox.directory)\n"
             "print(Path('out').read_text(), os.listdir())\n"
         )
-        done = as_nobody(python_of_nobody(), "-B", "-c", script, cwd=home, PYTHONPATH=str(folder))
+        done = as_ordinary(ordinary_python(), "-B", "-c", script, cwd=home, PYTHONPATH=str(folder))
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-2:] == [str(NOBODY), " ['out']"]
+        assert done.stdout.splitlines()[-2:] == [str(ORDINARY), " ['out']"]
         assert naming(str(folder)) == []
     finally:
         shutil.rmtree(folder)
 
 
-def as_nobody(*command: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), **variables}
+def as_ordinary(*command: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    user = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups"]
+    root = {name: os.environ[name] for name in (VARIABLE,) if name in os.environ}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), **root, **variables}
     return subprocess.run(
         [*user, *command], cwd=cwd, env=environment, text=True, capture_output=True, timeout=HANG
     )
 
 
-def python_of_nobody() -> str:
+def ordinary_python() -> str:
     """A Python new enough that everybody may run."""
     question = "import sys; sys.exit(sys.version_info < (3, 11))"
     for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3"):
-        if as_nobody(python, "-c", question, cwd=Path("/")).returncode == 0:
+        if as_ordinary(python, "-c", question, cwd=Path("/")).returncode == 0:
             return python
     return pytest.fail("no Python 3.11 that an ordinary user may run")

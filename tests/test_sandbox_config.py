@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_accounting_and_limits_are_there_only_if_asked_for() -> None:
     assert "AccountingStorageEnforce=associations" in full
     assert "TaskPlugin=task/cgroup" in full
     assert "ConstrainRAMSpace=yes" in config.cgroup_conf(shape)
+
+
+def test_the_first_job_and_the_plugins_are_the_hosts() -> None:
+    plain = config.slurm_conf(Path("/d"), Shape(), host_for(Shape()))
+    assert "PluginDir" not in plain
+    host = replace(host_for(Shape()), first_job=123_456, plugins=Path("/root/lib/slurm"))
+    text = config.slurm_conf(Path("/d"), Shape(), host)
+    assert "FirstJobId=123456\n" in text
+    for written in (text, config.slurmdbd_conf(Path("/d"), host)):
+        assert "PluginDir=/root/lib/slurm\n" in written
 
 
 def test_the_cluster_is_described_for_submit() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from patience import HANG
 from sandbox_parts import NOBODY, SMALL, directory, naming, refusal
 from slurm import require_slurm, slurm
 
@@ -18,10 +22,12 @@ from workshop.slurm.sandbox import (
     default_directory,
     down,
     lifecycle,
+    network,
     place,
     programs,
     up,
 )
+from workshop.slurm.sandbox.daemons import Daemons, PortTakenError, telling
 
 __all__ = ["directory"]  # a fixture
 
@@ -111,15 +117,118 @@ def test_a_daemon_that_does_not_start_is_one_sentence_and_leaves_nothing(
     assert naming(str(directory)) == []
 
 
+def test_the_error_before_a_fatal_one_is_told_too(tmp_path: Path) -> None:
+    """Slurm 26.05 names the plugin in the former only."""
+    log(
+        tmp_path,
+        "[2026-11-30T09:42:53.867] slurmctld version 26.05.5 started on cluster sandbox(0)",
+        "[2026-11-30T09:42:53.869] error: cannot create select context for select/nope",
+        "[2026-11-30T09:42:53.869] fatal: failed to initialize node selection plugin",
+    )
+    assert telling(tmp_path, "slurmctld") == (
+        "fatal: failed to initialize node selection plugin "
+        "(error: cannot create select context for select/nope)"
+    )
+
+
+# Ports
+
+
+@pytest.mark.parametrize("daemon", ["slurmctld", "slurmdbd", "sim01"])
 def test_other_ports_are_taken_if_somebody_was_quicker(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+    daemon: str, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shape = Shape(nodes=1, accounting=SMALL.accounting or daemon == "slurmdbd")
+    require_slurm(shape)
+    free = lifecycle.free_ports
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        busy = dict.fromkeys(("slurmctld", *SMALL.node_names), taken.getsockname()[1])
-        free = lifecycle.free_ports
-        answers = iter([lambda names: busy, free])
+        busy = {daemon: taken.getsockname()[1]}
+        answers = iter([lambda names: free(names) | busy, free])
         monkeypatch.setattr(lifecycle, "free_ports", lambda names: next(answers)(names))
-        sandbox = up(directory, SMALL)
+        sandbox = up(directory, shape)
     assert "idle" in slurm(sandbox, "sinfo").stdout
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [  # 22.05
+            "[2026-11-30T09:31:14.487] error: Error binding slurm stream socket: Address already "
+            "in use",
+            "[2026-11-30T09:31:14.487] fatal: slurm_init_msg_engine_port error Address already in "
+            "use",
+        ],
+        [  # 24.11 and 26.05
+            "[2026-11-30T09:32:24.812] error: Error binding slurm stream socket: Address already "
+            "in use",
+            "[2026-11-30T09:32:24.812] fatal: _open_ports: Unable to listen to file descriptors. "
+            "Existing slurmctld process likely already is listening on the ports.",
+        ],
+        [  # the same, where another thread writes in between
+            "[2026-11-30T09:32:24.812] error: Error binding slurm stream socket: Address already "
+            "in use",
+            "[2026-11-30T09:32:24.812] slurmscriptd: running",
+            "[2026-11-30T09:32:24.812] fatal: _open_ports: Unable to listen to file descriptors. "
+            "Existing slurmctld process likely already is listening on the ports.",
+        ],
+    ],
+)
+def test_a_taken_port_is_known_by_what_any_version_says(lines: list[str], tmp_path: Path) -> None:
+    log(tmp_path, *lines)
+    with pytest.raises(PortTakenError):
+        Daemons(tmp_path, {}).fail("slurmctld", "slurmctld ended")
+
+
+def log(directory: Path, *lines: str) -> None:
+    """What slurmctld has written."""
+    (directory / "log").mkdir()
+    (directory / "log" / "slurmctld.log").write_text("\n".join(lines) + "\n")
+
+
+def test_a_daemon_listens_if_it_does_so_itself() -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert not network.listens(os.getpid(), port)
+        taken.listen()
+        assert network.listens(os.getpid(), port)
+        assert not network.listens(os.getppid(), port)
+    assert not network.listens(os.getpid(), port)
+    assert not network.listens(2**22 + 1, port)  # no process has this number
+
+
+# Networks
+
+
+ALONE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+
+
+def test_a_machine_without_a_network_is_refused_at_once(directory: Path) -> None:
+    """Where the loopback's is the only address, Slurm cannot even resolve 127.0.0.1."""
+    if subprocess.run([*ALONE, "true"], capture_output=True).returncode:
+        pytest.skip("no network namespace can be made here")
+    command = [sys.executable, "-m", "workshop", "sandbox", "up", "--directory", str(directory)]
+    done = subprocess.run([*ALONE, *command], text=True, capture_output=True, timeout=HANG)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: Slurm needs an IPv4 address besides the loopback's, and")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(directory.iterdir()) == []
+    advice = done.stderr.split("'")[-2]
+    assert advice.startswith("ip address add ")
+    check = "from workshop.slurm.sandbox import network; network.check()"
+    ask = f"{advice} && exec {sys.executable} -c '{check}'"
+    subprocess.run([*ALONE, "sh", "-c", ask], check=True)
+
+
+# Job numbers
+
+
+def test_no_two_sandboxes_count_the_same() -> None:
+    """The numbers have six digits, and go up by one a second."""
+    now = time.time()
+    assert lifecycle.first_job(now + 1) - lifecycle.first_job(now) in (1, -899_999)
+    first = {lifecycle.first_job(now + day * 86_400) for day in range(10)}
+    assert len(first) == 10
+    assert all(len(str(number)) == 6 for number in first)

@@ -123,7 +123,7 @@ def test_a_rank_that_is_killed_ends_the_job_which_says_so(workshop: Workshop) ->
     result = only_result(log)
     assert result.status == "incomplete"
     assert len(result.samples) >= 1
-    assert re.search(r"rank 1 \(.*\) ended without a word", result.reason or "")
+    assert re.search(r"rank 1 \(.*\) ended without a message", result.reason or "")
 
 
 def test_a_participants_code_runs_in_a_job_in_place_of_ours(

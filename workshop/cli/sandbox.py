@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,12 @@ SHAPE = [
         help="Also start slurmdbd, so that sacct works (starts more slowly).",
     ),
     click.option("--enforce-memory", is_flag=True, help="Kill jobs that exceed --mem; needs root."),
+    click.option(
+        "--slurm-root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Use the Slurm in this root file system, made with debootstrap, for example.  "
+        "[$WORKSHOP_SLURM_ROOT, else this machine's]",
+    ),
 ]
 
 
@@ -45,7 +52,7 @@ def with_shape(command: Callable) -> Callable:
 def sandbox() -> None:
     """Run a private Slurm on this machine, for rehearsal.
 
-    The daemons are real, nodes and GPUs are simulated. All its files are in one directory, which
+    The daemons are real; nodes and GPUs are simulated. All its files are in one directory, which
     'down' removes.
     """
 
@@ -65,7 +72,7 @@ def up(directory: Path | None, as_json: bool, **shape: Any) -> None:
         return
     from workshop.slurm.sandbox import place
 
-    exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    exports = " ".join(starmap(assignment, environment.items()))
     click.echo(
         f"A Slurm of {shape['nodes']} nodes is up in {started.directory}. Use it in a shell of "
         f"its own:\n\n    {place.command('shell', started.directory)}\n\n"
@@ -74,6 +81,14 @@ def up(directory: Path | None, as_json: bool, **shape: Any) -> None:
         "    sinfo\n    workshop submit compile --reservation edu20\n\n"
         f"Take it down with:\n\n    {place.command('down', started.directory)}"
     )
+
+
+def assignment(name: str, value: str) -> str:
+    """What to type in a shell to give a variable its value; a PATH only gets what is new in it."""
+    path = f":{os.environ.get('PATH', os.defpath)}"
+    if name == "PATH" and value.endswith(path):
+        return f'{name}={shlex.quote(value.removesuffix(path))}:"$PATH"'
+    return f"{name}={shlex.quote(value)}"
 
 
 @sandbox.command()
@@ -116,13 +131,14 @@ def start(
     gpus: int,
     accounting: bool,
     enforce_memory: bool,
+    slurm_root: Path | None,
 ) -> Sandbox:
     from workshop.slurm import sandbox as slurm
 
     shape = slurm.Shape(
         nodes=nodes, gpus_per_node=gpus, accounting=accounting, enforce_memory=enforce_memory
     )
-    return slurm.up(directory or slurm.default_directory(), shape, guard)
+    return slurm.up(directory or slurm.default_directory(), shape, guard, slurm_root)
 
 
 def run_shell(sandbox: Sandbox) -> int:

@@ -11,6 +11,7 @@ LOOPBACK = "127.0.0.1"
 PARTITION = "a100"
 RESERVATION = "edu20"
 ACCOUNT = "edu20"
+DATABASE = "slurm"
 OPEN_NODES = 2  # not reserved: jobs without the reservation start there
 MEGABYTES_PER_CPU = 4000
 
@@ -51,12 +52,16 @@ class Host:
         closed: whether its name leads to the loopback; then the daemons can listen there alone.
         user: who runs it all, a name or a number.
         ports: of each daemon, by its name: slurmctld, slurmdbd, sim01...
+        first_job: the number of the first job.
+        plugins: the folder of Slurm's plugins, where Slurm comes from a root of its own.
     """
 
     name: str
     closed: bool
     user: str
     ports: Mapping[str, int]
+    first_job: int = 1
+    plugins: Path | None = None
 
 
 def munge_socket(directory: Path) -> Path:
@@ -79,6 +84,8 @@ def slurm_conf(directory: Path, shape: Shape, host: Host) -> str:
         *auth_lines(directory),
         "CredType=cred/munge",
         *(["CommunicationParameters=NoCtldInAddrAny,NoInAddrAny"] if host.closed else []),
+        *plugin_lines(host),
+        f"FirstJobId={host.first_job}",
         f"StateSaveLocation={directory}/state",
         f"SlurmdSpoolDir={directory}/spool/%n",
         f"SlurmctldPidFile={directory}/run/slurmctld.pid",
@@ -113,6 +120,10 @@ def slurm_conf(directory: Path, shape: Shape, host: Host) -> str:
         f" DefMemPerCPU={MEGABYTES_PER_CPU}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def plugin_lines(host: Host) -> list[str]:
+    return [f"PluginDir={host.plugins}"] if host.plugins else []
 
 
 def memory_lines(shape: Shape) -> list[str]:
@@ -167,13 +178,14 @@ def slurmdbd_conf(directory: Path, host: Host) -> str:
         f"DbdAddr={LOOPBACK}",
         f"DbdPort={host.ports['slurmdbd']}",
         f"SlurmUser={host.user}",
+        *plugin_lines(host),
         *auth_lines(directory),
         f"LogFile={directory}/log/slurmdbd.log",
         f"PidFile={directory}/run/slurmdbd.pid",
         "StorageType=accounting_storage/mysql",
         "StorageHost=localhost",
         "StorageUser=slurm",
-        "StorageLoc=slurm",
+        f"StorageLoc={DATABASE}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from workshop.slurm.sandbox import processes
+from workshop.slurm.sandbox import network, processes
 from workshop.slurm.sandbox.config import RESERVATION, Host, Shape, munge_socket
 from workshop.slurm.sandbox.errors import SandboxError
 
 LONGEST_START_SECONDS = 60.0
 LONGEST_COMMAND_SECONDS = 30.0
 MUNGE_KEY_BYTES = 128
-PORT_TAKEN = "Address already in use"
+# What daemons say of it: all of 22.05, and slurmctld of 24.11 and newer.
+PORT_TAKEN = ("Address already in use", "Unable to listen to file descriptors")
 # The time and the daemon's name, before what a line says.
 PREFIX = re.compile(r"^((\[[^]]*\]|\d{4}-\d\d-\d\d\s+[\d:]+( \d+)?|slurm\w+:|munged:)\s*)+")
 
@@ -75,15 +76,23 @@ class Daemons:
                 self.fail(what, f"{what} is not ready after {LONGEST_START_SECONDS:.0f} s")
             time.sleep(processes.POLL_SECONDS)
 
+    def wait_for_port(self, name: str, host: Host) -> None:
+        """Wait until a daemon itself listens: whoever else does there does not answer."""
+        self.wait(name, lambda: network.listens(self.running[name].pid, host.ports[name]))
+
     def fail(self, name: str, what: str) -> NoReturn:
         """Raise ``what`` went wrong with a daemon, and what its log says."""
         last_line = telling(self.directory, name)
-        kind = PortTakenError if PORT_TAKEN in last_line else SandboxError
+        taken = any(sign in last_line for sign in PORT_TAKEN)
+        kind = PortTakenError if taken else SandboxError
         raise kind(f"{what}: {last_line}" if last_line else f"{what}, and says nothing")
 
 
 def telling(directory: Path, name: str) -> str:
-    """The last line of a daemon's log that is fatal; else an error; else the last."""
+    """The last line of a daemon's log that is fatal, with the error just before it.
+
+    Where none is fatal: the last error; else the last line.
+    """
     lines: list[str] = []
     for suffix in (".log", ".out"):
         path = directory / "log" / f"{name}{suffix}"
@@ -91,9 +100,9 @@ def telling(directory: Path, name: str) -> str:
             lines += path.read_text(errors="replace").splitlines()
     log_lines = [line for line in (PREFIX.sub("", line).strip() for line in lines) if line]
     for sign in ("fatal", "error", ""):
-        for line in reversed(log_lines):
+        for before, line in reversed(list(zip(["", *log_lines], log_lines, strict=False))):
             if sign in line.lower():
-                return line
+                return f"{line} ({before})" if sign == "fatal" and "error" in before else line
     return ""
 
 
@@ -116,13 +125,15 @@ def start_munge(daemons: Daemons) -> None:
     daemons.wait("munged", munge_socket(directory).is_socket)
 
 
-def start_slurm(daemons: Daemons, shape: Shape) -> None:
+def start_slurm(daemons: Daemons, shape: Shape, host: Host) -> None:
     """The controller, then all nodes at once: a node that finds no controller waits a second."""
     conf = str(processes.slurm_conf(daemons.directory))
     daemons.start("slurmctld", "slurmctld", "-D", "-c", "-f", conf)
+    daemons.wait_for_port("slurmctld", host)
     daemons.wait("slurmctld", lambda: not daemons.ask("scontrol", "ping").returncode)
+    stepd = daemons.tools["slurmstepd"]
     for node in shape.node_names:
-        daemons.start(node, "slurmd", "-D", "-N", node, "-f", conf)
+        daemons.start(node, "slurmd", "-D", "-N", node, "-f", conf, "-d", stepd)
     daemons.wait("slurmctld", lambda: idle(daemons) == set(shape.node_names))
 
 

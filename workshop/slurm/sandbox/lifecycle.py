@@ -7,13 +7,14 @@ import pwd
 import random
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import workshop
-from workshop.slurm.sandbox import cgroups, config, place, processes, programs
+from workshop.slurm.sandbox import cgroups, config, network, place, processes, programs, root
 from workshop.slurm.sandbox.accounting import start_accounting
 from workshop.slurm.sandbox.config import LOOPBACK, USUAL, Host, Shape
 from workshop.slurm.sandbox.daemons import (
@@ -24,10 +25,13 @@ from workshop.slurm.sandbox.daemons import (
     start_slurm,
 )
 from workshop.slurm.sandbox.errors import SandboxError
+from workshop.slurm.sandbox.root import Root
 
 # Below the ports that Linux gives to outgoing connections.
 PORTS = range(20000, 32000)
 ATTEMPTS = 3
+# Six digits.
+JOB_NUMBERS = range(100_000, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -39,27 +43,37 @@ class Sandbox:
         return {
             "SLURM_CONF": str(processes.slurm_conf(self.directory)),
             "WORKSHOP_CLUSTER": str(self.directory / "etc" / "workshop.toml"),
+            **root.environment(self.directory),
         }
 
 
-def up(directory: Path, shape: Shape = USUAL, guard: int | None = None) -> Sandbox:
+def up(
+    directory: Path,
+    shape: Shape = USUAL,
+    guard: int | None = None,
+    slurm_root: Path | None = None,
+) -> Sandbox:
     """Start a sandbox and wait until its nodes are idle.
 
     Args:
         guard: a process with which the sandbox ends too.
+        slurm_root: the root of a system that Slurm is taken from, instead of this machine's; else
+            the one that WORKSHOP_SLURM_ROOT names, if any.
 
     Raises:
         SandboxError: it cannot be; nothing is left behind.
     """
     directory = place.located(directory)
     refuse_what_is_there(directory)
-    tools = programs.find(shape, programs.search_path())
+    network.check()
+    source = root.chosen(slurm_root)
+    tools = tools_for(shape, source)
     if shape.enforce_memory:
         cgroups.check(shape.node_names)
     for attempt in range(1, ATTEMPTS + 1):
         place.claim(directory)
         try:
-            bring_up(directory, shape, tools, guard)
+            bring_up(directory, shape, tools, guard, source)
             return Sandbox(directory)
         except PortTakenError:
             down(directory)
@@ -104,19 +118,28 @@ def refuse_what_is_there(directory: Path) -> None:
         )
 
 
-def bring_up(directory: Path, shape: Shape, tools: dict[str, str], guard: int | None) -> None:
+def tools_for(shape: Shape, source: Root | None) -> dict[str, str]:
+    """The file of each program that a sandbox needs, of a root or of this machine."""
+    return root.find(source, shape) if source else programs.find(shape, programs.search_path())
+
+
+def bring_up(
+    directory: Path, shape: Shape, tools: dict[str, str], guard: int | None, source: Root | None
+) -> None:
     place.furnish(directory, shape.node_names, shape.gpus_per_node)
+    if source:
+        tools = root.install(source, tools, directory)
     daemons = Daemons(directory, tools)
     if guard:
         watch(daemons, guard)
-    host = this_host(["slurmctld", "slurmdbd", *shape.node_names])
+    host = this_host(["slurmctld", "slurmdbd", *shape.node_names], source)
     write_configuration(directory, shape, host)
     if shape.enforce_memory:
         cgroups.register(directory, shape.node_names)
     start_munge(daemons)
     if shape.accounting:
         start_accounting(daemons, host)
-    start_slurm(daemons, shape)
+    start_slurm(daemons, shape, host)
     reserve(daemons, shape, host)
 
 
@@ -131,13 +154,23 @@ def watch(daemons: Daemons, pid: int) -> None:
     )
 
 
-def this_host(daemons: Sequence[str]) -> Host:
+def this_host(daemons: Sequence[str], source: Root | None) -> Host:
     """This machine, with a free port for each daemon."""
     name = socket.gethostname()
     closed = False
     with suppress(OSError):  # a name that nobody knows is good enough
         closed = socket.gethostbyname(name) == LOOPBACK
-    return Host(name, closed, user_name(), free_ports(daemons))
+    plugins = source.plugins if source else None
+    return Host(name, closed, user_name(), free_ports(daemons), first_job(time.time()), plugins)
+
+
+def first_job(now: float) -> int:
+    """The number of the first job of a sandbox that starts now, in seconds since 1970.
+
+    Logs have a job's number in their names, so no two sandboxes should count the same. The numbers
+    go up with the seconds, for ten days; nobody submits a job a second for long.
+    """
+    return JOB_NUMBERS[int(now) % len(JOB_NUMBERS)]
 
 
 def user_name() -> str:
