@@ -76,9 +76,9 @@ def paged_attention(
     Args:
         q: [B, H, D], fp32, fp16 or bf16; is not changed.
         key_pages, value_pages: [pages, P, H, D] of q's dtype: the pool, for all sequences together;
-            are not changed. Places that no sequence fills hold what was there before.
+            are not changed. Places that no sequence fills hold what was there before, perhaps nan.
         tables: [B, M], int64, a row as in ``place``. Entries behind the last page that a sequence
-            needs mean nothing.
+            needs mean nothing, and need not be pages of the pool.
         lengths: [B], int64: tokens of each sequence. A sequence of 0 gets zeros.
 
     Returns:

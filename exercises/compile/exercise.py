@@ -26,9 +26,9 @@ def update(cache: Cache, k: Tensor, v: Tensor, position: Tensor) -> None:
     """Write the key and the value of one token into the cache, in place.
 
     Args:
-        cache: keys and values, [B, H, S, D] each. Nothing but ``position`` changes.
+        cache: keys and values, [B, H, S, D] each. Nothing but the place ``position`` changes.
         k, v: [B, H, 1, D], of the dtype of the cache.
-        position: [1], int64, from 0 to S - 1.
+        position: [1], int64, from 0 to S - 1. It is not changed, and neither are k and v.
     """
     raise NotImplementedError
 
@@ -37,8 +37,8 @@ def mask(position: Tensor, length: int) -> Tensor:
     """Which places of the cache the token at ``position`` may see: what is written, and itself.
 
     Args:
-        position: [1], int64.
-        length: S.
+        position: [1], int64; is not changed.
+        length: S, of any size.
 
     Returns:
         [1, length], bool: True where it may see.
@@ -63,8 +63,8 @@ def decode(model, caches: list[Cache], token: Tensor, position: Tensor) -> Tenso
 
     Args:
         caches: one for each layer; the token's own key and value are written into them.
-        token: [B], int64.
-        position: [1], int64.
+        token: [B], int64; is not changed.
+        position: [1], int64; is not changed.
     """
     raise NotImplementedError
 
@@ -75,11 +75,12 @@ def generate(
     """Read the prompt, one token a step, then make ``count`` more, always the likeliest.
 
     ``step(model, caches, token, position)`` is ``decode``, compiled or not. It must not be compiled
-    anew for each position.
+    anew for each position. There are len(prompt) + count - 1 steps: the last new token is not fed.
 
     Args:
-        caches: may still hold what an earlier prompt left there.
-        prompt: its tokens, [B] int64 each; the first one is at position 0.
+        caches: those that every step works on; may still hold what an earlier prompt left there.
+        prompt: its tokens, [B] int64 each; the first one is at position 0. Is not changed.
+        count: 1 or more.
 
     Returns:
         The tokens made, [B, count], int64.

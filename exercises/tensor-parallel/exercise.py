@@ -62,6 +62,8 @@ def layer_part(
 ) -> dict[str, Tensor]:
     """This rank's part of a layer: a dict with the same names, each in memory of its own.
 
+    A part has the dtype of its weight, fp32 or bf16. The weights are not changed.
+
     Args:
         weights: of the whole layer; head h has rows h * D to (h + 1) * D of q (of k, of v), and
             these columns of o:

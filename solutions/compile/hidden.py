@@ -1,11 +1,14 @@
-"""Hidden checks of the static cache: several texts at work, and a prompt that is used again."""
+"""Hidden checks of the static cache: several texts at work, a prompt used again, long texts."""
 
 import torch
 
 from workshop.learn.checking import Work, Wrong, check, is_close, pair, tensor
 
-from ..loop import drawn_prompt
-from ..model import drawn_model, drawn_texts, logits_of
+from ..cache import judge_masks
+from ..loop import drawn_asked, generated, judge_loop
+from ..model import Model, drawn_model, drawn_texts, fed, logits_of
+
+FAR = ((33000, (32766, 32767, 32768, 32769, 32999)), (70001, (65534, 65535, 65536, 65537, 70000)))
 
 
 @check(
@@ -31,41 +34,52 @@ def two_texts_in_turns(work: Work) -> None:
         if not is_close(have, want, 1e-4):
             off = ~((have.double() - want).abs() <= 1e-4 * want.abs().max())
             place = int(off.any(2).any(0).nonzero()[0])
+            hint = "each text has caches of its own: a step works on those that it is given"
             raise Wrong(
                 f"text {number + 1} of two in turns, position {place}: the logits are off",
                 want[0, place, 0], have[0, place, 0],
-                "each text has caches of its own: a step works on those that it is given",
+                hint if right_alone(work, model, texts) else None,
             )  # fmt: skip
+
+
+def right_alone(work: Work, model: Model, texts: list[torch.Tensor]) -> bool:
+    """Whether each of the texts goes well by itself, so that only turns can be the cause."""
+    return all(
+        is_close(fed(work, model, [text])[0], logits_of(model, [text])[0], 1e-4) for text in texts
+    )
 
 
 @check(
     points=1,
     hints=(
-        "What is in the prompt's list after generate?",
-        "What was in it before: who asks twice with the same list wants the same answer.",
+        "What is in the prompt's list after generate? And what has generate kept of it?",
+        "Nothing new, and nothing: who asks twice wants the same steps and the same answer.",
         "made = [] for the new tokens, and prompt is only read",
     ),
 )
 def the_same_prompt_again(work: Work) -> None:
     draw = work.draw
     words, count = draw.integer(14, 18), draw.integer(9, 12)
-    model, prompt, said = drawn_prompt(draw, draw.integer(1, 2), words, count, 4)
-    counts = [count, count, 1]
-    found = work.call(
-        "driver:generated_again", model.weights, model.heads, model.length,
-        list(prompt.unbind(1)), counts,
-    )  # fmt: skip
-    for number, asked in enumerate(counts):
-        shape = [prompt.shape[0], asked]
-        made = tensor(found["made"][number], "what generate returns", shape, torch.int64)
-        places = found["places"][number]
-        hint = "the prompt belongs to the caller: do not append to it" if found["longer"] else None
-        if places != list(range(words + asked - 1)):
-            expected = f"positions 0 to {words + asked - 2}"
-            raise Wrong(f"call {number + 1} with the same prompt", expected, places, hint)
-        if not torch.equal(made, said[:, :asked]):
-            what = f"call {number + 1} with the same prompt says something else"
-            raise Wrong(what, said[:, :asked], made, hint)
-    if found["longer"]:
-        told = f"{words + found['longer']} tokens"
-        raise Wrong("the prompt is longer than before", f"{words} tokens", told)
+    asked = drawn_asked(draw, draw.integer(1, 2), words, count, 4)
+    found = generated(work, asked, "decode", [asked.prompt] * 2, [count] * 2, asked.model.length)
+    for number in range(2):
+        try:
+            judge_loop(found, asked, number)
+        except Wrong as wrong:
+            wrong.message = f"call {number + 1} with the same prompt: {wrong.message}"
+            raise
+
+
+@check(
+    points=1,
+    hints=(
+        "How large may a position be?",
+        "As large as int64 is: compare it as it is, without another dtype or a table of places.",
+        "torch.arange(length, device=position.device) <= position[:, None]",
+    ),
+)
+def the_mask_of_a_long_text(work: Work) -> None:
+    cases = [(at, length) for length, places in FAR for at in places]
+    cases.append((work.draw.integer(3000, 39999), 40000))
+    found = work.call("driver:masks", cases)
+    judge_masks(found["masks"], cases)

@@ -1,56 +1,26 @@
-"""Hidden checks of tensor parallelism: a model in bf16, and results that somebody keeps."""
+"""Hidden checks of tensor parallelism: many ranks, and results that somebody keeps."""
 
-import torch
-from torch import Tensor
+from workshop.learn.checking import Work, Wrong, check, tensor
 
-from workshop.learn.checking import Work, Wrong, check, same_tensor, tensor
-
-from .. import TOGETHER
-from ..exchanges import done_on_ranks
-from ..layers import Layer, drawn_heads, drawn_layer
-from ..weights import cut, shares
+from .. import TOGETHER, judge_layer_parts
+from ..exchanges import done_on_ranks, not_none
+from ..layers import drawn_heads, drawn_layer, in_bf16, square_layer
+from ..weights import cut
 
 
 @check(
     points=1,
     hints=(
-        "Of which dtype is what torch.empty(shape) makes?",
-        "fp32, whatever is copied into it: a part has the dtype of its weight.",
+        "What is different with eight ranks, or with square weights in bf16?",
+        "Nothing: take the heads of kv_share, and sizes and dtypes from the tensors.",
         "weight[start:stop].clone()",
     ),
 )
-def a_layer_in_bf16(work: Work) -> None:
-    draw, ranks = work.draw, work.draw.choice([2, 4])
-    drawn = drawn_layer(draw, *drawn_heads(draw, ranks, "some"), ranks)
-    weights = {name: weight.bfloat16() for name, weight in drawn.weights.items()}
-    layer = Layer(weights, drawn.heads, drawn.kv_heads, drawn.size)
-    hidden = shares(work, weights["gate"].shape[0], ranks)
-    for rank in (0, ranks - 1):
-        found = work.call(
-            "driver:stored", "layer_part", weights, layer.heads, layer.kv_heads, rank, ranks
-        )
-        part = found["made"]
-        for name in weights:
-            one, what = part[name], f"{name} of rank {rank} of {ranks}"
-            if isinstance(one, Tensor) and one.dtype != torch.bfloat16:
-                raise Wrong(
-                    f"{what} has another dtype than the weight", "torch.bfloat16",
-                    str(one.dtype), "that takes twice the memory, and twice the time to read",
-                )  # fmt: skip
-            same_tensor(one, expected_part(layer, name, hidden[rank], rank, ranks), what, 0)
-        most = sum(part[name].numel() * 2 for name in weights)
-        if found["together"] > most:
-            told = f"{found['together']} bytes"
-            raise Wrong(f"rank {rank} of {ranks} keeps more than its part", f"{most} bytes", told)
-
-
-def expected_part(
-    layer: Layer, name: str, hidden: tuple[int, int], rank: int, ranks: int
-) -> Tensor:
-    """What is right; of the hidden width, whatever their ``share`` gives the rank."""
-    if name in ("gate", "up", "down"):
-        return cut(layer.weights[name], int(name == "down"), *hidden)
-    return layer.part(rank, ranks)[name]
+def a_layer_on_eight_ranks(work: Work) -> None:
+    draw = work.draw
+    kv_heads = draw.choice([2, 4, 8])
+    judge_layer_parts(work, in_bf16(square_layer(draw, 8 * draw.integer(1, 2), kv_heads)), 8)
+    judge_layer_parts(work, in_bf16(drawn_layer(draw, *drawn_heads(draw, 6, "some"), 6)), 6)
 
 
 @check(
@@ -80,6 +50,8 @@ def results_that_are_kept(work: Work) -> None:
         calls.append([name, given])
     done = done_on_ranks(work.call("driver:on_ranks", ranks, calls, False))
     for index, (name, _) in enumerate(calls):
+        if name == "row_linear":
+            not_none([one[index]["value"] for one in done], right[index][0])
         for rank in range(ranks):
             expected = right[index][rank]
             value = tensor(done[rank][index]["value"], name, expected.shape)

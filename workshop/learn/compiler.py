@@ -1,6 +1,7 @@
 """torch's compiler, imported, and used once: what it sets up at first use is set up.
 
-A check names this module in its ``imports``: then a fork server has it all before it forks.
+A check names this module in its ``imports``: then a fork server has it all before it forks. A
+driver compiles by ``COMPILE``: a participant's file may have replaced ``torch.compile``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+COMPILE = torch.compile  # as it is before anybody's file is loaded
 
 # What the compiler imports when it first compiles, or first tells why it cannot.
 LATER = (

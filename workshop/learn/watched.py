@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from types import ModuleType
+import sys
+from collections.abc import Callable, Iterable
+from types import FrameType, ModuleType
 from typing import Any
 
 from torch import Tensor, equal
@@ -11,24 +12,55 @@ from torch import Tensor, equal
 from workshop.learn.made import Made
 
 
-def watched(theirs: ModuleType, name: str, *arguments: Any) -> dict[str, Any]:
+def watched(
+    theirs: ModuleType, name: str, *arguments: Any, outside: bool = False
+) -> dict[str, Any]:
     """The value, which operations made it and the most that they made, and who was changed.
 
+    Args:
+        outside: also watch what numpy and Python allocate.
+
     Returns:
-        value; largest: elements of the largest tensor made; peak: bytes there at once; operations:
-        their names; steps: name and elements of each; changed: for each argument, whether it was.
+        value; largest: elements of the largest tensor made; peak: bytes there at once; outside:
+        bytes that numpy and Python had at once; operations: their names; steps: name and elements
+        of each; changed: for each argument, whether it was.
     """
     before = copies(arguments)
-    with Made() as made:
+    with Made(outside) as made:
         value = getattr(theirs, name)(*arguments)
     return {
         "value": value,
         "largest": made.largest,
         "peak": made.peak,
+        "outside": made.outside,
         "operations": sorted({step.name for step in made.steps}),
         "steps": [[step.name, step.elements] for step in made.steps],
         "changed": [not same(*pair) for pair in zip(before, copies(arguments), strict=True)],
     }
+
+
+def counted(theirs: ModuleType, name: str, *arguments: Any) -> list[int]:
+    """How many operations of torch, and how many lines of their file, one call runs through.
+
+    Two calls with the same counts did the same work, whatever else their arguments say.
+    """
+    lines = 0
+
+    def follow(frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
+        nonlocal lines
+        if frame.f_code.co_filename != theirs.__file__:
+            return None
+        lines += event == "line"
+        return follow
+
+    before = sys.gettrace()
+    with Made() as made:
+        sys.settrace(follow)
+        try:
+            getattr(theirs, name)(*arguments)
+        finally:
+            sys.settrace(before)
+    return [len(made.steps), lines]
 
 
 def copies(values: Iterable[Any]) -> list[Any]:

@@ -1,23 +1,32 @@
 """Checks of attention in blocks and over pages, beside attention with all scores at once."""
 
+from functools import partial
+from operator import eq
+
 import torch
 from torch import Tensor
 
 from workshop.judge.limits import Limits
 from workshop.learn.checking import Work, Wrong, check, is_close, number, pair, tensor
+from workshop.learn.mistakes import only_cause
 
 from .blocks import (
+    KEPT,
+    LARGE,
+    again,
     attention_causes,
     called_attention,
     causal,
     drawn_qkv,
+    exact_qkv,
     judge_attention,
     judge_memory,
+    long_qkv,
     window_causes,
 )
-from .pages import called_paged, drawn_pages, judge_paged, paged, place_causes
+from .pages import called_paged, drawn_pages, judge_paged, paged, place_causes, wild_pages
 from .reference import MINUS, NAMES, attended, in_fp32, state_of
-from .state import absorbed, judge_state, merge_causes, wrong_states
+from .state import absorbed, hidden_causes, judge_state, merge_causes, wrong_states
 
 # --- the state -----------------------------------------------------------------------------------
 
@@ -95,9 +104,11 @@ def large_scores(work: Work) -> None:
         if broken:
             raise Wrong(
                 f"{what}: {broken[0]} is not finite", "a finite number", "inf or nan",
-                f"exp({level:.0f}) is no number: subtract the largest score first",
+                f"exp({level:.0f}) is no number: subtract the largest score first"
+                if parts[1].isinf().all()
+                else None,
             )  # fmt: skip
-        if isinstance(parts[1], Tensor) and parts[1].eq(0).any():
+        if isinstance(parts[1], Tensor) and parts[1].eq(0).all():
             raise Wrong(
                 f"{what}: total is 0", "at least 1", 0,
                 f"exp({level:.0f}) is 0: subtract the largest score first",
@@ -125,9 +136,11 @@ def a_block_that_nobody_sees(work: Work) -> None:
     empty = state_of(scores[:, :, :0], values[:, :0])
     first = absorbed(work, empty, scores[:, :, :5], values[:, :5], "a first block, half hidden")
     half = state_of(scores[:, :, :5], values[:, :5])
-    judge_state(first, half, {}, "a first block, half hidden")
+    causes = hidden_causes(empty, scores[:, :, :5], values[:, :5])
+    judge_state(first, half, causes, "a first block, half hidden")
     found = absorbed(work, half, scores[:, :, 5:], values[:, 5:], "a second block, half hidden")
-    judge_state(found, state_of(scores, values), {}, "a second block, half hidden")
+    causes = hidden_causes(half, scores[:, :, 5:], values[:, 5:])
+    judge_state(found, state_of(scores, values), causes, "a second block, half hidden")
 
 
 # --- attention in blocks -------------------------------------------------------------------------
@@ -164,9 +177,25 @@ def attention_in_blocks(work: Work) -> None:
                 out, right, lambda given=(q, k, v, block): attention_causes(*given), what
             )
         except Wrong as wrong:
-            if i > 5:
-                wrong.hint = "right at first, wrong later: nothing may be kept from call to call"
+            if wrong.hint is None and i:
+                first = again(work, "driver:anew", "attention", q, k, v, block)
+                if isinstance(first, Tensor) and is_close(first, right, 1e-4):
+                    wrong.hint = KEPT
             raise
+
+    q, k, v = exact_qkv(draw)
+    out = called_attention(work, q, k, v, 4)
+    right = attended(q, k, v, causal)
+    if not is_close(out, right, 1e-4):
+        small = again(work, "attention", q / 1000, k, v, 4)
+        well = isinstance(small, Tensor) and is_close(small, attended(q / 1000, k, v, causal), 1e-4)
+        what = "scores near 200 and -200: off"
+        raise Wrong(what, right[0, 1, 0].item(), out[0, 1, 0].item(), LARGE if well else None)
+    q, k, v = long_qkv(draw)
+    out = called_attention(work, q, k, v, 512)
+    judge_attention(
+        out, attended(q, k, v, causal), lambda: attention_causes(q, k, v, 512), "2104 keys"
+    )
 
 
 @check(
@@ -185,6 +214,7 @@ def a_sliding_window(work: Work) -> None:
         (draw.integer(9, 12), draw.integer(2, 4), draw.integer(4, 5)),
         (keys, 1, 5),
         (4, keys + draw.integer(0, 9), 7),
+        (6, 5, 5),  # a window as wide as a block
     ):
         q, k, v = drawn_qkv(draw, 2, queries, keys, draw.integer(3, 6))
         out = called_attention(work, q, k, v, block, window)
@@ -210,16 +240,24 @@ def sixteen_bits(work: Work) -> None:
     out = tensor(work.call("attention", q, k, v, 1), "attention", q.shape, torch.bfloat16)
     right = attended(q, k, v, causal)
     if not is_close(out, right, 0.01):
-        hint = "the sums are in bf16, where 256 + 1 is 256: keep the state in fp32"
+        sums = "the sums are in bf16, where 256 + 1 is 256: keep the state in fp32"
+        hint = sums if right_in_fp32(work, q, k, v, 1) else None
         raise Wrong(f"bf16, {keys} keys: off", right[0, 0, 0].item(), out[0, 0, 0].item(), hint)
     heads, keys, size = draw.integer(1, 2), draw.integer(9, 14), 64
     q, k, v = drawn_qkv(draw, heads, 3, keys, size)
-    q, k = (q / 2 + 40).half(), (k / 40 + 40).half()  # products beyond what fp16 can hold
-    out = called_attention(work, q, k, v.half(), 4)
-    right = attended(q, k, v.half(), causal)
+    q, k, v = (q / 2 + 40).half(), (k / 40 + 40).half(), v.half()  # products beyond fp16
+    out = called_attention(work, q, k, v, 4)
+    right = attended(q, k, v, causal)
     if not out.isfinite().all() or not is_close(out, right, 0.02):
-        hint = "a product beyond 65504 is inf in fp16: convert q and k to fp32 before it"
+        large = "a product beyond 65504 is inf in fp16: convert q and k to fp32 before it"
+        hint = large if right_in_fp32(work, q, k, v, 4) else None
         raise Wrong("fp16, large products: off", right[0, 0, 0].item(), out[0, 0, 0].item(), hint)
+
+
+def right_in_fp32(work: Work, q: Tensor, k: Tensor, v: Tensor, block: int) -> bool:
+    """Whether the same numbers in fp32 go well, so that 16 bits are the cause."""
+    out = again(work, "attention", q.float(), k.float(), v.float(), block)
+    return isinstance(out, Tensor) and is_close(out, attended(q, k, v, causal), 1e-3)
 
 
 @check(
@@ -234,10 +272,11 @@ def sixteen_bits(work: Work) -> None:
 )
 def no_matrix_of_scores(work: Work) -> None:
     draw = work.draw
-    heads, queries, keys, size, block = 2, draw.integer(100, 120), draw.integer(300, 350), 4, 8
+    heads, queries, keys, size, block = 2, draw.integer(22, 26), draw.integer(560, 640), 4, 32
+    called_attention(work, *drawn_qkv(draw, 1, 2, 9, 4), 4)  # what is imported late is there then
     q, k, v = drawn_qkv(draw, heads, queries, keys, size)
-    found = work.call("driver:watched", "attention", q, k, v, block)
-    at = judge_memory(found, q, k, block)
+    found = work.call("driver:watched_all", "attention", q, k, v, block)
+    at = judge_memory(work, found, q, k, block)
     out = tensor(found["value"], "attention", q.shape)
     judge_attention(out, attended(q, k, v, causal), dict, at)
 
@@ -258,14 +297,17 @@ def where_a_token_lies(work: Work) -> None:
     for _ in range(4):
         page, count = draw.choice([3, 5, 16]), draw.integer(3, 6)
         table = torch.randperm(40, generator=draw.generator)[:count]
-        for position in (0, page - 1, page, draw.integer(page, count * page - 1)):
-            found = pair(work.call("place", table, position, page), "place")
+        for position in (0, page - 1, page, count * page - 1, draw.integer(page, count * page - 1)):
+            told = work.call("driver:watched", "place", table, position, page)
+            if told["changed"][0]:
+                raise Wrong("place changes the table that it is given")
+            found = pair(told["value"], "place")
             right = [int(table[position // page]), position % page]
             have = [number(one, "place") for one in found]
             if have == right:
                 continue
             causes = place_causes(table, position, page)
-            hint = next((cause for cause, wrong in causes.items() if have == wrong), None)
+            hint = only_cause((cause, partial(eq, have, wrong)) for cause, wrong in causes.items())
             what = f"position {position}, pages of {page}, table {table.tolist()}"
             raise Wrong(f"{what}: the wrong place", right, have, hint)
 
@@ -283,7 +325,7 @@ def attention_over_pages(work: Work) -> None:
     draw = work.draw
     page = draw.integer(4, 6)
     for lengths, heads, size, spare in (
-        ([draw.integer(2, 4) * page + 2], 2, draw.integer(3, 6), 0),
+        ([draw.integer(2, 4) * page + 2], 2, draw.integer(3, 6), 1),
         (
             [
                 draw.integer(3, 4) * page + 1,
@@ -294,6 +336,7 @@ def attention_over_pages(work: Work) -> None:
         ),
         ([2 * page + 1, page + 2], page, page, 0),  # sizes the same
         ([2 * page + 1, page + 2], page, page, 0),  # once more, with other pages
+        ([50 * page + 1], 1, 2, 1),
     ):  # fmt: skip
         q, keys, values, tables = drawn_pages(draw, lengths, page, heads, size, spare)
         out = called_paged(work, q, (keys, values), tables, lengths)
@@ -311,11 +354,12 @@ def attention_over_pages(work: Work) -> None:
 )
 def full_pages_and_none(work: Work) -> None:
     draw = work.draw
-    page = draw.integer(3, 5)
-    for lengths, spare in (
-        ([page, 2 * page, 3 * page], 1),
-        ([1, draw.integer(1, 3) * page, 0], 2),
-        ([0], 1),
+    some = draw.integer(3, 5)
+    for lengths, page, spare in (
+        ([some, 2 * some, 3 * some], some, 1),
+        ([1, draw.integer(1, 3) * some, 0], some, 2),
+        ([0], some, 1),
+        ([7, 2], 1, 1),  # a page for each token
     ):
         order = torch.randperm(len(lengths), generator=draw.generator).tolist()
         lengths = [lengths[i] for i in order]
@@ -326,6 +370,10 @@ def full_pages_and_none(work: Work) -> None:
                 hint = "it has seen nothing: 0 / something, not what a page happens to hold"
                 raise Wrong(f"sequence {row} has no token", 0, out[row].flatten()[0].item(), hint)
         judge_paged(out, q, (keys, values), tables, lengths)
+    lengths = [some + 1, 1, 2 * some, 0]
+    q, keys, values, tables = wild_pages(draw, lengths, some, 2, draw.integer(3, 6), 1)
+    out = called_paged(work, q, (keys, values), tables, lengths)
+    judge_paged(out, q, (keys, values), tables, lengths)
 
 
 @check(
@@ -339,13 +387,14 @@ def full_pages_and_none(work: Work) -> None:
 )
 def pages_where_they_lie(work: Work) -> None:
     draw = work.draw
-    page, heads, size = 8, 2, 8
+    page, heads, size = 8, 2, 32
     lengths = [draw.integer(500, 600), draw.integer(40, 90)]
     q, keys, values, tables = drawn_pages(draw, lengths, page, heads, size, 0)
     q, keys, values = q.bfloat16(), keys.bfloat16(), values.bfloat16()
-    found = work.call(
-        "driver:watched", "paged_attention", q, keys, values, tables, torch.tensor(lengths)
-    )
+    arguments = (q, keys, values, tables, torch.tensor(lengths))
+    few = (q[:1], keys, values, tables[:1], torch.tensor([9]))
+    again(work, "paged_attention", *few)  # what is imported late is there then
+    found = work.call("driver:watched_all", "paged_attention", *arguments)
     whole = lengths[0] * heads * size
     if 4 * found["largest"] > whole:
         raise Wrong(
@@ -353,17 +402,27 @@ def pages_where_they_lie(work: Work) -> None:
             f"about {page * heads * size}: one page", found["largest"],
             "the pages are gathered, or converted, all at once: read them one after another",
         )  # fmt: skip
-    if 2 * found["peak"] > 4 * whole:
+    bytes_used = found["peak"] + found["outside"]
+    if 2 * bytes_used > 4 * whole:
+        many = found["outside"] < found["peak"]
         raise Wrong(
-            f"for {lengths[0]} tokens, {found['peak']} bytes are in use at once",
-            f"far less than the keys, {2 * whole} bytes in bf16", found["peak"],
-            "no tensor is large, but many are kept: what a page made can go when it is absorbed",
+            f"for {lengths[0]} tokens, {bytes_used} bytes are in use at once",
+            f"far less than the keys, {2 * whole} bytes in bf16", bytes_used,
+            "no tensor is large, but many are kept: what a page made can go when it is absorbed"
+            if many
+            else "the pages are gathered outside of torch: read them one after another",
         )  # fmt: skip
     out = tensor(found["value"], "paged_attention", q.shape, torch.bfloat16)
-    if not is_close(out, paged(q, (keys, values), tables, lengths), 0.01):
+    right = paged(q, (keys, values), tables, lengths)
+    if not is_close(out, right, 0.01):
+        precise = again(
+            work, "paged_attention", q.float(), keys.float(), values.float(), *arguments[3:]
+        )
         hint = "convert a page to fp32, and keep the state in fp32"
-        right = paged(q, (keys, values), tables, lengths)
-        raise Wrong("in bf16: off", right[0, 0, 0].item(), out[0, 0, 0].item(), hint)
+        well = isinstance(precise, Tensor) and is_close(precise, right, 1e-3)
+        raise Wrong(
+            "in bf16: off", right[0, 0, 0].item(), out[0, 0, 0].item(), hint if well else None
+        )
 
 
 # --- the stretch ---------------------------------------------------------------------------------
@@ -371,7 +430,6 @@ def pages_where_they_lie(work: Work) -> None:
 
 @check(
     points=2,
-    needs=("a block that nobody sees",),
     hints=(
         "Both sums must refer to the same largest score before they can be added.",
         "The larger of the two; each side's sums are rescaled by exp(its own - larger).",

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 
 from workshop.learn.checking import Draw, Work, Wrong, is_close, tensor
+from workshop.learn.mistakes import only_cause
+
+from .blocks import again
 
 
 def place_causes(table: Tensor, position: int, page: int) -> dict[str, list[int]]:
@@ -93,6 +96,13 @@ def paged_causes(
                 out[row] += one / len(starts) if mean else one
         return out
 
+    def paged_from(first: Callable[[int], int]) -> Tensor:
+        """Without the tokens before ``first`` of the length, which is at a page's beginning."""
+        starts = [min(first(one), one) // page for one in lengths]
+        moved = torch.stack([row.roll(-s) for row, s in zip(tables, starts, strict=True)])
+        left = [one - s * page for one, s in zip(lengths, starts, strict=True)]
+        return paged(q, pools, moved, left)
+
     return {
         "the table is not used: a sequence's pages lie anywhere in the pool": (
             lambda: paged(q, pools, tables, lengths, lambda row, p: (p // page, p % page))
@@ -106,6 +116,13 @@ def paged_causes(
             with_lengths(lambda n: -(-n // page) * page)
         ),
         "the last page is missing where it is not full": with_lengths(lambda n: n // page * page),
+        "a last page that is full is missing: length % P is 0 there, and not P": (
+            with_lengths(lambda n: n if n % page else n - page)
+        ),
+        "only the last page is read: carry the state on": (
+            lambda: paged_from(lambda n: (n - 1) // page * page)
+        ),
+        "the first page is missing": lambda: paged_from(lambda n: page),
         "the last token is missing: lengths counts it": with_lengths(lambda n: n - 1),
         "a sequence of whole pages has no further one: what the table says behind them means "
         "nothing": with_lengths(lambda n: n if n % page else n + page),
@@ -139,12 +156,60 @@ def called_paged(
         raise Wrong("paged_attention has the wrong dtype", str(q.dtype), str(out.dtype))
     for row, length in enumerate(lengths):
         if not out[row].isfinite().all():
+            hint = "nothing was seen: 0 / 0. Give such a sequence zeros" if not length else None
             raise Wrong(
-                f"sequence {row}, of {length} tokens, is nan or inf", "0" if not length else None,
-                out[row].flatten()[0].item(),
-                "nothing was seen: 0 / 0. Give such a sequence zeros" if not length else None,
+                f"sequence {row}, of {length} tokens, is nan or inf",
+                None if length else "0", out[row].flatten()[0].item(),
+                hint or why_not_finite(work, row, q, pools, tables, lengths),
             )  # fmt: skip
     return out
+
+
+def why_not_finite(
+    work: Work,
+    row: int,
+    q: Tensor,
+    pools: tuple[Tensor, Tensor],
+    tables: Tensor,
+    lengths: list[int],
+) -> str | None:
+    """Whether it is what lies in places that nobody fills: numbers there make it finite."""
+    if all(pool.isfinite().all() for pool in pools):
+        return None
+    tame = [pool.nan_to_num(0.5, 0.5, 0.5) for pool in pools]
+    out = again(work, "paged_attention", q, *tame, tables, torch.tensor(lengths))
+    if not isinstance(out, Tensor) or out.shape != q.shape or not out[row].isfinite().all():
+        return None
+    return (
+        "places that nobody fills are read: a weight of 0 does not hide a nan there, as 0 * nan is "
+        "nan. Read only what is filled"
+    )
+
+
+def unfilled(keys: Tensor, tables: Tensor, lengths: list[int]) -> Tensor:
+    """[pages, P], bool: places of the pool that no sequence fills."""
+    page = keys.shape[1]
+    unused = torch.ones(keys.shape[:2], dtype=torch.bool)
+    for row, length in enumerate(lengths):
+        for position in range(length):
+            unused[tables[row, position // page], position % page] = False
+    return unused
+
+
+def wild_pages(
+    draw: Draw, lengths: list[int], page: int, heads: int, size: int, spare: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As ``drawn_pages``, with nan where nobody fills, and no pages behind the last ones."""
+    q, keys, values, tables = drawn_pages(draw, lengths, page, heads, size, spare)
+    unused = unfilled(keys, tables, lengths)
+    for row, length in enumerate(lengths):
+        tables[row, -(-length // page) :] = draw.choice(WILD)
+    keys[unused] = draw.choice([float("nan"), float("inf")])
+    values[unused] = float("nan")
+    return q, keys, values, tables
+
+
+WILD = (10**12, -(10**12))
 
 
 def judge_paged(
@@ -158,11 +223,13 @@ def judge_paged(
     right = paged(q, pools, tables, lengths)
     if is_close(out, right, within):
         return
+
+    def gives(make: Callable[[], Tensor]) -> Callable[[], bool]:
+        return lambda: is_close(out, make(), max(within, 1e-3))
+
     causes = paged_causes(q, pools, tables, lengths)
-    hint = next(
-        (cause for cause, make in causes.items() if is_close(out, make(), max(within, 1e-3))), None
-    )
-    off = ((out.double() - right).abs() > within * right.abs().max()).nonzero()
+    hint = only_cause((cause, gives(make)) for cause, make in causes.items())
+    off = (~((out.double() - right).abs() <= within * right.abs().max())).nonzero()
     at = tuple(off[0].tolist())
     page = pools[0].shape[1]
     raise Wrong(

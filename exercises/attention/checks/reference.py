@@ -57,7 +57,7 @@ def blocks_apart(
     """Attention over each block by itself: what comes of a softmax that ends with its block."""
     for start in range(0, k.shape[1], block):
         stop = start + block
-        yield attended(q, k, v, lambda p, j, a=start, b=stop: sees(p, j) and a <= j < b)
+        yield attended(q, k, v, lambda p, j, a=start, b=stop: sees(p, j) and a <= j < b)  # type: ignore[misc]
 
 
 def never_rescaled(

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from workshop.learn.checking import Work, Wrong, is_close, pair, tensor
+from workshop.learn.mistakes import Tells, only_cause
 
-from .reference import MINUS, NAMES, State, in_fp32
+from .reference import MINUS, NAMES, State, in_fp32, state_of
 
 
 def judge_state(found: Any, right: State, causes: dict[str, State], what: str) -> None:
@@ -19,15 +20,16 @@ def judge_state(found: Any, right: State, causes: dict[str, State], what: str) -
     for one, name, want in zip(parts, NAMES, right, strict=True):
         if one.isnan().any():
             at = one.isnan().nonzero()[0].tolist()
+            unseen = torch.equal(
+                one.isnan().reshape(*right[0].shape, -1).any(-1), right[0] == MINUS
+            )
             raise Wrong(
                 f"{what}: {name} is nan for head {at[0]}, query {at[1]}", want[tuple(at)].item(),
-                "nan", "-inf - -inf is nan: where nothing was seen, subtract something finite",
+                "nan", NAN if unseen else only_cause(naming(parts, causes)),
             )  # fmt: skip
     if all(map(same_or_minus, parts, right)):
         return
-    hint = next(
-        (cause for cause, wrong in causes.items() if all(map(same_or_minus, parts, wrong))), None
-    )
+    hint = only_cause(naming(parts, causes))
     one, name, want = next(
         (one, name, want)
         for one, name, want in zip(parts, NAMES, right, strict=True)
@@ -42,12 +44,25 @@ def judge_state(found: Any, right: State, causes: dict[str, State], what: str) -
     )  # fmt: skip
 
 
+NAN = "-inf - -inf is nan: where nothing was seen, subtract something finite"
+
+
+def naming(parts: list[Tensor], causes: dict[str, State]) -> dict[str, Tells]:
+    """For each cause, whether it gives these three."""
+
+    def gives(wrong: State) -> Tells:
+        return lambda: all(map(same_or_minus, parts, wrong))
+
+    return {cause: gives(wrong) for cause, wrong in causes.items()}
+
+
 def same_or_minus(one: Tensor, want: Tensor) -> bool:
-    """Close, and -inf at the same places."""
-    none = want == MINUS
-    if not torch.equal(one == MINUS, none) or not one[~none].isfinite().all():
+    """Close, and -inf, inf and nan at the same places."""
+    want = want.to(torch.float32).double()
+    finite = want.isfinite()
+    if not torch.equal(one.double()[~finite].nan_to_num(7), want[~finite].nan_to_num(7)):
         return False
-    return is_close(one[~none], want[~none], 1e-4)
+    return bool(one[finite].isfinite().all()) and is_close(one[finite], want[finite], 1e-4)
 
 
 def wrong_states(old: State, scores: Tensor, values: Tensor) -> dict[str, State]:
@@ -64,7 +79,15 @@ def wrong_states(old: State, scores: Tensor, values: Tensor) -> dict[str, State]
     local = torch.exp(scores - block[:, :, None])
     plain = torch.exp(scores)
     since = torch.exp(scores - torch.where(largest == MINUS, new, largest)[:, :, None])
-    return {
+    raw = torch.exp(new - largest)
+    unseen = bool((largest == MINUS).any())
+    first: dict[str, State] = {
+        "rescaled the wrong way: exp(new - old) is inf where nothing was seen before: multiply by "
+        "exp(old - new), which is at most 1": (
+            new, total * raw + summed, mixed * raw[:, :, None] + blended,
+        ),
+    }  # fmt: skip
+    return (first if unseen else {}) | {
         "mixed is not rescaled: when the largest score grows, what was summed before is too large "
         "by exp(new - old)": (new, right_total, mixed + blended),
         "total is not rescaled: it is a sum of exp(score - largest) too": (
@@ -95,6 +118,46 @@ def wrong_states(old: State, scores: Tensor, values: Tensor) -> dict[str, State]
         ),
         "what was summed before is lost: add to it": (new, summed, blended),
     }  # fmt: skip
+
+
+def hidden_causes(old: State, scores: Tensor, values: Tensor) -> dict[str, State]:
+    """What typical mistakes make of a block that some queries see nothing of."""
+    largest, total, mixed = (one.double() for one in old)
+    right = joined(old, state_of(scores, values))
+    none = (scores == MINUS).all(-1)
+    zero = joined(old, state_of(scores.masked_fill(scores == MINUS, 0), values))
+    reset = [torch.where(none, 0, right[1]), torch.where(none[:, :, None], 0, right[2])]
+    least = torch.full_like(right[0], torch.finfo(torch.float32).min)
+    lowest = torch.where(right[0] == MINUS, least, right[0])
+    finite = torch.where(right[0] == MINUS, torch.zeros_like(right[0]), right[0])
+    kept = torch.where(largest == MINUS, 0, torch.exp(largest - finite))
+    ones = torch.exp(torch.where(none[:, :, None], 0, scores.double() - finite[:, :, None]))
+    counted = (total * kept + ones.sum(-1), mixed * kept[:, :, None] + ones @ values.double())
+    return {
+        "the score of a key that is not seen is -inf, not 0: exp(0) is 1": zero,
+        "a query that sees nothing of a block has weights of 0 there, and not of exp(0)": (
+            right[0], *counted,
+        ),
+        "where nothing was seen, the state stays as it is: it is lost": (right[0], *reset),
+        "largest is -inf where nothing was seen: nan_to_num makes it a number": (
+            lowest, right[1], right[2],
+        ),
+        "largest is -inf where nothing was seen, and not the 0 that is subtracted": (
+            finite, right[1], right[2],
+        ),
+    }  # fmt: skip
+
+
+def joined(one: State, other: State) -> State:
+    """The state over the keys of both, in fp64."""
+    one = (one[0].double(), one[1].double(), one[2].double())
+    largest = torch.maximum(one[0], other[0])
+    a, b = (
+        torch.where(state[0] == MINUS, torch.zeros_like(largest), torch.exp(state[0] - largest))
+        for state in (one, other)
+    )
+    total = one[1] * a + other[1] * b
+    return largest, total, one[2] * a[:, :, None] + other[2] * b[:, :, None]
 
 
 def absorbed(work: Work, old: State, scores: Tensor, values: Tensor, what: str) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from workshop.judge.judge import FaultError
 from workshop.judge.limits import Limits
 from workshop.learn.checking import Work, Wrong, check
 
-from .reference import drawn_model, drawn_prompt, narrow_at_second, narrow_prompt
+from .reference import THETAS, drawn_model, drawn_prompt, narrow_at_second, narrow_prompt
 from .speed import reach
-from .tokens import judge
+from .tokens import Asking, Told, judge
 
 ANY_MEANS = Limits(seconds=90, cpu_seconds=180, memory_mb=4000, processes=16)
+MORE = 12  # new tokens of a further question
 TIES = 6  # of which a cache in 16 bits breaks some the wrong way
 SAME = "the tokens are the same"
 
@@ -34,13 +37,17 @@ def the_tokens_are_the_same(work: Work) -> None:
     def said(number: int, prompt: list[int], new: int) -> None:
         value = work.call("driver:generate", number, prompt, new)
         others = models[:number] + models[number + 1 :]
-        earlier.append(judge(models[number], prompt, new, value, earlier, others))
+        asking = asking_more(work, models, number)
+        earlier.append(judge(models[number], prompt, new, value, earlier, others, asking))
 
-    for shared, eps in ((2, 1e-5), (1, draw.number(0.1, 0.3)), (3, draw.number(0.01, 0.05))):
+    turn = draw.integer(0, 2)  # of three models, each has another theta
+    for i, (shared, eps) in enumerate(
+        ((1, draw.number(0.1, 0.3)), (3, draw.number(0.01, 0.05)), (2, 1e-5))
+    ):
         kv_heads = draw.integer(2, 3)
         model = drawn_model(
             draw, kv_heads * shared, kv_heads, 2 * draw.integer(3, 6), draw.integer(20, 60),
-            draw.integer(2, 3), vocab, eps,
+            draw.integer(2, 3), vocab, eps, THETAS[(i + turn) % 3],
         )  # fmt: skip
         number = work.call("driver:load", model)
         models.append(model)
@@ -58,6 +65,32 @@ def the_tokens_are_the_same(work: Work) -> None:
     if not work.call("driver:leaves_prompt_alone", 0, prompt, 2):
         hint = "it belongs to who calls: append to a copy"
         raise Wrong("the prompt is changed by generate", "the list as it was", hint=hint)
+
+
+def asking_more(work: Work, models: list[dict[str, Any]], number: int) -> Asking:
+    """Further questions to their engine, about the model ``number`` first."""
+
+    def ask(number: int, prompt: list[int], new: int) -> list[int]:
+        value = again(lambda: work.call("driver:generate", number, prompt, new))
+        return value if isinstance(value, list) and len(value) == new else [-1] * new
+
+    def more() -> Iterator[Told]:
+        for one in (number, number, *range(len(models))):
+            prompt = drawn_prompt(work.draw, models[one], work.draw.integer(12, 40))
+            yield Told(models[one], prompt, ask(one, prompt, MORE))
+
+    def anew(prompt: list[int], new: int) -> Any:
+        return again(lambda: work.call("driver:generate_anew", models[number], prompt, new))
+
+    return Asking(more, anew, lambda prompt, new: ask(number, prompt, new))
+
+
+def again(call: Callable[[], Any]) -> Any:
+    """What a call gives; None where it gives nothing."""
+    try:
+        return call()
+    except FaultError:
+        return None
 
 
 @check(

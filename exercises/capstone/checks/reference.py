@@ -11,20 +11,8 @@ from torch import Tensor
 
 from workshop.learn.checking import Draw
 
+THETAS = (1000.0, 10000.0, 50000.0)
 CLEAR = 1e-4  # between the two best logits, in standard deviations: fp32 cannot confuse them
-SLIPS = {
-    "tiled": "head h belongs to key/value head h // (heads // kv_heads), not to h % kv_heads",
-    "seen": "tokens of the prompt see those that come later: a mask is missing in prefill",
-    "shifted": "a new token's position is off by one: the first stands at len(prompt)",
-    "behind": "a new token's position is off by one: the first stands at len(prompt)",
-    "overwritten": "the first new token is written over the last of the prompt in the cache: its "
-    "place is off by one",
-    "blind": "a new token does not see itself: its key and value go into the cache BEFORE it "
-    "looks at it, and the place is counted in",
-    "unscaled": "scores are divided by the root of the head's size",
-    "neighbours": "RoPE turns elements i and i + D/2 together, not neighbours",
-    "unturned": "keys of the prompt and of new tokens are both turned by RoPE, at their places",
-}
 
 
 @dataclass(frozen=True)
@@ -50,6 +38,7 @@ def drawn_model(
     layers: int,
     vocab: int,
     eps: float = 1e-5,
+    theta: float | None = None,
 ) -> dict[str, Any]:
     """Random weights with which attention counts: what is said depends on all that was read."""
     dim = heads * size
@@ -80,7 +69,7 @@ def drawn_model(
         "head": matrix(vocab, dim),
         "heads": heads,
         "kv_heads": kv_heads,
-        "theta": float(draw.choice([1000.0, 10000.0, 50000.0])),
+        "theta": theta or float(draw.choice(THETAS)),
         "eps": eps,
     }
 
@@ -122,52 +111,123 @@ def margins(logits: Tensor) -> Tensor:
 
 def all_logits(model: dict[str, Any], text: list[int], read: int, slip: str) -> Tensor:
     """Logits [T, vocab] after each token of ``text``, whose first ``read`` are the prompt."""
+    if slip == "reversed":
+        text = [*reversed(text[:read]), *text[read:]]
     place = torch.arange(len(text))
     new = place >= read
-    allowed = place[:, None] >= place
-    if slip == "seen":
-        allowed = allowed | (~new[:, None] & ~new)
-    if slip == "overwritten":
-        allowed = allowed & ~(new[:, None] & (place == read - 1))
-    if slip == "blind":
-        allowed = allowed & ~(new[:, None] & (place[:, None] == place))
-    where = place + new.long() * {"shifted": 1, "behind": -1}.get(slip, 0)
-    return forward(model, text, where, allowed, slip)
+    where = {
+        "shifted": place + new.long(),
+        "behind": place - new.long(),
+        "standing": place.clamp(max=read),
+        "from zero": torch.where(new, place - read, place),
+    }.get(slip, place)
+    return forward(model, text, where, visible(place, new, read, slip), slip, read)
+
+
+def visible(place: Tensor, new: Tensor, read: int, slip: str) -> Tensor:
+    """[T, T], True where the token of a row sees that of a column."""
+    before, itself = place[:, None] >= place, place[:, None] == place
+    row = new[:, None]
+    return {
+        "seen": before | (~row & ~new),
+        "overwritten": before & ~(row & (place == read - 1)),
+        "blind": before & ~(row & itself),
+        "first alone": torch.where(row, place == 0, before),
+        "forgotten": before & ~(row & new & ~itself),
+        "alone": torch.where(row, itself, before),
+    }.get(slip, before)
+
+
+SHORT = {
+    "bf16 cache": torch.bfloat16,
+    "bf16 cache at once": torch.bfloat16,
+    "fp16 cache": torch.float16,
+}
+ACTIVATIONS = {
+    "gelu": lambda gate, up: torch.nn.functional.gelu(gate) * up,
+    "relu": lambda gate, up: gate.relu() * up,
+    "sigmoid": lambda gate, up: gate.sigmoid() * up,
+    "linear": lambda gate, up: gate * up,
+    "of product": lambda gate, up: gate * up * (gate * up).sigmoid(),
+}
 
 
 def forward(
-    model: dict[str, Any], tokens: list[int], where: Tensor, allowed: Tensor, slip: str = ""
+    model: dict[str, Any],
+    tokens: list[int],
+    where: Tensor,
+    allowed: Tensor,
+    slip: str = "",
+    read: int = 0,
 ) -> Tensor:
     """Logits [T, vocab] after each of ``tokens``, at places ``where`` [T].
 
-    ``allowed`` [T, T] is True where the token of a row sees that of a column.
+    ``allowed`` [T, T] is True where the token of a row sees that of a column; the first ``read``
+    tokens are the prompt.
     """
-    heads, kv_heads, eps = model["heads"], model["kv_heads"], model["eps"]
+    eps = model["eps"]
+    new = torch.arange(len(tokens)) >= read
     x = model["embed"][tokens].double()
+    activated = ACTIVATIONS.get(slip, lambda gate, up: gate * gate.sigmoid() * up)
+    for layer in model["layers"]:
+        first = x
+        h = x if slip == "raw attention" else norm(x, layer["attention_norm"], eps, slip)
+        added = attention(model, layer, h, where, allowed, new, slip)
+        x = added if slip == "one residual" else x + added
+        fed = first if slip == "side by side" else x
+        h = fed if slip == "raw mlp" else norm(fed, layer["mlp_norm"], eps, slip)
+        gate, up = h @ layer["gate"].double().T, h @ layer["up"].double().T
+        added = activated(gate, up) @ layer["down"].double().T
+        x = added if slip == "no mlp residual" else x + added
+    return norm(x, model["norm"], eps, slip) @ model["head"].double().T
+
+
+def attention(
+    model: dict[str, Any],
+    layer: dict[str, Tensor],
+    h: Tensor,
+    where: Tensor,
+    allowed: Tensor,
+    new: Tensor,
+    slip: str,
+) -> Tensor:
+    """What the tokens with normed vectors h [T, dim] gather, [T, dim]."""
+    heads, kv_heads = model["heads"], model["kv_heads"]
     owner = torch.arange(heads)
     owner = owner % kv_heads if slip == "tiled" else owner // (heads // kv_heads)
-    for layer in model["layers"]:
-        h = norm(x, layer["attention_norm"], eps)
-        q, k, v = ((h @ layer[n].double().T).unflatten(1, (-1, x.shape[1] // heads)).transpose(0, 1)
-                   for n in "qkv")  # fmt: skip
+    q, k, v = ((h @ layer[n].double().T).unflatten(1, (-1, h.shape[1] // heads)).transpose(0, 1)
+               for n in "qkv")  # fmt: skip
+    if slip != "no rope":
         q = turned(q, where, model["theta"], slip)
         k = k if slip == "unturned" else turned(k, where, model["theta"], slip)
-        scores = q @ k[owner].mT / (1 if slip == "unscaled" else math.sqrt(q.shape[-1]))
+        v = turned(v, where, model["theta"], slip) if slip == "values turned" else v
+    power = {"unscaled": 0.0, "scaled twice": 1.0}.get(slip, 0.5)
+
+    def gathered(k: Tensor, v: Tensor) -> Tensor:
+        scores = q @ k[owner].mT / q.shape[-1] ** power
         weights = scores.masked_fill(~allowed, -math.inf).softmax(-1)
-        x = x + (weights @ v[owner]).transpose(0, 1).flatten(1) @ layer["o"].double().T
-        h = norm(x, layer["mlp_norm"], eps)
-        gate, up = h @ layer["gate"].double().T, h @ layer["up"].double().T
-        x = x + (gate * gate.sigmoid() * up) @ layer["down"].double().T
-    return norm(x, model["norm"], eps) @ model["head"].double().T
+        return (weights @ v[owner]).transpose(0, 1).flatten(1)
+
+    found = gathered(k, v)
+    if slip in SHORT:  # what new tokens find in the cache, or all tokens
+        rows = torch.ones_like(new) if slip.endswith("at once") else new
+        short = gathered(*(one.float().to(SHORT[slip]).double() for one in (k, v)))
+        found = torch.where(rows[:, None], short, found)
+    return found @ layer["o"].double().T
 
 
-def norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    return x / (x.pow(2).mean(-1, keepdim=True) + eps).sqrt() * weight.double()
+def norm(x: Tensor, weight: Tensor, eps: float, slip: str = "") -> Tensor:
+    if slip == "centred":
+        x = x - x.mean(-1, keepdim=True)
+    square = x.pow(2).mean(-1, keepdim=True)
+    root = square.sqrt() + eps if slip == "outside" else (square + eps).sqrt()
+    return x / root * weight.double()
 
 
 def turned(x: Tensor, where: Tensor, theta: float, slip: str) -> Tensor:
     half = x.shape[-1] // 2
-    angles = where[:, None] * theta ** (-torch.arange(half, dtype=torch.float64) / half)
+    steps = torch.arange(half, dtype=torch.float64) / (2 * half if slip == "slow" else half)
+    angles = where[:, None] * theta**-steps * (-1 if slip == "backwards" else 1)
     pairs = (x[..., 0::2], x[..., 1::2]) if slip == "neighbours" else (x[..., :half], x[..., half:])
     a = pairs[0] * angles.cos() - pairs[1] * angles.sin()
     b = pairs[0] * angles.sin() + pairs[1] * angles.cos()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from workshop.learn.checking import Wrong
 
-from .reference import CLEAR, SLIPS, likeliest, lowered, right
+from .reference import CLEAR, Said, likeliest, lowered, right
+from .slips import CHANGED, RUN
 
 NARROW = 0.05  # what 16 bits can confuse
-TELLING = 8  # new tokens that agree are no accident
+ENOUGH = 3  # wrong tokens that a mistake explains are no accident
 
 
 def plain_tokens(value: Any, new_tokens: int, prompt: list[int], vocab: int) -> list[int]:
@@ -31,6 +33,47 @@ def plain_tokens(value: Any, new_tokens: int, prompt: list[int], vocab: int) -> 
     return value
 
 
+@dataclass(frozen=True)
+class Told:
+    """One answer: the model's, to a prompt."""
+
+    model: dict[str, Any]
+    prompt: list[int]
+    actual: list[int]
+
+    @property
+    def best(self) -> Said:
+        return likeliest(self.model, self.prompt, self.actual)
+
+    @property
+    def said(self) -> list[int]:
+        return right(self.model, self.prompt, len(self.actual))
+
+    @property
+    def wrong(self) -> int:
+        """How many of the tokens are not the likeliest after those before them."""
+        return sum(a != b for a, b in zip(self.actual, self.best.tokens, strict=True))
+
+    def by(self, model: dict[str, Any], slip: str = "") -> bool:
+        """Whether that model says these tokens, with that slip."""
+        return likeliest(model, self.prompt, self.actual, slip).tokens == self.actual
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How their engine is asked for more, where one answer does not tell the cause.
+
+    Attributes:
+        more: answers to further prompts.
+        anew: what it says to a prompt when it is asked for nothing before; None if nothing.
+        again: what it says now.
+    """
+
+    more: Callable[[], Iterator[Told]]
+    anew: Callable[[list[int], int], Any]
+    again: Callable[[list[int], int], Any]
+
+
 def judge(
     model: dict[str, Any],
     prompt: list[int],
@@ -38,12 +81,14 @@ def judge(
     value: Any,
     earlier: Sequence[list[int]] = (),
     others: Sequence[dict[str, Any]] = (),
+    asking: Asking | None = None,
 ) -> list[int]:
     """The tokens, if they are right; else raises Wrong, with the cause where it betrays itself.
 
     Args:
         earlier: what was rightly said in earlier calls of the same process.
         others: further models, with as many tokens, that were prepared in it.
+        asking: asks for more, so that a cause is found.
     """
     actual = plain_tokens(value, asked, prompt, len(model["embed"]))
     what = f"prompt of {len(prompt)}, {asked} new tokens"
@@ -54,65 +99,109 @@ def judge(
         elif actual == right(model, prompt, asked)[: len(actual)]:
             hint = f"it stops early: {hint}. Is there room for a text of any length?"
         raise Wrong(f"{what}: {len(actual)} came", asked, len(actual), hint)
-    best = likeliest(model, prompt, actual)
+    told = Told(model, prompt, actual)
+    best = told.best
     if best.tokens == actual:
         return actual
     first = next(i for i in range(asked) if actual[i] != best.tokens[i])
     if best.margins[first] < CLEAR:
         return actual  # rounding decides there, and all that follows hangs on it
-    said = right(model, prompt, asked)
-    if actual in earlier:
+    said = told.said
+    if actual in earlier and len(actual) > 2:
         hint = "that is what an earlier model or prompt got: nothing may be kept across them"
         raise Wrong(f"{what}: the tokens differ", said[:8], actual[:8], hint)
-    hint = cause(model, prompt, actual, first, others, bool(earlier))
     place = slice(first, first + 6)
-    raise Wrong(f"{what}: they differ from token {first} on", said[place], actual[place], hint)
+    raise Wrong(
+        f"{what}: they differ from token {first} on", said[place], actual[place],
+        cause(told, first, others, asking, bool(earlier)),
+    )  # fmt: skip
 
 
 def cause(
-    model: dict[str, Any],
-    prompt: list[int],
-    actual: list[int],
+    told: Told,
     first: int,
     others: Sequence[dict[str, Any]],
+    asking: Asking | None,
     again: bool,
 ) -> str | None:
-    """What would say these tokens, of which ``first`` is the first wrong one; or two such causes.
+    """What would say these tokens, of which ``first`` is the first wrong one; None if unknown.
 
     Args:
         again: earlier calls of the same process were right.
     """
-
-    def says(one: dict[str, Any], slip: str = "") -> bool:
-        return likeliest(one, prompt, actual, slip).tokens == actual
-
-    asked, said = len(actual), right(model, prompt, len(actual))
-    best = likeliest(model, prompt, actual)
-    fits = []
-    if any(says(one) for one in others):
-        fits.append("that is what another model says: generate is given its model, of several")
-    if says(lowered(model)):
-        fits.append("that is what weights in bf16 say: is the precision lowered? fp32 is asked for")
-    elif best.margins[first] < NARROW and actual[first] == best.second[first]:
-        fits.append(
-            f"the two best logits are only {best.margins[first]:.2g} standard deviations apart "
-            "there: is the precision lowered, of weights or of the cache? fp32 tells them apart, "
-            "16 bits do not"
-        )
-    if asked > 2 and actual[1:] == said[:-1]:
-        fits.append("they come one place late: is the last of the prompt, or the first new, twice?")
-    if asked > 2 and actual[:-1] == said[1:]:
-        fits.append("the first new token is missing: it comes with the prompt's own pass")
-    slips = {hint for slip, hint in SLIPS.items() if asked > 2 and says(model, slip)}
-    if asked >= TELLING or len(slips) == 1:
-        fits += sorted(slips)
-    if fits:
-        return "; or ".join(fits)
-    if again:
+    tells = {hint for hint, says in mistakes(others) if says(told)}
+    wrong = told.wrong
+    more = asking.more() if asking is not None else iter(())
+    while tells and (len(tells) > 1 or wrong < ENOUGH):
+        one = next(more, None)
+        if one is None:
+            break
+        tells = {hint for hint, says in mistakes(others) if hint in tells and says(one)}
+        wrong += one.wrong
+    if len(tells) == 1 and wrong >= ENOUGH:
+        return tells.pop()
+    if asking is None:
+        return None
+    left = kept(told, asking, again)
+    narrow = told.best.margins[first] < NARROW and told.actual[first] == told.best.second[first]
+    if left is None and narrow and again:
         return (
-            "texts before this one were right: what is left of an earlier call? Each begins with "
-            "an empty cache, whatever the lengths are"
+            f"the two best logits are only {told.best.margins[first]:.2g} standard deviations "
+            "apart there: is the precision lowered, of weights or of the cache? fp32 tells them "
+            "apart, 16 bits do not"
         )
-    if first > 0:
-        return "the first new tokens are right: look at what later ones find in the cache"
+    return left or in_the_steps(told, first, asking)
+
+
+Says = Callable[[Told], bool]
+
+
+def mistakes(others: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Says]]:
+    """What to say, and whether an answer is what that mistake gives."""
+
+    def late(told: Told) -> bool:
+        return len(told.actual) > 2 and told.actual[1:] == told.said[:-1]
+
+    def lost(told: Told) -> bool:
+        said = right(told.model, told.prompt, len(told.actual) + 1)
+        return len(told.actual) > 2 and told.actual == said[1:]
+
+    def first_row(told: Told) -> bool:
+        """The first of them is what comes after the prompt's first token, the rest is right."""
+        wrong = right(told.model, told.prompt[:1], 1)
+        return told.actual[:1] == wrong and told.best.tokens[1:] == told.actual[1:]
+
+    yield "they come one place late: the last of the prompt, or the first new, is there twice", late
+    yield "the first new token is missing: it comes with the prompt's own pass", lost
+    yield "the first new token is that after the prompt's FIRST token: take logits[-1]", first_row
+    another = "that is what another model says: generate is given its model, of several"
+    yield another, lambda told: any(told.by(one) for one in others if one is not told.model)
+    yield (
+        "that is what weights in bf16 say: is the precision lowered? fp32 is asked for",
+        lambda told: told.by(lowered(told.model)),
+    )
+    for slip, hint in RUN.items():
+        yield hint, lambda told, slip=slip: told.by(told.model, slip)  # type: ignore[misc]
+    for hint, change in CHANGED:
+        yield hint, lambda told, change=change: told.by(change(told.model))  # type: ignore[misc]
+
+
+def kept(told: Told, asking: Asking, again: bool) -> str | None:
+    """Whether the same question is answered rightly when it is the first one."""
+    if again and asking.anew(told.prompt, len(told.actual)) == told.said:
+        return (
+            "right when it is asked first, wrong after others: what is left of an earlier call? "
+            "Each begins with an empty cache, whatever the lengths are"
+        )
+    return None
+
+
+def in_the_steps(told: Told, first: int, asking: Asking) -> str | None:
+    """Whether the same text, read as a prompt, is followed by the right token."""
+    text = told.prompt + told.actual[:first]
+    if first > 0 and asking.again(text, 1) == told.best.tokens[first : first + 1]:
+        return (
+            "read as a prompt, the same text is followed by the right token: it is the steps after "
+            "the prompt that go wrong. What do they find in the cache, and at which position?"
+        )
     return None

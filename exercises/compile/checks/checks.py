@@ -1,14 +1,26 @@
 """Checks of the static cache and the compiled step, on little models that nobody has seen."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from workshop.judge.limits import Limits
-from workshop.learn.checking import Work, Wrong, check, pair, tensor
+from workshop.learn.checking import Work, Wrong, check, is_close, pair, tensor
 
-from .cache import judge_update, seen_words
-from .loop import drawn_prompt, judge_loop
-from .model import KEPT, Model, drawn_model, drawn_texts, first_text, same_logits
+from .cache import PLACES, judge_masks, judge_update
+from .graphs import hint_anew, judge_compiled, why_anew, why_broken
+from .loop import drawn_asked, generated, judge_loop
+from .model import (
+    KEPT,
+    Model,
+    drawn_model,
+    drawn_texts,
+    fed,
+    first_text,
+    logits_of,
+    same_logits,
+)
 
 COMPILER = ("workshop.learn.compiler",)
 PATIENT = Limits(seconds=30)
@@ -33,7 +45,7 @@ WHOLE = {
 )
 def room_for_all_tokens(work: Work) -> None:
     draw = work.draw
-    calls = []
+    calls: list[list[Any]] = [[2, 3, 11, 5, "float32"]]  # of which no two are the same
     for dtype in ("float32", "bfloat16", "float16"):
         shape = [draw.integer(1, 3), draw.integer(2, 4), draw.integer(5, 20), draw.integer(3, 9)]
         calls.append([*shape, dtype])
@@ -46,20 +58,23 @@ def room_for_all_tokens(work: Work) -> None:
                 raise Wrong(f"{what}: the wrong dtype", f"torch.{dtype}", str(one.dtype), hint)
             one = tensor(one, what, shape)
             if one.ne(0).any() or one.isnan().any():
-                raise Wrong(f"{what} are not zero at first", 0, one[one != 0][0].item())
-    sizes = [s[0] * s[1] * s[2] * s[3] * getattr(torch, s[4]).itemsize for s in calls]
-    if min(found["stored"][0::2]) < 1 or any(
-        have < want for have, want in zip(found["stored"][0::2], sizes, strict=True)
-    ):
+                hint = "torch.empty holds whatever was there before" if one.eq(7).any() else None
+                raise Wrong(f"{what} are not zero at first", 0, one[one != 0][0].item(), hint)
+    folded = found["folded"]
+    if any(folded):
         raise Wrong(
-            "the places share their memory", f"{sizes[0]} bytes", f"{found['stored'][0]} bytes",
+            "the places share their memory", "an element for each number",
+            f"so in {sum(folded)} of {len(folded)} tensors",
             "expand() only looks like many zeros: make them all",
         )  # fmt: skip
-    if found["storages"] < 2 * len(calls):
+    for one, other in found["overwritten"]:
+        together = one // 2 == other // 2
         raise Wrong(
-            "keys and values, or two caches, lie in the same memory",
-            f"{2 * len(calls)} tensors", f"{found['storages']}",
-            "two names of one tensor are one tensor: make each of its own",
+            "keys and values lie in the same memory" if together
+            else "two caches lie in the same memory",
+            "what is written to one changes no other", "it does",
+            "two names of one tensor are one tensor: make each of its own" if together
+            else "each call makes tensors of its own: what an earlier call made is in use",
         )  # fmt: skip
 
 
@@ -73,21 +88,25 @@ def room_for_all_tokens(work: Work) -> None:
 )
 def update_writes_in_place(work: Work) -> None:
     draw = work.draw
-    same = draw.integer(3, 6)
-    shapes = [
-        (same, same, same, same),  # where a wrong dimension goes unnoticed
-        (1, draw.integer(2, 3), draw.integer(16, 30), draw.integer(4, 9)),
-        (draw.integer(2, 3), draw.integer(4, 5), draw.integer(8, 15), draw.integer(6, 7)),
+    same = draw.integer(4, 6)
+    cases = [
+        ((same, same, same, same), (0, same - 1, 1)),  # where a wrong dimension goes unnoticed
+        ((1, draw.integer(2, 3), draw.integer(16, 30), draw.integer(4, 9)), (0, 15, 9)),
+        ((draw.integer(2, 3), draw.integer(4, 5), 12, 7), (0, 11, draw.integer(1, 10))),
+        ((1, 1, 130, 2), (64, 127, 128)),
+        ((1, 1, 2100, 2), (256, 257, 2048, 2049, 2099)),
     ]
-    for shape in shapes:
-        batch, heads, length, size = shape
-        for position in {0, length - 1, draw.integer(1, length - 2)}:
+    others = False
+    for (batch, heads, length, size), positions in cases:
+        shape = (batch, heads, length, size)
+        for position in positions:
             keys, values = draw.normal(*shape), draw.normal(*shape)
             k, v = draw.normal(batch, heads, 1, size), draw.normal(batch, heads, 1, size)
             found = work.call(
                 "driver:updated", keys.clone(), values.clone(), k, v, torch.tensor([position])
             )
-            judge_update(found, (keys, values), (k, v), position)
+            judge_update(found, (keys, values), (k, v), position, others)
+            others = True
 
 
 @check(
@@ -101,33 +120,14 @@ def update_writes_in_place(work: Work) -> None:
 def the_mask(work: Work) -> None:
     draw = work.draw
     length = draw.integer(6, 40)
-    for position in (0, draw.integer(1, length - 3), length - 2, length - 1):
-        found = work.call("mask", torch.tensor([position]), length)
-        places = torch.arange(length)
-        right = places <= position
-        at = f"position {position} of {length}"
-        if isinstance(found, Tensor) and found.numel() == length and found.dtype != torch.bool:
-            flat = found.flatten().double()
-            hint = "torch takes a mask of numbers as what to ADD to the scores: give it bool"
-            if torch.equal(flat == 0, right) and flat[~right].lt(-1e3).all():
-                hint = "0 and -inf would do, added to the scores; here True and False are asked for"
-            raise Wrong(f"{at}: the mask is no bool", "torch.bool", str(found.dtype), hint)
-        if isinstance(found, Tensor) and found.numel() not in (length, 1):
-            hint = "its second dimension is the whole cache, whatever is written: shapes must stay"
-            raise Wrong(f"{at}: the mask has the wrong shape", [1, length], list(found.shape), hint)
-        found = tensor(found, "the mask", [1, length], torch.bool)[0]
-        if torch.equal(found, right):
-            continue
-        causes = {
-            "a token sees itself too: place <= position": places < position,
-            "one too many: the place after position is not written yet": places <= position + 1,
-            "upside down: True is what may be seen": places > position,
-            "upside down, and a token sees itself: place <= position": places >= position,
-            "earlier tokens are seen too, not the one at position alone": places == position,
-            "places that are not written must be hidden": torch.ones(length).bool(),
-        }
-        hint = next((cause for cause, wrong in causes.items() if torch.equal(found, wrong)), None)
-        raise Wrong(f"{at}: the wrong places are seen", seen_words(right), seen_words(found), hint)
+    drawn = (length, (0, draw.integer(1, length - 3), length - 2, length - 1))
+    cases = [(at, length) for length, places in (drawn, *PLACES) for at in places]
+    found = work.call("driver:masks", cases)
+    judge_masks(found["masks"], cases)
+    if found["changed"]:
+        before, after = found["changed"]
+        hint = "it belongs to the caller: position + 1 makes a new tensor, position += 1 does not"
+        raise Wrong("mask changes the position that it is given", f"[{before}]", after, hint)
 
 
 # --- the step ------------------------------------------------------------------------------------
@@ -145,18 +145,21 @@ def the_mask(work: Work) -> None:
 )
 def the_same_logits(work: Work) -> None:
     draw = work.draw
-    first_text(work, 1, 1, 4)
+    model, texts = first_text(work, 1, 1, 4)
+
+    def still_right() -> bool:
+        """What went well goes well again, in the same process and in new caches."""
+        return is_close(fed(work, model, texts)[0], logits_of(model, texts)[0], 1e-4)
+
     for batch, layers, spare in ((draw.integer(2, 3), 2, draw.integer(1, 6)), (2, 3, 0)):
         try:
             first_text(work, batch, layers, spare)
         except Wrong as wrong:
-            if wrong.hint is None:
-                try:
-                    for _ in range(3):  # a position that is kept may be right by chance
-                        first_text(work, 1, 1, 4)  # which went well before
-                except Wrong:
-                    wrong.hint = KEPT
+            if wrong.hint is None and not still_right():
+                wrong.hint = KEPT
             raise
+    if not still_right():
+        raise Wrong("a text that went well gives other logits when it comes again", hint=KEPT)
 
 
 @check(
@@ -173,8 +176,7 @@ def a_second_prompt_over_the_first(work: Work) -> None:
     long = draw.integer(8, 11)
     model = drawn_model(draw, long + 1, 2)
     texts = drawn_texts(draw, model, draw.integer(1, 3), [long, draw.integer(2, 4), 6])
-    found = work.call("driver:fed", model.weights, model.heads, model.length, texts)
-    same_logits(found["logits"], model, texts)
+    same_logits(work, fed(work, model, texts), model, texts)
 
 
 @check(
@@ -198,11 +200,10 @@ def a_model_in_bf16(work: Work) -> None:
     }
     model = Model(weights, model.heads, model.size, model.vocab, model.length)
     texts = drawn_texts(draw, model, 2, [count])
-    found = work.call("driver:fed", model.weights, model.heads, model.length, texts)
-    logits = found["logits"][0]
-    if isinstance(logits, Tensor) and logits.dtype != torch.bfloat16:
-        raise Wrong("the logits have the wrong dtype", "torch.bfloat16", str(logits.dtype))
-    same_logits(found["logits"], model, texts, within=0.06)
+    logits = fed(work, model, texts)
+    if logits[0].dtype != torch.bfloat16:
+        raise Wrong("the logits have the wrong dtype", "torch.bfloat16", str(logits[0].dtype))
+    same_logits(work, logits, model, texts, within=0.06)
 
 
 @check(
@@ -217,7 +218,7 @@ def a_model_in_bf16(work: Work) -> None:
 def no_new_memory(work: Work) -> None:
     draw = work.draw
     batch, steps = draw.integer(1, 2), draw.integer(6, 9)
-    model = drawn_model(draw, draw.integer(40, 60), 2)
+    model = drawn_model(draw, draw.integer(300, 400), 2, heads=4)
     texts = drawn_texts(draw, model, batch, [steps])
     found = work.call("driver:fed", model.weights, model.heads, model.length, texts, True)
     lies = found["lies"]
@@ -236,6 +237,21 @@ def no_new_memory(work: Work) -> None:
             f"{made[0]} bytes at position 0, {made[-1]} at position {len(made) - 1}",
             "something grows with position: shapes must be the same at every step",
         )  # fmt: skip
+    for step, names in enumerate(found["copies"][1:], 1):
+        if names:
+            raise Wrong(
+                f"step {step} makes a copy of the cache, by {names[0]}",
+                "the cache is made once", f"{len(names)} copies at each step",
+                "a whole new cache at every step costs as much as torch.cat does",
+            )  # fmt: skip
+    needs = whole * model.weights["tokens"].element_size()
+    for step, outside in enumerate(found["outside"][1:], 1):  # the first one may import something
+        if outside >= max(needs, 20_000):
+            raise Wrong(
+                f"step {step} allocates as much as the cache outside of torch",
+                "the cache is made once", f"{outside} bytes of numpy or Python",
+                "a whole new cache at every step costs as much as torch.cat does",
+            )  # fmt: skip
     for step, operations in enumerate(found["steps"]):
         for name, elements, size in operations:
             if name in WHOLE and elements >= whole:
@@ -247,18 +263,6 @@ def no_new_memory(work: Work) -> None:
 
 
 # --- compiled ------------------------------------------------------------------------------------
-
-
-BREAKS = {
-    "`print`": "print leaves the graph for Python: take it out of decode",
-    "Data-dependent branching": "an `if` on what is in a tensor cannot be in a graph: use the mask",
-    "data-dependent": ".item() or int(position): a shape that hangs on a value. Attend to all "
-    "places, and let the mask hide the rest",
-    "torch.compiler.disable": "something in decode is kept from the compiler",
-    "numpy": "numpy is outside of the graph: use torch",
-    "logging": "logging leaves the graph for Python: take it out of decode",
-    "time.": "the clock is outside of the graph: measure around decode",
-}
 
 
 @check(
@@ -280,18 +284,18 @@ def one_graph(work: Work) -> None:
     found = work.call("driver:fed_compiled", model.weights, model.heads, model.length, texts)
     if "broken" in found:
         text = str(found["broken"])
-        hint = next((hint for words, hint in BREAKS.items() if words in text), None)
         raise Wrong(
             "torch.compile(decode, fullgraph=True) finds no single graph",
-            "one graph", text.strip().splitlines()[0][:200], hint,
+            "one graph", text.strip().splitlines()[0][:200], why_broken(text),
         )  # fmt: skip
+    judge_compiled(found, count)
     if found["asks"]:
         raise Wrong(
             f"the graph asks for a value: .{found['asks'][0]}()",
             "position stays on the device", "the processor waits for it at every step",
             ".item() or int(position) in decode: keep position a tensor; no CUDA graph can have it",
         )  # fmt: skip
-    same_logits(found["logits"], model, texts)
+    same_logits(work, found["logits"], model, texts)
 
 
 @check(
@@ -314,14 +318,15 @@ def no_graph_after_the_first(work: Work) -> None:
     if "broken" in found:
         raise Wrong("a step cannot be compiled", "one graph", str(found["broken"])[:200])
     counts = found["counts"]
+    judge_compiled(found, len(counts))
     if counts[3] > 2 or counts[-1] > counts[3]:
-        because = str(found["why"][0]).partition("#")[0].partition(":")[2].strip()
-        hint = "something in Python changes at each step, and every value of it is another graph"
+        because = why_anew(found)
         raise Wrong(
             f"{len(counts)} steps made {counts[-1]} graphs", "1",
-            f"{counts[-1]}; compiled anew because this no longer held: {because}", hint,
+            f"{counts[-1]}; compiled anew because this no longer held: {because}",
+            hint_anew(because),
         )  # fmt: skip
-    same_logits(found["logits"], model, texts)
+    same_logits(work, found["logits"], model, texts)
 
 
 # --- the loop ------------------------------------------------------------------------------------
@@ -329,8 +334,6 @@ def no_graph_after_the_first(work: Work) -> None:
 
 @check(
     points=2,
-    needs=("the same logits",),
-    limits=PATIENT,
     hints=(
         "Which step gives the first new token?",
         "The prompt's last token does. Each new one is fed at the next position.",
@@ -338,18 +341,17 @@ def no_graph_after_the_first(work: Work) -> None:
     ),
 )
 def the_loop(work: Work) -> None:
+    """With a step that needs no cache: what decode does is another matter."""
     draw = work.draw
     for batch, words, count, spare in (
         (1, draw.integer(3, 6), draw.integer(4, 6), draw.integer(1, 5)),
         (draw.integer(2, 3), 1, draw.integer(3, 5), 0),
         (2, draw.integer(2, 4), 1, 0),
+        (1, 1, 1, 0),
     ):
-        model, prompt, right = drawn_prompt(draw, batch, words, count, spare)
-        found = work.call(
-            "driver:generated", model.weights, model.heads, model.length,
-            [list(prompt.unbind(1))], count, False,
-        )  # fmt: skip
-        judge_loop(found, prompt, right)
+        asked = drawn_asked(draw, batch, words, count, spare, simple=True)
+        room = max(words + count - 1 + spare, 1)  # spare 0: not even for the last new token
+        judge_loop(generated(work, asked, "simple", [asked.prompt], [count], room), asked)
 
 
 @check(
@@ -366,27 +368,22 @@ def the_loop(work: Work) -> None:
 def one_graph_for_all_prompts(work: Work) -> None:
     draw = work.draw
     count = draw.integer(3, 4)
-    model, prompt, said = drawn_prompt(draw, 1, 4, count, 4)
-    right = said[:, :-1]
+    asked = drawn_asked(draw, 1, 4, count, 4)
+    model = asked.model
     more = [draw.integers(0, model.vocab - 1, 1, words) for words in (2, draw.integer(5, 6))]
-    prompts = [list(one.unbind(1)) for one in (prompt, *more)]
-    found = work.call(
-        "driver:generated", model.weights, model.heads, model.length, prompts, count, True
-    )
-    kinds = {kind for *_, kind in found["calls"]} - {"tensor"}
-    if kinds:
-        raise Wrong(
-            f"position is a Python {kinds.pop()}", "a tensor [1]", "a graph for each value of it",
-            "to the compiler a Python number is a constant: pass torch.tensor([place])",
-        )  # fmt: skip
+    prompts = [asked.prompt, *more]
+    found = generated(work, asked, "compiled", prompts, [count] * 3, model.length)
+    steps = sum(map(len, found["calls"]))
+    judge_compiled({**found, "apart": steps - found["runs"]}, steps)
     counts = found["counts"]
     if counts[0] > 2 or counts[-1] > counts[0]:
-        because = str((found["why"] or [""])[0]).partition("#")[0].partition(":")[2].strip()
-        hint = "token and position have the same shape, dtype and strides at every step"
+        because = why_anew(found)
         raise Wrong(
-            f"{len(found['calls'])} steps of three prompts made {counts[-1]} graphs", "1",
-            f"{counts[-1]}; compiled anew because this no longer held: {because}", hint,
+            f"{steps} steps of three prompts made {counts[-1]} graphs", "1",
+            f"{counts[-1]}; compiled anew because this no longer held: {because}",
+            hint_anew(because),
         )  # fmt: skip
+    right = asked.said[:, :-1]
     made = tensor(found["made"][0], "what generate returns", right.shape, torch.int64)
     if not torch.equal(made, right):
         raise Wrong("compiled, other tokens come out", right, made)

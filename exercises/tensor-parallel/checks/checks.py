@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,9 +11,21 @@ from workshop.judge.limits import Limits
 from workshop.learn.checking import Work, Wrong, check, is_close, pair
 
 from .exchanges import done_on_ranks, judge_column, judge_row, same_on_all
-from .layers import cause_of_heads, drawn_heads, drawn_layer, heads_of, kv_heads_of, same_layer_part
+from .layers import (
+    Heads,
+    Layer,
+    cause_of_heads,
+    drawn_heads,
+    drawn_layer,
+    heads_of,
+    in_bf16,
+    kv_heads_of,
+    right_heads,
+    same_layer_part,
+    square_layer,
+)
 from .reference import counted_rightly, layer_on_ranks, mistakes, where_exchanged, whole_layer
-from .weights import KEPT, VIEW, cut, same_part, shares
+from .weights import KEPT, VIEW, cut, same_part, shares, why_more
 
 TOGETHER = Limits(seconds=40, processes=5, memory_mb=2000, network="loopback")
 DTYPES = (torch.float32, torch.bfloat16)
@@ -30,12 +44,12 @@ DTYPES = (torch.float32, torch.bfloat16)
 )
 def a_fair_share(work: Work) -> None:
     draw = work.draw
-    for ranks in (2, 3, 4, draw.integer(5, 9)):
-        shares(work, ranks * draw.integer(1, 9), ranks)
-        shares(work, ranks * draw.integer(1, 9) + draw.integer(1, ranks - 1), ranks)
     shares(work, 9, 8)  # rounding up: 2 each, and nothing for the last ones
     shares(work, 15, 8)
     shares(work, 61, 7)  # 61 / 7 * 7 is a little less than 61
+    for ranks in (2, 3, 4, draw.integer(5, 9)):
+        shares(work, ranks * draw.integer(1, 9), ranks)
+        shares(work, ranks * draw.integer(1, 9) + draw.integer(1, ranks - 1), ranks)
     shares(work, draw.integer(5, 40), 1)
 
 
@@ -53,16 +67,28 @@ def parts_of_a_weight(work: Work) -> None:
     for dtype in DTYPES:
         for name, dim in (("column_part", 0), ("row_part", 1)):
             ranks = draw.integer(2, 5)
-            outputs, inputs = draw.integer(ranks, 30), draw.integer(31, 50)
-            if dim == 0:
-                outputs, inputs = inputs, outputs
-            weight = draw.normal(outputs, inputs).to(dtype)
-            for rank, (start, stop) in enumerate(shares(work, weight.shape[dim], ranks)):
-                found = work.call("driver:stored", name, weight, rank, ranks)
-                what = f"{name} of rank {rank} of {ranks}"
-                same_part(found["made"], weight, dim, start, stop, what, rank, ranks)
-                if found["changed"]:
-                    raise Wrong(f"{name} changes the weight that it is given")
+            short, long = draw.integer(ranks, 30), draw.integer(31, 50)
+            for outputs, inputs, count in (
+                (long, short, ranks) if dim == 0 else (short, long, ranks),
+                (10, 10, 4),  # square, and 2 or 3 for a rank
+                (9, 12, 2) if dim == 0 else (12, 9, 2),
+            ):
+                weight = draw.normal(outputs, inputs).to(dtype)
+                judge_part(work, name, weight, count)
+
+
+def judge_part(work: Work, name: str, weight: Tensor, ranks: int) -> list[dict[str, Any]]:
+    """What each rank has, if that is its part of the weight; else raises Wrong."""
+    dim = 0 if name == "column_part" else 1
+    every = []
+    for rank, (start, stop) in enumerate(shares(work, weight.shape[dim], ranks)):
+        found = work.call("driver:stored", name, weight, rank, ranks)
+        what = f"{name} of rank {rank} of {ranks}"
+        same_part(found["made"], weight, dim, start, stop, what, rank, ranks)
+        if found["changed"]:
+            raise Wrong(f"{name} changes the weight that it is given")
+        every.append(found)
+    return every
 
 
 @check(
@@ -77,17 +103,15 @@ def parts_of_a_weight(work: Work) -> None:
 def a_part_in_memory_of_its_own(work: Work) -> None:
     draw = work.draw
     for dtype in DTYPES:
-        for name, dim in (("column_part", 0), ("row_part", 1)):
+        for name in ("column_part", "row_part"):
             ranks = draw.integer(2, 4)
             weight = draw.normal(draw.integer(9, 30), draw.integer(9, 30)).to(dtype)
-            for rank, (start, stop) in enumerate(shares(work, weight.shape[dim], ranks)):
-                found = work.call("driver:stored", name, weight, rank, ranks)
-                most = cut(weight, dim, start, stop).numel() * dtype.itemsize
+            for rank, found in enumerate(judge_part(work, name, weight, ranks)):
+                most = found["made"].numel() * dtype.itemsize
                 if found["held"] > most:
                     raise Wrong(
                         f"rank {rank} of {ranks} keeps the memory of more than its {name}",
-                        f"{most} bytes", f"{found['held']} bytes",
-                        VIEW if found["together"] > most else KEPT,
+                        f"{most} bytes", f"{found['held']} bytes", why_more(found, most),
                     )  # fmt: skip
 
 
@@ -106,21 +130,31 @@ def a_part_in_memory_of_its_own(work: Work) -> None:
 )
 def the_key_heads_of_a_rank(work: Work) -> None:
     draw = work.draw
+
+    def told(case: Heads) -> list[Any]:
+        return pair(work.call("kv_share", *case), f"kv_share{case}")
+
     for ranks in (2, 4, draw.choice([6, 8])):
         for kind, least in (("all", 2), ("some", 2), ("all", 1), ("some", 1), ("fewer", 1)):
             heads, kv_heads = drawn_heads(draw, ranks, kind, least)
             for rank in range(ranks):
-                needed = kv_heads_of(heads, kv_heads, rank, ranks)
-                expected = [needed[0], needed[-1] + 1]
-                what = f"kv_share({heads}, {kv_heads}, {rank}, {ranks})"
-                actual = pair(work.call("kv_share", heads, kv_heads, rank, ranks), what)
+                case = (heads, kv_heads, rank, ranks)
+                actual, expected = told(case), right_heads(*case)
                 if actual == expected:
                     continue
-                own = heads_of(heads, rank, ranks)
+                own, needed = heads_of(heads, rank, ranks), kv_heads_of(*case)
+                more = [
+                    (8, 2, 3, 4),
+                    (8, 4, 5, 8),
+                    (12, 6, 1, 2),
+                    (8, 8, 2, 4),
+                    (*case[:2], 0, ranks),
+                ]
                 raise Wrong(
-                    f"{what} is off: the rank has query heads {own[0]} to {own[-1]}, which look at "
-                    f"{', '.join(map(str, needed))}",
-                    expected, actual, cause_of_heads(actual, heads, kv_heads, rank, ranks),
+                    f"kv_share{case} is off: the rank has query heads {own[0]} to {own[-1]}, which "
+                    f"look at {', '.join(map(str, needed))}",
+                    expected, actual,
+                    cause_of_heads([(actual, case), *((told(one), one) for one in more)]),
                 )  # fmt: skip
 
 
@@ -137,34 +171,52 @@ def the_key_heads_of_a_rank(work: Work) -> None:
 )
 def parts_of_a_layer(work: Work) -> None:
     draw = work.draw
+    layers = []
     for kind in ("all", "some", "fewer"):
         ranks = draw.choice([2, 4])
-        layer = drawn_layer(draw, *drawn_heads(draw, ranks, kind), ranks)
-        width = layer.weights["gate"].shape[0]
-        hidden = shares(work, width, ranks)
-        arguments = (layer.weights, layer.heads, layer.kv_heads)
-        for rank in range(ranks):
-            found = work.call("driver:stored", "layer_part", *arguments, rank, ranks)
-            part = found["made"]
-            if not isinstance(part, dict) or set(part) != set(layer.weights):
-                told = sorted(part) if isinstance(part, dict) else type(part).__name__
-                raise Wrong("layer_part: not the same names", sorted(layer.weights), told)
-            for name in layer.weights:
-                same_layer_part(part[name], layer, name, hidden[rank], rank, ranks)
-            if found["changed"]:
-                raise Wrong(f"layer_part changes the {found['changed'][0]} that it is given")
-            own = sum(one.numel() * 4 for one in part.values())
-            if found["together"] > own:
-                name = next(name for name in part if found["bytes"][name] > part[name].numel() * 4)
+        layers.append((drawn_layer(draw, *drawn_heads(draw, ranks, kind), ranks), ranks))
+    layers.append((square_layer(draw, 4, 4), 2))  # where rows and columns are easily exchanged
+    layers.append((square_layer(draw, 8, 2), 4))
+    layers.append((in_bf16(layers[1][0]), layers[1][1]))
+    for layer, ranks in layers:
+        judge_layer_parts(work, layer, ranks)
+
+
+def judge_layer_parts(work: Work, layer: Layer, ranks: int) -> None:
+    """Raises Wrong unless each rank has its part of the layer, and nothing beside it."""
+    hidden = shares(work, layer.weights["gate"].shape[0], ranks)
+    arguments = (layer.weights, layer.heads, layer.kv_heads)
+    for rank in range(ranks):
+        found = work.call("driver:stored", "layer_part", *arguments, rank, ranks)
+        part = found["made"]
+        if not isinstance(part, dict) or set(part) != set(layer.weights):
+            told = sorted(part) if isinstance(part, dict) else type(part).__name__
+            raise Wrong("layer_part: not the same names", sorted(layer.weights), told)
+        for name, weight in layer.weights.items():
+            one = part[name]
+            if isinstance(one, Tensor) and one.dtype != weight.dtype:
                 raise Wrong(
-                    f"{name} of rank {rank} of {ranks} keeps more than its part in memory",
-                    f"{part[name].numel() * 4} bytes", f"{found['bytes'][name]} bytes", VIEW,
+                    f"{name} of rank {rank} of {ranks} has another dtype than the weight",
+                    str(weight.dtype), str(one.dtype),
+                    "a part has the dtype of its weight: fp32 takes twice the memory of bf16",
                 )  # fmt: skip
-            if found["held"] > own:
-                raise Wrong(
-                    f"rank {rank} of {ranks} keeps more in memory than its part of the layer",
-                    f"{own} bytes", f"{found['held']} bytes", KEPT,
-                )  # fmt: skip
+            same_layer_part(one, layer, name, hidden[rank], rank, ranks)
+        if found["changed"]:
+            raise Wrong(f"layer_part changes the {found['changed'][0]} that it is given")
+        sizes = {name: one.numel() * one.element_size() for name, one in part.items()}
+        own = sum(sizes.values())
+        if found["together"] > own:
+            larger = [name for name in part if found["bytes"][name] > sizes[name]]
+            name = (larger or list(part))[0]
+            raise Wrong(
+                f"{name} of rank {rank} of {ranks} keeps more than its part in memory",
+                f"{sizes[name]} bytes", f"{found['bytes'][name]} bytes", why_more(found, own),
+            )  # fmt: skip
+        if found["held"] > own:
+            raise Wrong(
+                f"rank {rank} of {ranks} keeps more in memory than its part of the layer",
+                f"{own} bytes", f"{found['held']} bytes", KEPT,
+            )  # fmt: skip
 
 
 # --- at work on real ranks ------------------------------------------------------------------------
@@ -203,7 +255,13 @@ def two_linear_layers_on_two_ranks(work: Work) -> None:
                 given = [[x[:, ends[r] : ends[r + 1]].clone(), parts[r], bias] for r in (0, 1)]
             calls.append([name, given])
             cases.append((name, x, weight, bias, given))
-    done = done_on_ranks(work.call("driver:on_ranks", ranks, calls))
+    ran = work.call("driver:on_ranks", ranks, calls)
+    if "fault" in ran:  # perhaps an earlier call went wrong without an error
+        for call, (name, x, weight, bias, given) in zip(calls, cases, strict=True):
+            first = done_on_ranks(work.call("driver:on_ranks", ranks, [call]))
+            judge = judge_column if name == "column_linear" else judge_row
+            judge([one[0] for one in first], x, weight, bias, given)
+    done = done_on_ranks(ran)
     for index, (name, x, weight, bias, given) in enumerate(cases):
         told = [one[index] for one in done]
         judge = judge_column if name == "column_linear" else judge_row

@@ -88,6 +88,8 @@ def shape_of(args):
 def stored(theirs, name, *arguments):
     """What a function makes, and in how many bytes; how many it keeps; what it changes.
 
+    ``views``: whether something that it makes lies in what it was given.
+
     It works on copies, which are thrown away: what is there afterwards, it has kept.
     """
     with Made() as made, Beside(theirs) as beside:
@@ -99,14 +101,19 @@ def stored(theirs, name, *arguments):
         for label, one in labelled(before).items()
         if label not in labelled(after) or not torch.equal(one, labelled(after)[label])
     ]
-    del given
     tensors = labelled(value)
+    theirs_too = {
+        one.untyped_storage().data_ptr() for each in given for one in labelled(each).values()
+    }
+    views = any(one.untyped_storage().data_ptr() in theirs_too for one in tensors.values())
+    del given
     return {
         "made": value,
         "bytes": {label: one.untyped_storage().nbytes() for label, one in tensors.items()},
         "together": together(tensors.values()),
         "held": held(made, beside, together(tensors.values())),
         "changed": changed,
+        "views": views,
     }
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from workshop.learn.checking import Wrong, is_close, same_tensor, tensor
+from workshop.learn.mistakes import Tells, only_cause
 
 
 def done_on_ranks(found: dict[str, Any]) -> list[Any]:
@@ -71,6 +72,8 @@ def exchanged(parts: list[Tensor], how: str) -> list[Tensor]:
         "first": [total, *parts[1:]],
         "others": [parts[0] for _ in parts],
         "largest": [torch.stack(parts).amax(0)] * count,
+        "smallest": [torch.stack(parts).amin(0)] * count,
+        "product": [torch.stack(parts).prod(0)] * count,
     }[how]
 
 
@@ -86,6 +89,8 @@ EXCHANGES = {
     "first": "only rank 0 has the sum: reduce is not all-reduce",
     "others": "every rank has rank 0's part: a broadcast adds nothing up",
     "largest": "that is the largest of the parts: parts of a sum are added up",
+    "smallest": "that is the smallest of the parts: parts of a sum are added up",
+    "product": "that is the product of the parts: parts of a sum are added up",
 }
 
 
@@ -100,10 +105,14 @@ def same_on_all(
     bad = [rank for rank, one in enumerate(found) if not is_close(one, expected, within)]
     if not bad:
         return
-    for wrong, cause in causes:
-        if all(is_close(a, w, max(within, 1e-4)) for a, w in zip(found, wrong, strict=True)):
-            hint = cause
-            break
+
+    def gives(wrong: list[Tensor]) -> Tells:
+        return lambda: all(
+            is_close(a, w, max(within, 1e-4)) for a, w in zip(found, wrong, strict=True)
+        )
+
+    exact = only_cause((cause, gives(wrong)) for wrong, cause in causes)
+    hint = exact or hint
     largest = expected.abs().max()
     off = ~((found[bad[0]].double() - expected).abs() <= within * largest)
     place = tuple(off.nonzero()[0].tolist())
@@ -147,6 +156,15 @@ def judge_column(
         same_tensor(value, expected, f"column_linear of rank {rank}", within)
 
 
+def not_none(values: list[Any], expected: Tensor) -> None:
+    """Raises Wrong where row_linear has exchanged something, and returns nothing."""
+    if all(one is None for one in values):
+        raise Wrong(
+            "row_linear returns None", f"a tensor {list(expected.shape)}", "None",
+            "all_reduce returns nothing: the sum is in y itself, so return y",
+        )  # fmt: skip
+
+
 def judge_row(
     told: list[Any], x: Tensor, weight: Tensor, bias: Tensor | None, given: list[Any]
 ) -> None:
@@ -181,8 +199,12 @@ def judge_row(
         summed = [torch.stack(inputs).sum(0) @ part.double().T + added for _, part, _ in given]
         causes.append((summed, "added up are the inputs: exchange only after the product"))
     values = [one["value"] for one in told]
+    if shapes:
+        not_none(values, expected)
     late = [not_all_there(v, one + added, expected) for v, one in zip(values, parts, strict=True)]
-    causes.append((late, MISSING))
+    there = all(isinstance(one, Tensor) and one.shape == expected.shape for one in values)
+    if there and all(is_close(v, w, within) for v, w in zip(values, late, strict=True)):
+        hint = MISSING
     same_on_all(values, expected, causes, "row_linear", hint, within)
     tensor(values[0], "row_linear", expected.shape, x.dtype)
     kinds = [kind for kind, _ in told[0]["exchanges"]]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from workshop.learn.checking import Draw, Wrong
+from workshop.learn.mistakes import Tells, only_cause
 
 from .weights import cut, same_part
 
@@ -33,33 +35,76 @@ def drawn_heads(draw: Draw, ranks: int, kind: str, least: int = 1) -> tuple[int,
     return kv_heads * (1 if kind == "all" else draw.integer(2, 3)), kv_heads
 
 
-def cause_of_heads(
-    actual: list[Any], heads: int, kv_heads: int, rank: int, ranks: int
-) -> str | None:
+FEW = (
+    "with fewer key/value heads than ranks, several ranks need the same one: an even share would "
+    "be none, or half of one"
+)
+DEALT = (
+    "neighbouring query heads, and so neighbouring ranks, look at the same key/value head: "
+    "h // group, not h % kv_heads"
+)
+Heads = tuple[int, int, int, int]  # heads, kv_heads, rank, ranks
+
+
+def right_heads(heads: int, kv_heads: int, rank: int, ranks: int) -> list[int]:
     needed = kv_heads_of(heads, kv_heads, rank, ranks)
+    return [needed[0], needed[-1] + 1]
+
+
+def where_few(wrong: Callable[[int, int, int], list[int]]) -> Callable[..., list[int]]:
+    """A mistake (kv_heads, rank, ranks) that shows where there are fewer heads than ranks."""
+
+    def share(heads: int, kv_heads: int, rank: int, ranks: int) -> list[int]:
+        right = right_heads(heads, kv_heads, rank, ranks)
+        return wrong(kv_heads, rank, ranks) if kv_heads < ranks else right
+
+    return share
+
+
+def own_heads(heads: int, kv_heads: int, rank: int, ranks: int) -> list[int]:
     own = heads_of(heads, rank, ranks)
-    even = [kv_heads * rank // ranks, kv_heads * (rank + 1) // ranks]
-    each = max(1, kv_heads // ranks)
-    few = (
-        "with fewer key/value heads than ranks, several ranks need the same one: an even share "
-        "would be none, or half of one"
-    )
-    if kv_heads < ranks and actual == even:
-        return few
-    causes = [
-        ([own[0], own[-1] + 1], "these are its query heads: divide by those that share a key head"),
-        ([0, kv_heads], "those are all key/value heads: only those that its query heads look at"),
-        ([needed[0], needed[-1]], "stop is the first head that it does NOT need"),
-        ([rank % kv_heads, rank % kv_heads + each], "neighbouring query heads, and so neighbouring "
-         "ranks, look at the same key/value head: h // group, not h % kv_heads"),
-        ([needed[0], needed[-1] + 2], "that is one head too many: the last query head is stop - 1"),
-    ]  # fmt: skip
-    hint = next((hint for wrong, hint in causes if actual == wrong), None)
-    whole = all(isinstance(end, int) for end in actual)
-    if hint is None and whole and actual[0] == actual[1]:
-        return few if kv_heads < ranks else None
-    if hint is None and whole and not 0 <= actual[0] < actual[1] <= kv_heads:
-        return f"there are key/value heads 0 to {kv_heads - 1}"
+    return [own[0], own[-1] + 1]
+
+
+# What to say, and what that mistake gives for heads, kv_heads, rank and ranks.
+WRONG_HEADS: list[tuple[str, Callable[..., list[int]]]] = [
+    ("these are its query heads: divide by those that share a key head", own_heads),
+    ("those are all key/value heads: only those that its query heads look at",
+     lambda heads, kv_heads, rank, ranks: [0, kv_heads]),
+    ("stop is the first head that it does NOT need",
+     lambda *case: [right_heads(*case)[0], right_heads(*case)[1] - 1]),
+    (DEALT, lambda heads, kv_heads, rank, ranks: [
+        rank % kv_heads, rank % kv_heads + max(1, kv_heads // ranks)]),
+    (DEALT, where_few(lambda kv, rank, ranks: [rank % kv, rank % kv + 1])),
+    ("that is the first of them alone: a rank may need several",
+     lambda *case: [right_heads(*case)[0], right_heads(*case)[0] + 1]),
+    ("that is one head too many: the last query head is stop - 1",
+     lambda *case: [right_heads(*case)[0], right_heads(*case)[1] + 1]),
+    (FEW, where_few(lambda kv, rank, ranks: [kv * rank // ranks, kv * (rank + 1) // ranks])),
+    (FEW, lambda heads, kv_heads, rank, ranks: [
+        rank * (kv_heads // ranks), (rank + 1) * (kv_heads // ranks)]),
+    ("ranks / kv_heads neighbouring ranks share a key/value head, not kv_heads of them: "
+     "rank // (ranks // kv_heads)",
+     where_few(lambda kv, rank, ranks: [rank // kv, rank // kv + 1])),
+    ("there are fewer key/value heads than ranks: several ranks share one, "
+     "rank // (ranks // kv_heads)",
+     where_few(lambda kv, rank, ranks: [rank, rank + 1])),
+]  # fmt: skip
+
+
+def cause_of_heads(told: Sequence[tuple[Any, Heads]]) -> str | None:
+    """The mistake that gives all these answers, of which the first is the one that is wrong."""
+
+    def gives(wrong: Callable[..., list[int]]) -> Tells:
+        return lambda: all(actual == wrong(*case) for actual, case in told)
+
+    hint = only_cause((hint, gives(wrong)) for hint, wrong in WRONG_HEADS)
+    actual, (_, kv_heads, _, ranks) = told[0]
+    if hint is None and all(isinstance(end, int) for end in actual):
+        if actual[0] == actual[1] and kv_heads < ranks:
+            return FEW
+        if not 0 <= actual[0] < actual[1] <= kv_heads:
+            return f"there are key/value heads 0 to {kv_heads - 1}"
     return hint
 
 
@@ -98,13 +143,27 @@ def drawn_layer(
     """``hidden`` does not divide evenly, and ``dim`` is odd: no other size is."""
     size = size or 4 * draw.integer(1, 3)
     hidden = ranks * draw.integer(5, 8) + draw.integer(1, ranks - 1)
-    dim = dim or draw.integer(10, 14) * 2 + 1
+    return layer_of(draw, heads, kv_heads, size, dim or draw.integer(10, 14) * 2 + 1, hidden)
+
+
+def square_layer(draw: Draw, heads: int, kv_heads: int) -> Layer:
+    """As in a Llama, where o is square; gate, up and down are, too."""
+    size = draw.choice([4, 8])
+    return layer_of(draw, heads, kv_heads, size, heads * size, heads * size)
+
+
+def layer_of(draw: Draw, heads: int, kv_heads: int, size: int, dim: int, hidden: int) -> Layer:
     shapes = {
         "q": (heads * size, dim), "k": (kv_heads * size, dim), "v": (kv_heads * size, dim),
         "o": (dim, heads * size), "gate": (hidden, dim), "up": (hidden, dim), "down": (dim, hidden),
     }  # fmt: skip
     weights = {name: 1.5 * draw.normal(*shape) / shape[1] ** 0.5 for name, shape in shapes.items()}
     return Layer(weights, heads, kv_heads, size)
+
+
+def in_bf16(layer: Layer) -> Layer:
+    weights = {name: weight.bfloat16() for name, weight in layer.weights.items()}
+    return Layer(weights, layer.heads, layer.kv_heads, layer.size)
 
 
 def same_layer_part(
@@ -117,7 +176,7 @@ def same_layer_part(
     for other, weight in layer.weights.items():
         if other != name and isinstance(actual, Tensor) and actual.dim() == 2 and actual.numel():
             where = (weight[:, :1] == actual[0, 0]).nonzero()
-            if len(where) and (weight[where[0, 0], : actual.shape[1]] == actual[0]).all():
+            if len(where) and torch.equal(weight[where[0, 0], : actual.shape[1]], actual[0]):
                 raise Wrong(f"{what} is off", hint=f"that comes from {other}, not from {name}")
     if name in ("gate", "up", "down"):
         same_part(actual, whole, dim, *hidden, what, rank, ranks)
@@ -128,15 +187,19 @@ def same_layer_part(
     if isinstance(actual, Tensor) and not (
         actual.shape == expected.shape and torch.equal(actual, expected)
     ):
-        if (
-            name in "kv" and actual.dim() == 2 and actual.shape[1] == whole.shape[1]
-            and list(actual.shape) != list(whole.shape)
-            and actual.shape[0] != expected.shape[0]
-        ):  # fmt: skip
+        even = [len(whole) * one // ranks for one in (rank, rank + 1)]
+        if name in "kv" and even != [start, stop] and torch.equal(actual, whole[even[0] : even[1]]):
             raise Wrong(
                 f"{what} has {actual.shape[0]} rows, and a head has {size}",
                 f"heads {rows_as_heads(rows, size)}: {expected.shape[0]} rows", actual.shape[0],
                 "k and v are cut by whole heads, those of kv_share: not evenly by rows",
+            )  # fmt: skip
+        first, last = rows[0] // size, rows[-1] // size + 1
+        if size > 1 and torch.equal(actual, cut(whole, dim, first, last)):
+            raise Wrong(
+                f"{what}: {actual.shape[dim]} numbers, and a head has {size}",
+                f"heads {rows_as_heads(rows, size)}: {expected.shape[dim]}", actual.shape[dim],
+                "head h has rows h * D to (h + 1) * D: heads are cut, not single rows",
             )  # fmt: skip
         heads = whole.unflatten(dim, (-1, size))
         count = layer.kv_heads if name in "kv" else layer.heads
@@ -158,10 +221,14 @@ def same_layer_part(
                 "that is another head: query heads that are neighbours share one",
             ),
         ]
-        for wrong, hint in causes:
-            if torch.equal(actual, wrong()) and actual.numel():
-                raise Wrong(f"{what} is off", f"heads {rows_as_heads(rows, size)}", None, hint)
+        found = only_cause((hint, partial(gives, actual, wrong)) for wrong, hint in causes)
+        if found:
+            raise Wrong(f"{what} is off", f"heads {rows_as_heads(rows, size)}", None, found)
     same_part(actual, whole, dim, start, stop, what, rank, ranks)
+
+
+def gives(actual: Tensor, wrong: Callable[[], Tensor]) -> bool:
+    return bool(actual.numel()) and torch.equal(actual, wrong())
 
 
 def rows_as_heads(rows: list[int], size: int) -> str:

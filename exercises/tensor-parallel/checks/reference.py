@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ class Way:
         kept: the residual is added at all: after attention, after the MLP.
         normed: before attention, before the MLP.
         late: what attention gave is exchanged with what the MLP gave, and not before.
+        side_by_side: the MLP reads what attention read.
+        unit_kept: unit(x) is added to what attention and MLP give, and not x.
+        gated: what is made of gate and up: one of GATED.
+        keys_for_values: k is taken for v, or v for k.
     """
 
     attention: str = "sum"
@@ -33,9 +38,44 @@ class Way:
     normed: tuple[bool, bool] = (True, True)
     late: bool = False
     side_by_side: bool = False
-    swapped: bool = False
+    gated: str = "silu"
+    unit_kept: bool = False
+    keys_for_values: bool = False
 
 
+def silu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(x)
+
+
+# What the MLP makes of gate and up, and what to say where it is not the first.
+GATED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
+    "silu": (lambda gate, up: silu(gate) * up, ""),
+    "of up": (lambda gate, up: gate * silu(up), "silu is taken of gate, not of up"),
+    "of both": (
+        lambda gate, up: silu(gate * up),
+        "silu is taken of gate alone, and multiplied by up: not of their product",
+    ),
+    "of each": (
+        lambda gate, up: silu(gate) * silu(up),
+        "silu is taken of gate alone: up is multiplied as it is",
+    ),
+    "of sum": (lambda gate, up: silu(gate + up), "silu of gate is multiplied by up: not their sum"),
+    "added": (
+        lambda gate, up: silu(gate) + up,
+        "silu of gate is multiplied by up, not added to it",
+    ),
+    "none": (lambda gate, up: gate * up, "silu is missing: it is taken of gate"),
+    "no up": (lambda gate, up: silu(gate), "up is missing: silu of gate is multiplied by it"),
+    "sigmoid": (
+        lambda gate, up: torch.sigmoid(gate) * up,
+        "silu(gate) is gate * sigmoid(gate): sigmoid alone is no silu",
+    ),
+    "relu": (lambda gate, up: gate.relu() * up, "relu is taken where silu is asked for"),
+    "gelu": (
+        lambda gate, up: torch.nn.functional.gelu(gate) * up,
+        "gelu is taken where silu is asked for",
+    ),
+}
 RIGHT = Way()
 INSIDE = (
     "x is added before the all-reduce, on every rank: its sum has x once for each rank. Add up "
@@ -65,8 +105,10 @@ def mistakes() -> list[tuple[Way, str]]:
         (Way(normed=(False, True)), "unit(x) goes into attention, not x"),
         (Way(normed=(True, False)), "unit(x) goes into the MLP, not x"),
         (Way(normed=(False, False)), "unit(x) goes into attention and the MLP, not x"),
-        (Way(swapped=True), "silu is taken of gate, not of up"),
+        (Way(unit_kept=True), "x itself is added to what attention and MLP give, not unit(x)"),
+        (Way(keys_for_values=True), "keys and values are exchanged in attend"),
     ]
+    found += [(Way(gated=how), hint) for how, (_, hint) in GATED.items() if hint]
     return found
 
 
@@ -74,9 +116,10 @@ def unit(x: Tensor) -> Tensor:
     return x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
 
 
-def attended(h: Tensor, part: dict[str, Tensor], size: int) -> Tensor:
+def attended(h: Tensor, part: dict[str, Tensor], size: int, way: Way) -> Tensor:
     """[T, heads * D], one token after the other."""
     q, k, v = ((h @ part[name].double().T).unflatten(1, (-1, size)) for name in "qkv")
+    k, v = (v, k) if way.keys_for_values else (k, v)
     looked = [head // (q.shape[1] // k.shape[1]) for head in range(q.shape[1])]
     k, v = k[:, looked], v[:, looked]  # [T, heads, D], as q
     rows = []
@@ -94,6 +137,7 @@ def layer_on_ranks(
     def joined(own: list[Tensor], given: list[Tensor], how: str, place: int) -> list[Tensor]:
         if not way.kept[place]:
             return exchanged(own, how)
+        given = [unit(x) for x in given] if way.unit_kept else given
         if way.inside[place]:
             return exchanged([x + one for x, one in zip(given, own, strict=True)], how)
         return [x + one for x, one in zip(given, exchanged(own, how), strict=True)]
@@ -101,12 +145,12 @@ def layer_on_ranks(
     def mlp(x: Tensor, part: dict[str, Tensor]) -> Tensor:
         h = unit(x) if way.normed[1] else x
         gate, up = h @ part["gate"].double().T, h @ part["up"].double().T
-        gate, up = (up, gate) if way.swapped else (gate, up)
-        return (gate * torch.sigmoid(gate) * up) @ part["down"].double().T
+        return GATED[way.gated][0](gate, up) @ part["down"].double().T
 
     first = [unit(x) if way.normed[0] else x for x in xs]
     own = [
-        attended(h, part, size) @ part["o"].double().T for h, part in zip(first, parts, strict=True)
+        attended(h, part, size, way) @ part["o"].double().T
+        for h, part in zip(first, parts, strict=True)
     ]
     if way.late or way.side_by_side:
         fed = xs if way.side_by_side else [x + one for x, one in zip(xs, own, strict=True)]

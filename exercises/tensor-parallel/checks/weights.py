@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from operator import eq
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from workshop.learn.checking import Work, Wrong, number, pair, tensor
+from workshop.learn.mistakes import Tells, only_cause
 
 
 def shares(work: Work, size: int, ranks: int) -> list[tuple[int, int]]:
@@ -31,8 +35,9 @@ def shares(work: Work, size: int, ranks: int) -> list[tuple[int, int]]:
         hint = "one rank gets all that is left over: spread it, size * rank // ranks does"
         if max(fair) <= many:
             hint = "rounding up leaves too little for the last rank: size * rank // ranks is even"
-        told = f"{fair} of {size}"
-        raise Wrong(f"rank {rank} has {fair[rank]} of {size}", f"{low} or {many}", told, hint)
+        raise Wrong(
+            f"rank {rank} has {fair[rank]} of {size}", f"{low} or {many}", f"{fair} of {size}", hint
+        )
     causes = {
         "what is left over is nobody's: nothing may be lost": [
             (rank * low, rank * low + low) for rank in range(ranks)
@@ -53,10 +58,10 @@ def shares(work: Work, size: int, ranks: int) -> list[tuple[int, int]]:
             (size * (rank - 1) // ranks, size * rank // ranks) for rank in range(ranks)
         ],
     }
-    hint = next((hint for hint, wrong in causes.items() if found == wrong), None)
+    cause = only_cause((hint, partial(eq, found, wrong)) for hint, wrong in causes.items())
     expected = [(size * rank // ranks, size * (rank + 1) // ranks) for rank in range(ranks)]
     raise Wrong(f"{size} over {ranks} ranks: not everything is just one rank's",
-                f"{expected} or the like", found, hint)  # fmt: skip
+                f"{expected} or the like", found, cause)  # fmt: skip
 
 
 def cut(weight: Tensor, dim: int, start: int, stop: int) -> Tensor:
@@ -72,26 +77,11 @@ def same_part(
         tensor(actual, what, expected.shape, whole.dtype)
         if torch.equal(actual, expected):
             return
-    kind = "column-parallel cuts the outputs" if dim == 0 else "row-parallel cuts the inputs"
-    lines = "the rows" if dim == 0 else "the columns"
+    lines = LINES[dim]
     if not isinstance(actual, Tensor):
         tensor(actual, what, expected.shape)
-    hint = None
-    every = torch.arange(rank, whole.shape[dim], ranks)
     here = list(actual.shape)
-    if here == list(whole.shape) != list(expected.shape):
-        hint = "that is the whole weight: every rank holds its part only"
-    elif torch.equal(actual, whole.index_select(dim, every)):
-        hint = f"neighbours, from start to stop: not one in every {ranks}"
-    elif torch.equal(actual, expected.T):
-        hint = "leave it as it is: a part is [out, in] too, and is transposed when it is used"
-    elif len(here) == 2 and here[dim] == whole.shape[dim] and here[1 - dim] < whole.shape[1 - dim]:
-        hint = f"{kind}, which are {lines} of [out, in]"
-    else:
-        for begin in range(whole.shape[dim] - here[dim] + 1 if len(here) == 2 else 0):
-            if actual.numel() and torch.equal(actual, cut(whole, dim, begin, begin + here[dim])):
-                hint = f"these are neighbours, but not those of share({whole.shape[dim]}, {rank}, "
-                hint += f"{ranks})"
+    hint = only_cause(part_causes(actual, whole, dim, (start, stop), rank, ranks))
     wanted = f"{lines} {start} to {stop - 1} of the {list(whole.shape)}"
     if list(actual.shape) != list(expected.shape):
         raise Wrong(
@@ -104,6 +94,52 @@ def same_part(
     )  # fmt: skip
 
 
+LINES = ("the rows", "the columns")
+KINDS = ("column-parallel cuts the outputs", "row-parallel cuts the inputs")
+
+
+def part_causes(
+    actual: Tensor, whole: Tensor, dim: int, ends: tuple[int, int], rank: int, ranks: int
+) -> dict[str, Tells]:
+    """Which mistakes give this part of ``whole``, of which rows or columns ``ends`` are right."""
+    expected, size, other = cut(whole, dim, *ends), whole.shape[dim], whole.shape[1 - dim]
+    here = list(actual.shape)
+    share = f"share({size}, {rank}, {ranks})"
+
+    def like(wrong: Callable[[], Tensor]) -> Tells:
+        return lambda: torch.equal(actual, wrong())
+
+    def chunk() -> bool:
+        chunks = whole.chunk(ranks, dim)
+        return rank < len(chunks) and torch.equal(actual, chunks[rank])
+
+    def neighbours() -> bool:
+        if len(here) != 2 or not actual.numel() or here[1 - dim] != other or here[dim] == size:
+            return False
+        return not chunk() and any(
+            torch.equal(actual, cut(whole, dim, begin, begin + here[dim]))
+            for begin in range(size - here[dim] + 1)
+        )
+
+    across = [other * end // ranks for end in (rank, rank + 1)]
+    return {
+        "that is the whole weight: every rank holds its part only": like(lambda: whole),
+        f"neighbours, from start to stop: not one in every {ranks}": like(
+            lambda: whole.index_select(dim, torch.arange(rank, size, ranks))
+        ),
+        "leave it as it is: a part is [out, in] too, and is transposed when it is used": like(
+            lambda: expected.T
+        ),
+        f"{KINDS[dim]}, which are {LINES[dim]} of [out, in]": (
+            lambda: any(
+                torch.equal(one, cut(whole, 1 - dim, *across)) for one in (actual, actual.T)
+            )
+        ),
+        f"torch.chunk gives the first ones more, and the last what is left: take {share}": chunk,
+        f"these are neighbours, but not those of {share}": neighbours,
+    }
+
+
 VIEW = (
     "a slice is a view: it keeps the whole weight in memory. clone() copies it (contiguous() does "
     "not copy rows, which are contiguous already)"
@@ -112,3 +148,11 @@ KEPT = (
     "the parts are right, and more is kept elsewhere: in a global, an attribute or a cache. Only "
     "the part may stay"
 )
+LARGER = "the part lies in a larger tensor: clone() makes one of just its size"
+
+
+def why_more(found: dict[str, Any], most: int) -> str:
+    """Why more than ``most`` bytes are kept: a view, a larger tensor, or something elsewhere."""
+    if found["together"] <= most:
+        return KEPT
+    return VIEW if found["views"] else LARGER

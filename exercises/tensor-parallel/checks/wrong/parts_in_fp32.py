@@ -1,8 +1,8 @@
-"""Key and value parts are copied into fresh memory, which is fp32."""
+"""Parts are copied into fresh memory, which is fp32."""
 
 import torch
 
-CHECK = "a layer in bf16"
+HINT = "has the dtype of its weight"
 
 
 def layer_part(weights, heads, kv_heads, rank, ranks, right=layer_part):

@@ -1,4 +1,4 @@
-"""Reads the last page to its end, and masks what is behind the length."""
+"""Reads at most 32 tokens of a page, as a tile of a kernel would hold."""
 
 import torch
 
@@ -15,10 +15,9 @@ def paged_attention(q, key_pages, value_pages, tables, lengths):
         length = int(lengths[row])
         for start in range(0, length, page):
             number, _ = place(tables[row], start, page)
-            keys = key_pages[number].float().transpose(0, 1)
-            values = value_pages[number].float().transpose(0, 1)
-            behind = torch.arange(start, start + page) >= length
-            scores = (scaled @ keys.transpose(1, 2)).masked_fill(behind, float("-inf"))
-            state = absorb(state, scores, values)
+            filled = min(page, length - start, 32)
+            keys = key_pages[number, :filled].float().transpose(0, 1)
+            values = value_pages[number, :filled].float().transpose(0, 1)
+            state = absorb(state, scaled @ keys.transpose(1, 2), values)
         out[row] = finish(state, q.dtype)[:, 0]
     return out

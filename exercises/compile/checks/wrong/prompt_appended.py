@@ -2,7 +2,7 @@
 
 import torch
 
-CHECK = "the same prompt again"
+HINT = "prompt belongs to the caller"
 
 
 def generate(step, model, caches, prompt, count):
