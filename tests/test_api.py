@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from builders import record_line, result
 
 import workshop
+from workshop.figures import KINDS, THEME_NAMES
 from workshop.record.results import Result
 from workshop.util.errors import UsageError
 
@@ -52,9 +55,9 @@ def test_a_stage_is_measured_in_this_process_without_output(
     [
         ("turbo", {}, "there is no stage 'turbo'"),
         ("baseline", {"sample": 2}, "there is no setting 'sample'"),
-        ("speculative", {"batch_size": 2}, "speculation is for one sequence at a time"),
+        ("speculative", {"batch_size": 2}, "speculation handles one sequence at a time"),
         ("speculative", {"batch_size": 2}, "use batch_size=1, or speculate='none'"),
-        ("speculative", {"decode_steps": 4}, "decode_steps puts plain steps into one graph"),
+        ("speculative", {"decode_steps": 4}, "decode_steps puts several plain decode steps"),
         ("baseline", {"adaptive": True}, "add speculate='draft'"),
         ("baseline", {"compile_mode": "default"}, "nothing is compiled: add compile=True"),
         ("baseline", {"new_tokens": 10**6}, r"use new_tokens=\d+ or a shorter prompt"),
@@ -113,6 +116,13 @@ def test_logs_are_read_and_compared_and_drawn(tmp_path: Path) -> None:
     assert [change.label for change in found.changes][:1] == ["baseline"]
     with pytest.raises(UsageError, match="there is no figure 'pie'"):
         workshop.plot(results, kind="pie")
+
+
+@pytest.mark.parametrize("known", [KINDS, THEME_NAMES])
+def test_the_docstring_of_plot_names_what_it_takes(known: Iterable[str]) -> None:
+    assert workshop.plot.__doc__ is not None
+    words = re.findall(r"\w+", workshop.plot.__doc__)
+    assert not set(known) - set(words)
 
 
 def test_a_prediction_has_an_ideal_and_an_expected_reading() -> None:

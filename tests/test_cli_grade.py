@@ -87,7 +87,10 @@ def test_an_example_rubric_is_printed_and_taken(handed_in: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--exercise", "napkni"], "'napkni' is not graded; those that are: napkin"),
+        (
+            ["--exercise", "napkni"],
+            "'napkni' is not graded (did you mean napkin?); those that are: first-run, napkin",
+        ),
         (["--rubric", "{place}/roster.csv"], "cannot be read as TOML"),
         (["--roster", "{place}/in/ada.zip"], "spreadsheet"),
         (["--executor", "slurm", "--cluster", "nowhere"], "no cluster 'nowhere'"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from workshop.stages.compose import (
     table,
     together,
 )
-from workshop.stages.settings import Settings
+from workshop.stages.settings import TECHNIQUES, Settings, declared, kind_is_literal
 from workshop.util.errors import UsageError
 
 DOCS = Path(__file__).parents[1] / "docs" / "composes.md"
@@ -48,12 +50,27 @@ def test_the_docs_have_the_table_of_the_rules() -> None:
         )
 
 
-def test_every_technique_of_the_settings_is_in_the_table() -> None:
-    brought = {name for changes in COLUMNS.values() for name in changes}
-    assert brought >= {
-        *("compile", "decode_steps", "fuse", "kernels", "attention", "quantize"),
-        *("speculate", "adaptive", "ranks", "batch_size", "temperature"),
-    }
+# How a technique is done: with another value of these, nothing is or is not a technique.
+DETAILS = {"dtype", "compile_mode", "group_size", "draft_tokens"}
+
+
+def values_of(name: str) -> tuple[Any, ...]:
+    """The values that a setting can have; none where it is a number or a text."""
+    said, kind, _ = declared()[name]
+    return said.choices or (typing.get_args(kind) if kind_is_literal(kind) else ())
+
+
+@pytest.mark.parametrize("name", sorted(set(TECHNIQUES) - DETAILS))
+def test_every_technique_of_the_settings_is_in_the_table(name: str) -> None:
+    """With each of its values but the one that runs have anyway."""
+    brought = {changes[name] for changes in COLUMNS.values() if name in changes}
+    assert brought
+    _, _, default = declared()[name]
+    assert not values_of(name) or brought == {*values_of(name)} - {default}
+
+
+def test_drawing_is_in_the_table_although_it_is_no_technique() -> None:
+    assert {"temperature": 0.8, "top_k": 50, "top_p": 0.9} in COLUMNS.values()
 
 
 @given(st.sets(st.sampled_from(list(COLUMNS)), min_size=3), st.sampled_from([None, *DEVICES]))
@@ -67,6 +84,21 @@ def test_several_go_together_where_every_two_of_them_do(
     for name in names:
         changes = NEEDS.get(name, {}) | changes | COLUMNS[name]
     assert refusals(plain(**changes), device) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "advice"),
+    [
+        ("cuda", "use --kernels triton or --kernels torch"),
+        ("mps", "device mps: use --kernels torch"),
+    ],
+)
+def test_kernels_for_a_cpu_are_refused_with_those_that_run_there(device: str, advice: str) -> None:
+    """And what is advised is not refused in turn."""
+    (sentence,) = refusals(plain(kernels="cpp"), device)
+    assert sentence.endswith(advice)
+    for other in re.findall(r"--kernels (\w+)", advice):
+        assert refusals(plain(kernels=other), device) == []
 
 
 def test_no_stage_is_refused() -> None:
@@ -139,8 +171,8 @@ def test_a_sequence_of_a_batch_draws_what_it_would_draw_first(models: Path) -> N
 
 
 REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
-    ({"speculate": "draft", "batch_size": 2}, None, "speculation is for one sequence"),
-    ({"speculate": "self", "prompts": ("Once",)}, None, "speculation is for one sequence"),
+    ({"speculate": "draft", "batch_size": 2}, None, "speculation handles one sequence"),
+    ({"speculate": "self", "prompts": ("Once",)}, None, "speculation handles one sequence"),
     ({"speculate": "prompt-lookup", "decode_steps": 2}, None, "leave out one of the two"),
     ({"adaptive": True}, None, "add --speculate draft"),
     ({"draft": "tiny"}, None, "--draft names a model that nothing uses"),
@@ -162,25 +194,22 @@ def test_what_does_not_go_together_is_refused_with_what_to_do(
         check(settings, device)
 
 
-fields = {
-    "compile": st.booleans(),
-    "compile_mode": st.sampled_from(["auto", "default", "reduce-overhead", "max-autotune"]),
-    "decode_steps": st.integers(1, 4),
-    "fuse": st.booleans(),
-    "kernels": st.sampled_from(["torch", "triton"]),
-    "attention": st.sampled_from(["sdpa", "math", "flash", "efficient", "flex"]),
-    "quantize": st.sampled_from(["none", "int8", "int4"]),
-    "speculate": st.sampled_from(["none", "draft", "self", "prompt-lookup"]),
-    "adaptive": st.booleans(),
-    "ranks": st.integers(1, 4),
-    "batch_size": st.integers(1, 3),
-    "temperature": st.sampled_from([0.0, 0.7]),
-    "top_k": st.sampled_from([None, 5]),
-    "dtype": st.sampled_from(["bfloat16", "float16", "float32"]),
-}
+def any_value_of(name: str) -> st.SearchStrategy[Any]:
+    """Values of a setting, few enough that the rules about them meet."""
+    said, kind, default = declared()[name]
+    if kind is bool:
+        return st.booleans()
+    if values := values_of(name):
+        return st.sampled_from(values)
+    least = int(said.least or 0)
+    return st.sampled_from([default, *range(least, least + 3)])
 
 
-@given(st.fixed_dictionaries(fields), st.sampled_from(["cpu", "cuda", "mps"]))
+DRAWING = {"temperature": st.sampled_from([0.0, 0.7]), "top_k": st.sampled_from([None, 5])}
+fields = {name: any_value_of(name) for name in TECHNIQUES} | DRAWING
+
+
+@given(st.fixed_dictionaries(fields), st.sampled_from(DEVICES))
 def test_a_refusal_is_a_sentence_that_says_what_to_do(changes: dict[str, Any], device: str) -> None:
     """And what is refused while the device is not known yet is refused on every device."""
     settings = plain(**changes)

@@ -296,7 +296,8 @@ MORE = [
     "may require 'docker login'",
     "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): "
     "{}",
-    "No complete result: rank 0 ended without a word",
+    "No complete result: rank 0 ended without a message",
+    "No complete result: rank 0 ended without a word",  # of older versions
     "[E1102 10:00:01.123 ProcessGroupNCCL.cpp:616] [Rank 0] Watchdog caught collective operation "
     "timeout: WorkNCCL(SeqNum=3)",
     "/opt/env/torch/cuda/__init__.py:180: UserWarning: CUDA initialization: The NVIDIA driver on "

@@ -44,8 +44,8 @@ def test_errors_of_ours_say_themselves_what_is_wrong(kind: type[Exception]) -> N
 
 
 def test_a_lost_rank_brings_its_advice() -> None:
-    why = explain(RankLostError(3, " ended without a word", "see dmesg"))
-    assert (why.reason, why.advice) == ("rank 3 ended without a word", "see dmesg")
+    why = explain(RankLostError(3, " ended without a message", "see dmesg"))
+    assert (why.reason, why.advice) == ("rank 3 ended without a message", "see dmesg")
 
 
 def test_an_error_that_only_has_the_name_of_one_of_ours_is_unknown() -> None:

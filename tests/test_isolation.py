@@ -333,6 +333,55 @@ def test_what_is_unusual_is_named_with_its_line_and_our_own_files_are_not() -> N
         assert unusual(path.read_bytes()) == [], path
 
 
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("import driver", "driver"),
+        ("import os, driver as d", "driver"),
+        ("from driver import held", "driver"),
+        ("if x: import driver", "driver"),
+        ("sys.modules['exercise']", "sys.modules"),
+        ("from sys import modules", "sys.modules"),
+        ("f.__globals__['Made']", "__globals__"),
+        ("torch._C._DisableTorchDispatch()", "torch._C"),
+        ("from torch import _C", "torch._C"),
+        ("torch._dynamo.config.disable = 1", "_dynamo"),
+        ("from concurrent.futures import Executor", "concurrent"),
+        ("os.posix_spawn(a, b, c)", "posix_spawn"),
+        ("torch.compile = f", "torch.compile"),
+        ("time.perf_counter = f", "time.perf_counter"),
+        ("os.environ['TORCH_COMPILE_DISABLE'] = '1'", "TORCH_COMPILE_DISABLE"),
+        ("y = [eval('1')]", "eval"),
+        ("import threading", "threading"),
+        ("signal.signal(signal.SIGCHLD, f)", "signal.SIGCHLD"),
+    ],
+)
+def test_what_reaches_beyond_an_exercise_is_named(code: str, what: str) -> None:
+    assert what in [one.what for one in unusual(code.encode())]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "model.eval()",
+        "with torch.inference_mode(): model.eval()",
+        "model().eval()",
+        "step = torch.compile(decode, fullgraph=True)",
+        "pattern = re.compile('x')",
+        "def f(x: torch.Tensor = None, *, mask: torch.Tensor = None): pass",
+        "mask: torch.Tensor = x",
+        "torch.backends.cuda.matmul.allow_tf32 = True",
+        "driver = 3",
+        "self.signal = 1",
+        "weights['modules'] = layers",
+        "compile_it = True",
+        "def evaluate(model): return model.train(False)",
+    ],
+)
+def test_what_is_usual_is_not(code: str) -> None:
+    assert unusual(code.encode()) == []
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_can_be_looked_at(source: bytes) -> None:
     assert len(unusual(source)) <= MOST

@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
+from collections import deque
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -355,3 +360,58 @@ def test_what_is_no_plain_data_is_refused(value: object) -> None:
         return
     with pytest.raises(NotPlainError):
         encode(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "same_as"),
+    [
+        (np.float64(1.5), 1.5),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (Fraction(1, 4), 0.25),
+        (Decimal("1.5"), 1.5),
+        (range(3), [0, 1, 2]),
+        (deque([1, 2]), [1, 2]),
+        ((np.float32(0.5), 2), [0.5, 2]),
+    ],
+)
+def test_what_means_the_same_as_plain_data_is_sent_as_it(value: object, same_as: object) -> None:
+    assert same(decode(encode(value)), same_as)
+
+
+def test_an_array_of_numpy_arrives_as_a_tensor() -> None:
+    for array in (np.arange(6.0).reshape(2, 3).T, np.array([1, 2], np.uint16), np.array(3)):
+        came = decode(encode(array))
+        assert isinstance(came, torch.Tensor)
+        assert came.tolist() == array.tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (1j, "return x.real"),
+        (2**70, "return float(x)"),
+        ((one for one in [1]), "return list(x)"),
+        (np.array(["a"]), "return x.tolist()"),
+        (torch.zeros(1, dtype=torch.complex64), "return x.float()"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_with_what_to_write(value: object, words: str) -> None:
+    with pytest.raises(NotPlainError, match=re.escape(words)):
+        encode(value)
+
+
+def test_a_module_beside_the_file_can_be_imported(server: ForkServer, file: Path) -> None:
+    file.with_name("helpers.py").write_text("def triple(x): return 3 * x\n", encoding="utf-8")
+    file.write_text("import helpers\ndef six(x): return 2 * helpers.triple(x)\n", encoding="utf-8")
+    assert call(server, file, "six", 7) == 42
+
+
+def test_what_lies_beside_the_file_is_not_imported_in_place_of_ours(
+    server: ForkServer, file: Path, driver: Path
+) -> None:
+    for name in ("tracemalloc", "workshop", "driver"):
+        file.with_name(f"{name}.py").write_text("raise SystemExit\n", encoding="utf-8")
+    driver.write_text(f"import tracemalloc\n{DRIVER}", encoding="utf-8")
+    with student(server, file, driver) as run:
+        assert run.call("asking:asks", "next", 1, answers={"next": lambda number: number + 1}) == 2

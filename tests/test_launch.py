@@ -139,7 +139,7 @@ def test_a_rank_that_is_killed_ends_the_run_which_names_it(tmp_path: Path, victi
     assert len(result.samples) >= 1
     assert result.reason is not None
     assert result.advice is not None
-    assert re.search(rf"rank {victim} \(.*\) ended without a word", result.reason)
+    assert re.search(rf"rank {victim} \(.*\) ended without a message", result.reason)
     assert "it was killed" in result.advice
 
 

@@ -14,13 +14,15 @@ import pytest
 import torch
 
 from workshop.cli import cli
+from workshop.cli.check import did_you_mean
 from workshop.judge.judge import ForkServer, fork_server, wait_until_ready
 from workshop.learn import progress, workspace
-from workshop.learn.answers import Expected, Question, Slip, judge, read_answers
-from workshop.learn.exercise import Exercise, checks_of, exercises
+from workshop.learn.answers import Expected, Question, Slip, judge, read_answers, read_lines
+from workshop.learn.exercise import Exercise, checks_of, exercises, questions_of
 from workshop.learn.little import Little
 from workshop.learn.made import Made
-from workshop.learn.run import Outcome, one_thread, run_checks
+from workshop.learn.run import Outcome, one_thread, run_checks, run_questions
+from workshop.learn.solved import right_answer
 from workshop.learn.verify import verify
 from workshop.util.errors import UsageError
 
@@ -63,6 +65,9 @@ FILES = {
     "solutions/sums/README.md": "# Solved\n\n[the exercise](../../exercises/sums/README.md)\n",
     "solutions/sums/exercise.py": SOLUTION,
     "solutions/sums/answers.toml": '[half]\nvalue = 0.5\nreasoning = "1 / 2"\n',
+    "solutions/sums/right/added.py": "# Added.\ndef double(x):\n    return x + x\n",
+    "solutions/sums/right/shifted.py": "# Shifted.\ndef double(x):\n    return x << 1\n",
+    "solutions/sums/right/summed.py": "# Summed.\ndef add(*both):\n    return sum(both)\n",
     **{
         f"exercises/sums/checks/wrong/square{i}.py": (
             f'HINT = "the square"\n\n\ndef double(x):\n    return x ** 2  # {i}\n'
@@ -189,6 +194,10 @@ def test_an_exercise_in_order_is_verified(sums: Exercise, server: ForkServer) ->
         ("exercises/sums/checks/wrong/square0.py",
          'HINT = "cube"\ndef double(x):\n    return x * x\n', "square0.py: is told"),
         ("exercises/sums/checks/wrong/square0.py", "x = 1\n", "square0.py: has no HINT"),
+        ("solutions/sums/right/added.py", "# Wrong.\ndef double(x):\n    return 3 * x\n",
+         "right/added.py: fails with seed 1 doubling: the double is off"),
+        ("solutions/sums/right/added.py", "def double(x):\n    return x + x\n",
+         "added.py: has no comment in line 1"),
         ("exercises/sums/README.md", "[gone](gone.md)", "links to gone.md"),
         ("exercises/sums/README.md", "```sh\nworkshop chekc\n```", "no command 'chekc'"),
         ("exercises/sums/README.md", "```sh\nworkshop check --hnt\n```", "No such option"),
@@ -331,14 +340,14 @@ def test_from_init_to_the_solution(tmp_path: Path) -> None:
     assert "is a working copy already" in workshop("init", "mine", cwd=tmp_path, code=2)
     assert not (copy / "napkin" / "checks").exists()
 
-    said = workshop("check", "--hint", cwd=copy, code=1)
+    assert "first-run: 0 of" in workshop("check", cwd=copy, code=1)  # the first of all
+    said = workshop("check", "napkin", "--hint", cwd=copy, code=1)
     assert "not written yet" in said
     assert "How many bytes is one parameter" in said
-    assert "8 bits are one byte" in workshop("check", "--hint", cwd=copy, code=1)
+    assert "8 bits are one byte" in workshop("check", "napkin", "--hint", cwd=copy, code=1)
     assert "do not all pass yet" in workshop("solution", "napkin", cwd=copy, code=1)
 
-    source = next(iter(exercises().values()))
-    assert source.name == "napkin"
+    source = exercises()["napkin"]
     shutil.copy(source.solution / "exercise.py", copy / "napkin")
     rows = json.loads(workshop("check", "napkin", "--json", cwd=copy / "napkin", code=1))
     assert rows[0].keys() >= {
@@ -350,7 +359,8 @@ def test_from_init_to_the_solution(tmp_path: Path) -> None:
     ] == {"bytes of the weights": 2}
     assert "def weight_bytes" in workshop("solution", "napkin", "--anyway", cwd=copy)
 
-    assert "there is no exercise 'napkn'" in workshop("check", "napkn", cwd=copy, code=2)
+    said = workshop("check", "napkn", cwd=copy, code=2)
+    assert "there is no exercise 'napkn' (did you mean napkin?)" in said
     workshop("reset", "napkin", "--yes", cwd=copy)
     assert "NotImplementedError" in (copy / "napkin" / "exercise.py").read_text(encoding="utf-8")
     assert (copy / "napkin" / "exercise.before-1.py").is_file()
@@ -431,3 +441,198 @@ def test_a_wrong_answer_may_be_one_in_answers_toml(sums: Exercise, server: ForkS
         'HINT = "times what it should be"\nANSWERS = {"half": 0.3}\n'
     )
     assert flaws(sums, server) == []
+
+
+def answered(name: str) -> str:
+    """An exercise's answers.toml with every question answered right."""
+    lines = [f"{q.key} = {json.dumps(right_answer(q))}\n" for q in questions_of(exercises()[name])]
+    return "".join(lines)
+
+
+def test_the_first_exercise_is_listed_checked_and_followed_by_the_next(tmp_path: Path) -> None:
+    copy = tmp_path / "mine"
+    workshop("init", "mine", "--cluster", "cyclone", cwd=tmp_path)
+    assert workshop("exercises", "list", cwd=copy).startswith("first-run ")
+    assert "Begin with `first-run`" in (copy / "README.md").read_text(encoding="utf-8")
+    (copy / "first-run" / "answers.toml").write_text(answered("first-run"), encoding="utf-8")
+    said = workshop("check", cwd=copy)
+    assert "All done" in said
+    assert "Next: napkin (" in said
+    assert "read napkin/README.md, then 'workshop check napkin'" in said
+    assert "napkin: 0 of" in workshop("check", cwd=copy, code=1)
+    assert "1. Predict" in workshop("solution", "first-run", cwd=copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("Quantize", "quantize"), ("quantize/", "quantize"), ("exercises/napkin", "napkin"),
+     ("tensor_parallel", "tensor-parallel"), ("spec", "speculative"), ("firstrun", "first-run")],
+)  # fmt: skip
+def test_a_name_that_is_nearly_right_is_asked_about(name: str, meant: str) -> None:
+    assert did_you_mean(name, list(exercises())) == f" (did you mean {meant}?)"
+
+
+def test_a_name_like_no_other_is_not_guessed() -> None:
+    assert did_you_mean("gardening", list(exercises())) == ""
+
+
+def test_known_answers_are_judged_on_every_seed(sums: Exercise, server: ForkServer) -> None:
+    """A wrong answer that some draws do not show is a flaw, with the seeds on which it passes."""
+    (sums.folder / "checks" / "wrong" / "square0.py").write_text(
+        'HINT = "the square"\n\n\ndef double(x):\n    return x * x if x % 2 and x > 20 else 2 * x\n'
+    )
+    lines: list[str] = []
+    found = list(verify(sums, server, 1, cli, seeds=12, tell=lines.append))
+    (flaw,) = found
+    assert flaw.where == "square0.py"
+    assert flaw.what.startswith("passes every check with seed ")
+    assert "of 12 seeds" in flaw.what
+    assert "sums: wrong/square0.py, seed 12 of 12" in lines
+    assert "sums: right/added.py, seed 1 of 12" in lines
+
+
+def test_what_only_hidden_checks_detect_is_judged_on_every_seed(
+    sums: Exercise, server: ForkServer
+) -> None:
+    (sums.solution / "hidden.py").write_text(
+        "from workshop.learn.checking import check, same_number\n\n\n"
+        "@check(points=1, hints=('a', 'b', 'c'))\ndef large(work):\n"
+        "    same_number(work.call('double', 10**6), 2 * 10**6, 'the double')\n"
+    )
+    wrong = sums.solution / "hidden_wrong"
+    wrong.mkdir()
+    (wrong / "small.py").write_text(
+        'CHECK = "large"\n\n\ndef double(x):\n    return 2 * min(x, 9999)\n'
+    )
+    (wrong / "right.py").write_text('CHECK = "large"\n')
+    (wrong / "unnamed.py").write_text('CHECK = "largest"\n')
+    found = [f"{one.where}: {one.what}" for one in verify(sums, server, 1, cli, seeds=2)]
+    assert found == [
+        "right.py: passes 'large' with seed 1 (2 of 2 seeds: 2)",
+        'unnamed.py: has no CHECK = "name of a hidden check"',
+    ]
+
+
+def test_two_right_answers_are_too_few(sums: Exercise, server: ForkServer) -> None:
+    (sums.solution / "right" / "added.py").unlink()
+    assert flaws(sums, server) == ["right: has 2, fewer than 3"]
+
+
+ANSWERS = """
+# predictions
+good = 3
+comma = 0,88
+thousands = 1,911
+unit = 6.6 GB
+percent = 66.5 %
+word = bandwidth
+open = ?
+empty =
+point = .5
+trailing = 5.
+colon: 7
+quote = "yes
+curly = “yes”
+fraction = 1/3
+spaced = 1 911
+twice = 1
+twice = 2
+"""
+
+
+def test_a_slip_fails_its_line_alone_and_says_what_to_write(tmp_path: Path) -> None:
+    path = tmp_path / "answers.toml"
+    path.write_text(ANSWERS, encoding="utf-8")
+    found = read_lines(path)
+    assert found.pop("good") == 3
+    told = {key: one.advice for key, one in found.items()}
+    assert told["comma"] == "answers.toml, line 4: a decimal comma: write comma = 0.88"
+    assert "thousands = 1.911 for a decimal, 1911 for thousands" in told["thousands"]
+    assert "without its unit, please: write unit = 6.6" in told["unit"]
+    assert "write percent = 66.5" in told["percent"]
+    assert 'a word needs quotes: write word = "bandwidth"' in told["word"]
+    for key in ("open", "empty"):
+        assert f"there is no answer: write {key} = a number" in told[key]
+    assert told["point"].endswith("point = 0.5")
+    assert told["trailing"].endswith("trailing = 5.0")
+    assert "write colon = 7, with an equals sign" in told["colon"]
+    assert "a quote is missing" in told["quote"]
+    assert "straight quotes" in told["curly"]
+    assert "work it out" in told["fraction"]
+    assert "no space in a number: write spaced = 1911" in told["spaced"]
+    assert "twice is there twice" in told["twice"]
+
+
+def test_a_slip_in_one_answer_leaves_the_points_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "answers.toml"
+    path.write_text("pi = 3.14\nby = bandwidth\nthird = 0,33\n", encoding="utf-8")
+    by = Question("by", Expected(value="bandwidth", reasoning="r"))
+    third = Question("third", Expected(value=0.333, reasoning="r"))
+    found = list(run_questions("sums", [Question("pi", PI), by, third], path))
+    assert [one.points for one in found] == [1, 0, 0]
+    assert found[1].message == 'answers.toml, line 2: a word needs quotes: write by = "bandwidth"'
+    assert found[2].message == "answers.toml, line 3: a decimal comma: write third = 0.33"
+    assert found[1].cause is None  # nothing about writing a prediction before the run
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (3140, "1000 times too large: check the units"),
+        (0.00314, "1000 times too small: check the units"),
+        (3.14e9, "1000000000 times too large"),
+        (25.12, "8 times too large: a byte is 8 bits"),
+        (314, "100 times too large: a share and a percentage"),
+        (0.3185, "the inverse"),
+        (-3.14, "the sign"),
+        ("3.14", "a number needs no quotes: write pi = 3.14"),
+        ("3,14", "a decimal comma: write pi = 3.14"),
+        ("3.14 m", "without its unit, please: write pi = 3.14"),
+        (12.34, None),
+        (1.57, None),
+    ],
+)
+def test_a_unit_is_named_where_it_explains_the_answer(answer: object, words: str | None) -> None:
+    hint = judge(Question("pi", PI), answer).hint
+    assert (hint is None) if words is None else (hint is not None and words in hint)
+
+
+def test_gibibytes_are_named() -> None:
+    for nearly in (0.02, 0.1):  # 7 % off: wrong, or nearly right
+        question = Question("gb", Expected(value=13.48, reasoning="r", within=0.01, nearly=nearly))
+        hint = judge(question, 13.48e9 / 2**30).hint
+        assert hint == "1 GB is 1e9 bytes here, not 2**30"
+
+
+def test_what_is_counted_is_a_whole_number() -> None:
+    count = Expected(value=121, reasoning="r", whole=True, within=0, nearly=0.02)
+    for answer, share in ((121, 1), (121.0, 1), (121.3, 0.5), (122, 0.5), (130, 0)):
+        assert judge(Question("n", count), answer).share == share
+    assert "whole number" in judge(Question("n", count), 121.3).message
+
+
+def test_a_tolerance_of_less_than_a_percent_is_told_as_it_is() -> None:
+    question = Question("ms", Expected(value=1911, reasoning="r", within=0.001, nearly=0.01))
+    assert judge(question, 1920).expected == "within 0.1 %"
+
+
+def test_what_a_function_does_not_return_is_told(sums: Exercise, server: ForkServer) -> None:
+    found = outcomes(sums, server, SOLUTION.replace("return 2 * x", "print(2 * x)"))
+    assert found[0].cause is not None
+    assert "end the function with return" in found[0].cause
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def twice(x):\n    return 2 * x\n", "keep the names that were handed out"),
+        ("def double():\n    return 2\n", "keep the parameters as they were"),
+        ("def double(x):\n    return int(input())\n", "nobody is there to answer input()"),
+    ],
+)
+def test_an_error_that_says_it_all_gets_advice(
+    sums: Exercise, server: ForkServer, code: str, words: str
+) -> None:
+    cause = outcomes(sums, server, code)[0].cause
+    assert cause is not None
+    assert words in cause

@@ -113,7 +113,7 @@ def test_a_rank_that_is_killed_is_missed_by_all_even_where_they_are_stuck(victim
         who = "on 127.0.0.1" if victim == 0 else f"process {pid} on {socket.gethostname()}"
         for rank in {0, 1, 2} - {victim}:
             line = ranks.last_line(rank)
-            assert line.startswith(f"rank {victim} ({who}) ended without a word; it was killed")
+            assert line.startswith(f"rank {victim} ({who}) ended without a message; it was killed")
             assert ranks.processes[rank].returncode == 1
 
 

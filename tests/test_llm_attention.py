@@ -157,10 +157,10 @@ def asked(kind: str, **changes: object) -> Settings:
         (asked("efficient"), "mps", "efficient attention kernel is for GPUs"),
         (asked("flash"), "mps", "no flash attention for device mps"),
         (asked("flex"), "mps", "no flex attention for device mps"),
-        (asked("flex", compile=True), "cpu", "flex attention into a step for GPUs alone"),
+        (asked("flex", compile=True), "cpu", "flex attention into a step only on GPUs"),
         (asked("flash", dtype="float32"), "cuda", "in bfloat16 or float16, not float32"),
-        (asked("flash", compile=True), "cuda", "takes no mask on a GPU"),
-        (asked("flash", prompts=("Once",)), "cuda", "takes no mask on a GPU"),
+        (asked("flash", compile=True), "cuda", "attention accepts no mask"),
+        (asked("flash", prompts=("Once",)), "cuda", "attention accepts no mask"),
     ],
 )
 def test_a_kind_that_cannot_run_there_is_refused_with_another(

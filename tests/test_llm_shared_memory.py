@@ -401,4 +401,4 @@ def test_a_killed_rank_is_told_of_as_with_gloo(tmp_path: Path, victim: int) -> N
         said.append((words, result.advice))
     assert said[0] == said[1]
     assert f"rank {victim} (" in said[0][0]
-    assert "ended without a word" in said[0][0]
+    assert "ended without a message" in said[0][0]

@@ -15,7 +15,7 @@ from click.testing import Result as Outcome
 from llm_builders import random_llama, random_tokens, read
 from torch import Tensor
 
-from workshop.analysis.explain import kept
+from workshop.analysis.explain import quality_cost
 from workshop.cli import cli
 from workshop.llm.quantization.quantize import Quantization, quantize
 from workshop.llm.text.tokenizer import Tokenizer
@@ -150,7 +150,7 @@ def test_the_report_shows_quality_beside_speed() -> None:
     cells = dict(zip(COLUMNS[2:], rows([Run("q.out", result, "quantize")])[0].cells, strict=True))
     assert cells["Perplexity (unquantised)"].text == "1.643 (1.635)"
     assert cells["Same top token, %"].text == "95.8"
-    assert "1.643, unquantised 1.635 (a loss of +0.0048 ± 0.0013 nats" in kept(told)
+    assert "1.643, unquantised 1.635 (a loss of +0.0048 ± 0.0013 nats" in quality_cost(told)
 
 
 def workshop(*arguments: str) -> Outcome:

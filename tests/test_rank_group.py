@@ -84,6 +84,6 @@ def test_ranks_are_on_one_host_where_that_is_known(hosts: list[str], one: bool) 
 def test_a_failure_is_passed_on_and_never_blamed_on_its_consequence() -> None:
     assert announced(CheckpointError("cut off"), None).reason == "cut off"
     line = Lifeline(Rank(0, 2), last_words=lambda lost: None)
-    line.lost = RankLostError(1, " ended without a word", "see dmesg")
+    line.lost = RankLostError(1, " ended without a message", "see dmesg")
     why = announced(RuntimeError("[gloo] Connection closed by peer"), line)
-    assert (why.reason, why.advice) == ("rank 1 ended without a word", "see dmesg")
+    assert (why.reason, why.advice) == ("rank 1 ended without a message", "see dmesg")

@@ -105,7 +105,7 @@ def test_a_shared_node_is_named_before_anything_else() -> None:
 
 def test_a_gap_that_nothing_explains_is_put_in_numbers() -> None:
     found = compared(run("compile", 60.0))
-    assert "of the bandwidth on paper" in found.cause
+    assert "of the data-sheet bandwidth" in found.cause
 
 
 def test_what_is_faster_than_the_hardware_is_not_believed() -> None:

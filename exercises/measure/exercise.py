@@ -23,13 +23,13 @@ def time_generation(device: Any, new_tokens: int) -> tuple[float, float]:
 
     Returns:
         TTFT: seconds from before the generation began until the first token is really there.
-        decode: seconds from there until the last token is really there.
+        decode: seconds from there until the last token is really there; nobody waits in between.
     """
     raise NotImplementedError
 
 
 def measure(device: Any, new_tokens: int, warm_up: int, samples: int) -> list[tuple[float, float]]:
-    """Run ``warm_up`` generations that are not counted, then ``samples`` that are.
+    """Run ``warm_up`` generations that are not counted (it may be 0), then ``samples`` that are.
 
     Returns:
         (TTFT, decode seconds) of each counted one, in order.

@@ -52,5 +52,5 @@ def mbu(
 
 
 def largest_batch(memory_gb: float, weights_gb: float, kv_gb_per_sequence: float) -> int:
-    """How many sequences fit beside the weights; 0 where not even the weights do."""
+    """How many whole sequences fit beside the weights, to the last byte; 0 where none does."""
     raise NotImplementedError

@@ -2,6 +2,8 @@
 
 A linear layer without bias has a weight [out, in] and computes y = x @ weight.T. Each ROW of the
 weight makes one output: an output channel.
+
+No function changes what it is given, or keeps anything from one call to the next.
 """
 
 from torch import Tensor
@@ -11,12 +13,13 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Symmetric int8, one scale for each row.
 
     Args:
-        weight: [out, in], fp32 or bf16; is not changed.
+        weight: [out, in], fp32 or bf16.
 
     Returns:
         values: [out, in], int8, from -127 to 127.
         scale: [out], fp32, so that values * scale is about the weight: the largest element of a row
-            becomes 127 or -127. A row of zeros has values of zero and any scale but 0.
+            becomes 127 or -127, however small it is. A row of zeros has values of zero and any
+            scale but 0.
     """
     raise NotImplementedError
 
@@ -60,7 +63,8 @@ def quantize_groups(weight: Tensor, group: int) -> tuple[Tensor, Tensor]:
 
     Returns:
         values: [out, in], int8, from -7 to 7.
-        scale: [out, in / group], fp32. A group of zeros has values of zero and any scale but 0.
+        scale: [out, in / group], fp32: the largest element of a group becomes 7 or -7. A group of
+            zeros has values of zero and any scale but 0.
     """
     raise NotImplementedError
 

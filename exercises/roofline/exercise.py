@@ -52,12 +52,15 @@ def speculative_speed(
     """The same with speculation: a pass reads the draft for each guess, and the model once.
 
     Args:
-        guesses: tokens that the draft proposes for a pass.
+        guesses: tokens that the draft proposes for a pass; may be 0.
         accepted: how many of them are kept, on average.
     """
     raise NotImplementedError
 
 
 def unexplained_ms(predicted: float, measured: float) -> float:
-    """Milliseconds of a token that reading does not explain, from two speeds in tokens/s."""
+    """Milliseconds of a token that reading does not explain, from two speeds in tokens/s.
+
+    Negative where a stage is faster than its roof.
+    """
     raise NotImplementedError

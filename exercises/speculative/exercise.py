@@ -3,6 +3,8 @@
 A draft has proposed k tokens x_1 .. x_k. The verifier has looked at all of them in ONE pass, and
 gives k + 1 rows: row i tells what it would choose in the place of x_{i+1} (rows count from 0), and
 the last row what comes after all k. V is the size of the vocabulary.
+
+No function changes what it is given.
 """
 
 from torch import Tensor
@@ -10,6 +12,8 @@ from torch import Tensor
 
 def accept_greedy(logits: Tensor, proposed: Tensor) -> Tensor:
     """Keep the proposed tokens that are the verifier's own choice, up to the first that is not.
+
+    Its choice is the largest logit of a row; of equal ones the first, as ``argmax`` has it.
 
     Args:
         logits: of the verifier, [k + 1, V].
@@ -27,7 +31,7 @@ def residual(p: Tensor, q: Tensor) -> Tensor:
 
     Args:
         p: the verifier's probabilities, [V].
-        q: the draft's, [V]; not the same as p.
+        q: the draft's, [V]; not the same as p, though it may be very near.
 
     Returns:
         max(0, p - q), made to sum to one: [V].
@@ -79,7 +83,8 @@ def lookup(text: list[int], k: int, ngram: int) -> list[int]:
     """Prompt lookup: guess from the text itself, without any draft model. (A stretch.)
 
     Find the LATEST earlier place where the last ``ngram`` tokens of ``text`` stand, and return the
-    tokens that follow it there: k of them, or fewer where the text ends. If it is nowhere else, try
-    one token fewer, down to one; if that fails too, return nothing.
+    tokens that follow it there: k of them, or fewer where the text ends. The place may overlap with
+    the end. If it is nowhere else, or the text is too short for it, try one token fewer, down to
+    one; if that fails too, return an empty list.
     """
     raise NotImplementedError

@@ -1,31 +1,30 @@
-"""The napkin's hidden checks: formulas at their edges, and one after another in one process."""
+"""The napkin's hidden checks: the same formulas on other numbers."""
 
-from workshop.learn.checking import Work, Wrong, check, number, same_number
+from workshop.learn.checking import Work, check, judge_numbers
+
+from .. import CACHE, cache_bytes, judge_batches, utilisation
 
 
 @check(
     points=1,
     hints=(
-        "What if the sequences fill the memory to the last byte?",
-        "A sequence for which there is just enough room fits.",
+        "How many sequences may fit at the very most?",
+        "As many as there is memory for: a whole cluster may hold thousands.",
         "max(0, int((memory_gb - weights_gb) // kv_gb_per_sequence))",
     ),
 )
-def a_batch_that_just_fits(work: Work) -> None:
+def the_memory_of_a_whole_cluster(work: Work) -> None:
     draw = work.draw
-    each = draw.choice([0.25, 0.5, 2.0])  # with these, nothing is rounded
-    weights, count = float(draw.integer(3, 30)), draw.integer(2, 60)
-    full = "it fits to the last byte: nothing need be left over"
-    for memory, expected, hint in (
-        (weights + each * count, count, full),
-        (weights + each * (count + 1), count + 1, full),
-        (weights + each * count - each / 8, count - 1, "there is a little too little for one more"),
-        (weights, 0, "the weights take all of the memory"),
-    ):
-        actual = number(work.call("largest_batch", memory, weights, each), "largest_batch")
-        if actual != expected:
-            what = f"largest_batch({memory:g}, {weights:g}, {each:g}) is off"
-            raise Wrong(what, expected, actual, hint)
+    each, weights = draw.choice([0.25, 0.5, 0.125]), float(draw.integer(3, 300))
+    count = draw.integer(2000, 90_000)
+    cases = [
+        (weights + each * count, weights, each, count),
+        (weights + each * (count + 1), weights, each, count + 1),
+        (weights + each * count - each / 8, weights, each, count - 1),
+        (weights + each * (count + 0.25), weights, each, count),
+        (weights, weights, each, 0),
+    ]
+    judge_batches(work, cases)
 
 
 @check(
@@ -39,23 +38,17 @@ def a_batch_that_just_fits(work: Work) -> None:
 def one_thing_changed_at_a_time(work: Work) -> None:
     """The same model again and again, as one asks in practice: fewer bits, a longer text, ..."""
     draw = work.draw
-    parameters = 2 * draw.integer(10**6, 10**10)
-    for bits in (16, 4, 8, 16):
-        what = f"weight_bytes({parameters}, {bits})"
-        same_number(work.call("weight_bytes", parameters, bits), parameters * bits / 8, what)
+    parameters = 1000 * draw.integer(10**3, 9 * 10**3)
+    models = (parameters, parameters + 2, parameters + 400)  # a few parameters more
+    widths = [(one, bits) for one in models for bits in (16, 4, 8, 16)]
+    judge_numbers(work, "weight_bytes", lambda p, bits: p * bits / 8, widths)
     usual = [draw.integer(5, 90), draw.integer(2, 64), draw.integer(33, 256), 100, 1, 2]
-    for place, value in ((0, 1), (1, 1), (2, 16), (3, 1), (3, 4096), (4, 7), (5, 1), (5, 2)):
-        given = [*usual[:place], value, *usual[place + 1 :]]
-        expected = 2 * given[0] * given[1] * given[2] * given[3] * given[4] * given[5]
-        what = f"kv_cache_bytes({', '.join(map(str, given))})"
-        same_number(work.call("kv_cache_bytes", *given), expected, what)
+    changes = ((0, 1), (1, 1), (2, 16), (3, 1), (3, 4096), (4, 7), (5, 1), (5, 2))
+    caches = [(*usual[:at], value, *usual[at + 1 :]) for at, value in changes]
+    judge_numbers(work, "kv_cache_bytes", cache_bytes, caches, product_of=CACHE)
     read, bandwidth = draw.number(1e6, 1e11), draw.number(20, 5000)
-    for factor in (1, 2, 0.5):
-        expected = read / (factor * bandwidth * 1e9) * 1e3
-        what = f"decode_floor_ms({read:.6g}, {factor * bandwidth:.6g})"
-        same_number(work.call("decode_floor_ms", read, factor * bandwidth), expected, what)
+    steps = [(read, factor * bandwidth) for factor in (1, 2, 0.5)]
+    judge_numbers(work, "decode_floor_ms", lambda r, b: r / (b * 1e9) * 1e3, steps)
     bandwidth = parameters * 120 / 1e9  # of which each of these is a part
-    for width, speed in ((2.0, 50.0), (1.0, 50.0), (1.0, 99.0)):
-        expected = parameters * width * speed / (bandwidth * 1e9)
-        what = f"mbu({parameters}, {width}, {speed}, {bandwidth:.6g})"
-        same_number(work.call("mbu", parameters, width, speed, bandwidth), expected, what)
+    shares = [(parameters, w, s, bandwidth) for w, s in ((2.0, 50.0), (1.0, 50.0), (1.0, 99.0))]
+    judge_numbers(work, "mbu", utilisation, shares)

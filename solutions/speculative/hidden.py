@@ -1,11 +1,15 @@
-"""Hidden checks of the accept step: tokens of no probability at all, and long texts."""
+"""Hidden checks of the accept step: large vocabularies, and long texts."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from workshop.learn.checking import Draw, Work, Wrong, check
+from workshop.learn.checking import Draw, Work, check
 
-from .. import distribution, looked_up, tokens_of
+from .. import called, judge_tokens, listed, slips, tokens_of
+from ..draws import Pass, distribution
+from ..slips import looked_up
 
 
 @check(
@@ -18,27 +22,31 @@ from .. import distribution, looked_up, tokens_of
 )
 def what_the_verifier_never_says(work: Work) -> None:
     """As where it draws from its likeliest tokens only; the draft knows nothing of that."""
-    draw = work.draw
-    for _ in range(4):
-        k, vocab = draw.integer(4, 9), draw.integer(300, 600)
-        p, q = distribution(draw, k + 1, vocab), distribution(draw, k, vocab)
-        kept = draw.integer(0, k - 1)
-        proposed = torch.stack([allowed_and_guessed(draw, p[i], q[i]) for i in range(k)])
-        refused = int(proposed[kept])
-        p[:, refused] = 0
-        p = p / p.sum(1, keepdim=True)
-        proposed[:kept][proposed[:kept] == refused] = int(p[0].argmax())
-        weights = (p[kept] - q[kept]).clamp(min=0).double()
-        own, last = drawn_instead(draw, weights / weights.sum())
-        found = work.call("accept", p, q, proposed, torch.zeros(k), last)
-        actual, expected = tokens_of(found, "the new tokens"), [*proposed[:kept].tolist(), own]
-        if actual == expected:
-            continue
-        hint = "keep where the random number is BELOW p / q: 0 is not below 0"
-        raise Wrong(
-            f"guess {kept + 1} of {k} has probability 0 with the verifier, and its random number "
-            "is 0", expected, actual, hint if refused in actual else None,
-        )  # fmt: skip
+
+    def theirs(*given: Any) -> list[int]:
+        return tokens_of(work.call("accept", *given), "the new tokens")
+
+    calls = called([forbidden(work.draw) for _ in range(4)], slips.right, theirs)
+    judge_tokens(
+        calls, slips.ACCEPT,
+        lambda call: f"guess {len(call.expected)} of {len(call.given[2])} has probability 0 with "
+        "the verifier, and its random number is 0",
+        theirs, "use uniform and last_uniform, which are given",
+    )  # fmt: skip
+
+
+def forbidden(draw: Draw) -> Pass:
+    """A pass with a guess that the verifier never says; every random number of a guess is 0."""
+    k, vocab = draw.integer(4, 9), draw.integer(300, 600)
+    p, q = distribution(draw, k + 1, vocab), distribution(draw, k, vocab)
+    kept = draw.integer(0, k - 1)
+    proposed = torch.stack([allowed_and_guessed(draw, p[i], q[i]) for i in range(k)])
+    refused = int(proposed[kept])
+    p[:, refused] = 0
+    p = p / p.sum(1, keepdim=True)
+    proposed[:kept][proposed[:kept] == refused] = int(p[0].argmax())
+    weights = (p[kept] - q[kept]).clamp(min=0).double()
+    return p, q, proposed, torch.zeros(k), picking_number(draw, weights / weights.sum())
 
 
 def allowed_and_guessed(draw: Draw, p: Tensor, q: Tensor) -> Tensor:
@@ -46,12 +54,19 @@ def allowed_and_guessed(draw: Draw, p: Tensor, q: Tensor) -> Tensor:
     return torch.multinomial(p * q, 1, generator=draw.generator)[0]
 
 
-def drawn_instead(draw: Draw, weights: Tensor) -> tuple[int, float]:
-    """A token of these probabilities, and a random number that picks it, however sums round."""
+def picking_number(draw: Draw, weights: Tensor) -> float:
+    """A random number that picks a token of some weight, however sums round."""
     likely = (weights > 2e-3).nonzero().flatten().tolist()
-    token = draw.choice(likely)
+    token = draw.choice([one for one in likely if one > 255] or likely)
     sums = weights.cumsum(0)
-    return token, float(sums[token] - weights[token] / 2)
+    return float(sums[token] - weights[token] / 2)
+
+
+WINDOWS = tuple(
+    ("look at ALL of the text: the end may stand thousands of tokens earlier",
+     lambda text, k, ngram, most=most: looked_up(text[-most:], k, ngram))
+    for most in (10, 20, 32, 50, 64, 100, 128, 200, 256, 500, 512, 1000, 1024, 2000, 2048)
+)  # fmt: skip
 
 
 @check(
@@ -70,23 +85,13 @@ def a_long_text(work: Work) -> None:
     place = draw.integer(5, 50)
     once = [*between[:place], *end, *between[place:], *end]
     shorter = [*between[:place], *end[1:], *between[place:], *end]
-    for text, what in ((once, "they stand near its beginning"), (shorter, "one fewer does")):
-        expected = looked_up(text, k, ngram)
-        found = work.call("driver:watched", "lookup", text, k, ngram)
-        actual = found["value"]
-        if isinstance(actual, Tensor):
-            actual = actual.tolist()
-        if found["changed"][0]:
-            raise Wrong("the text is changed by lookup", "the list as it was", "written into")
-        if actual != expected:
-            hint = "nothing is found: look at ALL of the text" if actual == [] else None
-            raise Wrong(
-                f"a text of {len(text)} tokens, of whose last {ngram} {what}", expected, actual,
-                hint,
-            )  # fmt: skip
-    for text in ([], [7], [7, 7]):
-        actual = work.call("lookup", text, k, ngram)
-        actual = actual.tolist() if isinstance(actual, Tensor) else actual
-        expected = looked_up(text, k, ngram)
-        if actual != expected:
-            raise Wrong(f"lookup({text}, k={k}, ngram={ngram}) is off", expected, actual)
+
+    def theirs(*given: Any) -> Any:
+        return listed(work.call("lookup", *given))
+
+    calls = called([(once, k, ngram), (shorter, k, ngram)], looked_up, theirs)
+    judge_tokens(
+        calls, (*slips.LOOKUPS, *WINDOWS),
+        lambda call: f"a text of {len(call.given[0])} tokens, whose end stands near its beginning",
+        theirs, "nothing about it is drawn",
+    )  # fmt: skip

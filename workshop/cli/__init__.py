@@ -14,6 +14,7 @@ import click
 
 import workshop
 from workshop.util.errors import UsageError
+from workshop.util.near import close
 
 # Name -> module, and the line that --help shows without importing it.
 COMMANDS = {
@@ -25,6 +26,7 @@ COMMANDS = {
     "results": ("results", "Read any log; print a table, JSON, CSV or Markdown."),
     "compare": ("compare", "Compare two runs: percent, and whether it exceeds noise."),
     "predict": ("predict", "Predict a model's speed and memory on a machine."),
+    "serve-bench": ("serve_bench", "Measure a server: TTFT, TPOT, tokens/s, goodput."),
     "profile": ("profile", "Profile a few decode steps, kernel by kernel."),
     "convert": ("convert", "Convert a checkpoint from Hugging Face or Meta."),
     "quantize": ("model", "Write an int8 or int4 checkpoint."),
@@ -61,13 +63,15 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"workshop.cli.{COMMANDS[name][0]}")
-        return getattr(module, name)
+        return getattr(module, name.replace("-", "_"))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"there is no command {args[0]!r}; the commands are {', '.join(COMMANDS)}")
+            listed = ", ".join(COMMANDS)
+            near = close(args[0], COMMANDS)
+            ctx.fail(f"there is no command {args[0]!r}{near}; the commands are {listed}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import secrets
@@ -107,8 +108,20 @@ def find(known: dict[str, Exercise], name: str | None) -> Exercise:
                 return one
         return next(reversed(known.values()))
     if name not in known:
-        raise UsageError(f"there is no exercise {name!r}; the exercises are {', '.join(known)}")
+        near = did_you_mean(name, list(known))
+        raise UsageError(
+            f"there is no exercise {name!r}{near}; the exercises are {', '.join(known)}"
+        )
     return known[name]
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """The nearest of the names that there are, as a question; empty where none is near."""
+    plain = name.strip().strip("/").rpartition("/")[2].lower().replace("_", "-").replace(" ", "-")
+    near = difflib.get_close_matches(plain, known, n=1)
+    begins = [one for one in known if len(plain) > 2 and (one.startswith(plain) or one in plain)]
+    found = near or begins
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def place_of(exercise: Exercise) -> Path:
@@ -181,7 +194,8 @@ def check_one(
     if as_json:
         click.echo(json.dumps([as_data(o, used.get(o.check, 1)) for o in outcomes], indent=2))
     else:
-        summary(exercise, standing, outcomes, seed)
+        after = following(exercise, progress.read(root)) if standing.done else None
+        summary(exercise, standing, outcomes, seed, after)
     return all(outcome.status == "passed" for outcome in outcomes)
 
 
@@ -202,7 +216,14 @@ def say(outcome: Outcome, level: int) -> None:
         click.echo(f"    it printed: {outcome.output.strip().splitlines()[-1][:200]}")
 
 
-def summary(exercise: Exercise, standing: Standing, outcomes: list[Outcome], seed: int) -> None:
+def summary(
+    exercise: Exercise,
+    standing: Standing,
+    outcomes: list[Outcome],
+    seed: int,
+    following: Exercise | None,
+) -> None:
+    """How it went, and what to do next; ``following`` is the next exercise that is not done."""
     reached = sum(outcome.points for outcome in outcomes)
     click.echo(
         f"\n{exercise.name}: {standing.passed} of {standing.checks} checks, "
@@ -210,11 +231,34 @@ def summary(exercise: Exercise, standing: Standing, outcomes: list[Outcome], see
     )
     if standing.done:
         click.echo(f"All done. 'workshop solution {exercise.name}' shows ours.")
+        click.echo(next_step(following))
     else:
         click.echo(
             f"'workshop check {exercise.name} --hint' helps with the first that fails; "
             f"--seed {seed} draws the same inputs again."
         )
+
+
+def next_step(following: Exercise | None) -> str:
+    if following is None:
+        return "Every exercise is done: 'workshop check --all' shows what you have reached."
+    about = following.about
+    return (
+        f"Next: {following.name} ({about.title}; {about.minutes} minutes): read "
+        f"{following.name}/README.md, then 'workshop check {following.name}'."
+    )
+
+
+def following(exercise: Exercise, standings: dict[str, Standing]) -> Exercise | None:
+    """The next exercise that is not done: after this one, or else from the first on."""
+    from workshop.learn.exercise import exercises
+
+    names = list(known := exercises())
+    at = names.index(exercise.name) + 1 if exercise.name in names else 0
+    order = [*names[at:], *names[: max(at - 1, 0)]]
+    left = (name for name in order if not (name in standings and standings[name].done))
+    found = next(left, None)
+    return known[found] if found else None
 
 
 def check_all(known: list[Exercise], server: ForkServer, seed: int, as_json: bool) -> int:

@@ -30,10 +30,12 @@ def compare(old: Path, new: Path, fail_below: float | None, as_json: bool) -> No
     """Compare B with A, stage by stage: the change in percent, and whether it exceeds the noise.
 
     A and B are logs, or directories of logs (*.out). If both have several runs of a stage, the
-    means of the runs are compared; otherwise the samples, without the run-to-run variation.
+    means of the runs are compared; otherwise the samples are, which leaves out run-to-run
+    variation.
 
-    If each holds a single stage, these two are compared: 'compare job-baseline-1.out
-    job-compile-2.out'. The exit code is 1 if nothing can be compared.
+    If A and B hold one stage each, those two are compared, even if they differ (not with
+    --fail-below): 'compare job-baseline-1.out job-compile-2.out'. The exit code is 1 if nothing
+    can be compared.
     """
     from workshop.analysis import compare as comparing
     from workshop.record.results import to_json
@@ -76,13 +78,13 @@ def too_slow(found: Comparison, fail_below: float) -> list[str]:
         for change in found.changes
         if change.metric == SPEED and change.ratio.value < fail_below
     ]
-    gone = [f"{one_line(label)}: in B, {one_line(why)}" for label, why in found.missing.items()]
+    gone = [f"{one_line(label)}: {one_line(why)}" for label, why in found.missing.items()]
     return slow + gone
 
 
 def _surely_below(change: Change, fail_below: float) -> str:
     if change.ratio.high is None:
-        return "and whether that is noise cannot be told from fewer than 2 values a side"
+        return "and fewer than 2 values per side cannot show whether that is noise"
     if change.ratio.high < fail_below:
         return "by more than noise"
     return "but not by more than noise"
@@ -100,14 +102,14 @@ def show(found: Comparison) -> None:
     if found.changes:
         console.print(table(found))
     for label, why in found.missing.items():
-        console.print(f"{one_line(label)}: in B, {one_line(why)}", markup=False, soft_wrap=True)
+        console.print(f"{one_line(label)}: {one_line(why)}", markup=False, soft_wrap=True)
     for label in found.added:
         console.print(f"{one_line(label)}: only in B", markup=False, soft_wrap=True)
     console.print(f"{found.method}; more than noise: p < 0.01.", markup=False, soft_wrap=True)
     if any(change.counted == "samples" for change in found.changes):
         console.print(
-            "n counts samples of single runs: what differs from run to run is not in it. "
-            "Name folders with several runs of each stage to have that too.",
+            "n counts samples of single runs, which leaves out run-to-run variation. To include "
+            "it, name directories with several runs of each stage.",
             soft_wrap=True,
         )
 
@@ -160,7 +162,7 @@ def interval(change: Change) -> str:
 def verdict(change: Change) -> str:
     """Whether it is more than noise, and by which numbers."""
     if change.ratio.p is None:
-        return "cannot be told: fewer than 2 values, or their number is not in the log"
+        return "unknown: fewer than 2 values, or the log does not say how many"
     n = " and ".join(map(str, change.counts))
     p = "< 0.0001" if change.ratio.p < 1e-4 else f"= {change.ratio.p:.2g}"
     if not change.more_than_noise:

@@ -32,7 +32,7 @@ def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
     Each stage is a job of submitit's local executor, with a log of its own: job-STAGE-ID.out.
     """
     from workshop.cli.show import DEFAULT_OUTPUT, check_default, draw
-    from workshop.runner.launch import make_directory
+    from workshop.util.files import make_directory
 
     make_directory(output_dir)
     figure = output_dir / DEFAULT_OUTPUT
@@ -81,7 +81,8 @@ def show(results: Sequence[Result]) -> None:
     from rich.console import Console
 
     from workshop.analysis.explain import why
-    from workshop.analysis.table import find, table
+    from workshop.analysis.identity import find
+    from workshop.analysis.table import table
 
     console = Console(highlight=False)
     if not console.is_terminal or console.width < 120:

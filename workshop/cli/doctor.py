@@ -37,7 +37,8 @@ MARKS = {"ok": "ok", "warning": "careful", "doubt": "doubtful", "problem": "PROB
 def doctor(stage: str, job: bool, as_json: bool, **options: Any) -> None:
     """Look for problems that would stop STAGE from running, and say how to fix each.
 
-    Takes the options of 'workshop submit'. The exit code is 1 if something is sure to fail.
+    Takes the run and job options of 'workshop submit'. The exit code is 1 if something is sure to
+    fail.
     """
     from workshop.slurm.doctor import full_look
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
 from workshop.cli.seed import Seed
-from workshop.util.errors import UsageError
 
 
 @click.group()
@@ -20,7 +22,7 @@ def exercises() -> None:
 @exercises.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print the exercises as JSON.")
 def list_(as_json: bool) -> None:
-    """Name, subject and minutes of each exercise."""
+    """List each exercise with its subject and duration in minutes."""
     from workshop.learn.exercise import exercises as all_exercises
 
     known = all_exercises().values()
@@ -40,31 +42,39 @@ def list_(as_json: bool) -> None:
 @exercises.command()
 @click.argument("names", metavar="[EXERCISE]...", nargs=-1)
 @click.option("--seed", type=Seed(), help="Seed of the random inputs.  [a new one each time]")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 10_000),
+    help="Judge the solution and every known answer, right or wrong, on this many seeds.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the flaws as JSON.")
-def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
+def verify(names: tuple[str, ...], seed: int | None, seeds: int | None, as_json: bool) -> None:
     """Prove that the checks tell right from wrong.
 
-    The starter must fail, the solution pass, and every known wrong answer fail with a hint that
-    names its cause; links and snippets of the READMEs must work. Code runs as the grader runs it:
-    in the strongest isolation that this machine supports, and with the hidden checks, too.
+    The starter must fail; the solution, and right answers written in other ways, must pass; every
+    known wrong answer must fail with a hint that names its cause; links and snippets of the READMEs
+    must work. Code runs as the grader runs it: in the strongest isolation that this machine
+    supports, and with the hidden checks, too.
+
+    With --seeds N the verdict on every known answer must be the same on all of N seeds. Exits with
+    1 if there are flaws; each flaw is listed with the seeds that show it.
     """
     from workshop.cli import cli
-    from workshop.cli.check import draw_seed, started
+    from workshop.cli.check import draw_seed, find, started
     from workshop.learn.exercise import exercises as all_exercises
     from workshop.learn.verify import verify as flaws_of
 
     known = all_exercises()
-    for name in names:
-        if name not in known:
-            raise UsageError(f"there is no exercise {name!r}; the exercises are {', '.join(known)}")
+    chosen = [find(known, name) for name in names] or list(known.values())
     flaws = []
     drawn = draw_seed(seed)
     with started(None) as server:  # what works in the strongest isolation works for the grader
-        for name in names or known:
-            found = list(flaws_of(known[name], server, drawn, cli))
+        for exercise in chosen:
+            with progress_line() as tell:
+                found = list(flaws_of(exercise, server, drawn, cli, seeds, tell))
             flaws += found
             if not as_json:
-                click.echo(f"{name}: {'verified' if not found else f'{len(found)} flaws'}")
+                click.echo(f"{exercise.name}: {'verified' if not found else counted(len(found))}")
                 for flaw in found:
                     click.echo(f"    {flaw.where}: {flaw.what}")
     if as_json:
@@ -72,3 +82,25 @@ def verify(names: tuple[str, ...], seed: int | None, as_json: bool) -> None:
     elif flaws:
         click.echo(f"inputs were drawn with --seed {drawn}")
     sys.exit(1 if flaws else 0)
+
+
+def counted(flaws: int) -> str:
+    return "1 flaw" if flaws == 1 else f"{flaws} flaws"
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str], None]]:
+    """A function that shows what is going on in one line of the terminal, gone at the end."""
+    terminal = sys.stderr.isatty()
+
+    def tell(line: str) -> None:
+        if terminal:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r{line[:width]:<{width}}", err=True, nl=False)
+
+    try:
+        yield tell
+    finally:
+        tell("")
+        if terminal:
+            click.echo("\r", err=True, nl=False)

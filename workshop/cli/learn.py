@@ -58,7 +58,7 @@ def material(cluster: str | None, with_cluster: bool) -> dict[Path, bytes]:
 @click.argument("exercise")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(exercise: str, yes: bool) -> None:
-    """Put EXERCISE back as it was handed out; what you wrote is kept beside it."""
+    """Restore EXERCISE to its original state; your version is kept beside it."""
     from workshop.cli.check import find
     from workshop.learn import workspace
     from workshop.learn.exercise import exercises
@@ -76,9 +76,9 @@ def reset(exercise: str, yes: bool) -> None:
 
 @click.command()
 @click.argument("exercise")
-@click.option("--anyway", is_flag=True, help="Even if the checks do not pass yet.")
+@click.option("--anyway", is_flag=True, help="Show it even if the checks do not pass yet.")
 def solution(exercise: str, anyway: bool) -> None:
-    """Show the solution of EXERCISE: its code, the reasoning, and what people get wrong."""
+    """Show the solution of EXERCISE: its code, the reasoning, and common mistakes."""
     from workshop.cli.check import find
     from workshop.learn import progress
     from workshop.learn.exercise import exercises

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from workshop.stages.settings import WEIGHT_BITS
 from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--method",
-    type=click.Choice(["int8", "int4"]),
+    type=click.Choice(list(WEIGHT_BITS)),
     default="int8",
     help="Precision of the stored weights.  [int8]",
 )
@@ -76,11 +77,10 @@ def quantize(
         raise UsageError(f"{output} holds a checkpoint already: choose another directory")
 
     from workshop.llm.quantization.int4 import GroupError
-    from workshop.llm.quantization.quantize import INT8, Quantization
     from workshop.llm.text.errors import TokenizerError
     from workshop.llm.weights import checkpoint
 
-    how = INT8 if method == "int8" else Quantization("int4", int(group_size or 32))
+    how = way_of(method, group_size)
     try:
         stored = checkpoint.quantization(found.directory)
         if stored is not None:
@@ -93,6 +93,22 @@ def quantize(
         raise click.ClickException(f"cannot write {output}: {error.strerror}") from None
     before = unquantised_bytes(found)
     click.echo(f"{output}: {how}, {written / 1e6:.1f} MB, from {before / 1e6:.1f} MB")
+
+
+def way_of(method: str, group_size: str | None) -> Quantization:
+    """How to store weights, by the names that the options give; int4 in groups of 32 by default.
+
+    Raises:
+        UsageError: a precision that weights cannot be stored in here.
+    """
+    from workshop.llm.quantization.int4 import GROUP_SIZES
+    from workshop.llm.quantization.quantize import INT8, Quantization
+
+    if method == "int8":
+        return INT8
+    if method == "int4":
+        return Quantization("int4", int(group_size or GROUP_SIZES[0]))
+    raise UsageError(f"this command cannot store weights in {method}: use int8 or int4")
 
 
 def unquantised_bytes(source: Source) -> float:
@@ -131,7 +147,7 @@ def calibrated(source: Source, how: Quantization, text: str, device: str) -> Lla
 
 @click.group()
 def model() -> None:
-    """The embedded model: how it was made."""
+    """Retrain the embedded models."""
 
 
 @model.command("train-tiny")

@@ -9,7 +9,7 @@ import click
 
 from workshop.record.results import Quality, to_json
 from workshop.runner import compile_cache, failure
-from workshop.stages.settings import Activations
+from workshop.stages.settings import WEIGHT_BITS, Activations
 from workshop.util.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Measured:
 @click.option(
     "--quantize",
     "method",
-    type=click.Choice(["int8", "int4"]),
+    type=click.Choice(list(WEIGHT_BITS)),
     help="Precision to measure.  [int8, and int4 in groups of 32, 64 and 128]",
 )
 @click.option(
@@ -128,14 +128,17 @@ def quality(
 
 
 def chosen(method: str | None, group_size: str | None) -> list[Quantization]:
-    """The ways to quantise that the options ask for."""
+    """The ways to quantise that the options ask for; all of them without a method.
+
+    Raises:
+        UsageError: a precision that weights cannot be stored in here.
+    """
+    from workshop.cli.model import way_of
     from workshop.llm.quantization.int4 import GROUP_SIZES
     from workshop.llm.quantization.quantize import INT8, Quantization
 
-    if method == "int8":
-        return [INT8]
-    if method == "int4":
-        return [Quantization("int4", int(group_size or GROUP_SIZES[0]))]
+    if method is not None:
+        return [way_of(method, group_size)]
     return [INT8, *(Quantization("int4", size) for size in GROUP_SIZES)]
 
 

@@ -52,7 +52,8 @@ _KINDS_HELP = "; ".join(f"{kind}: {shows}" for kind, shows in KINDS.items())
 def plot(
     files: tuple[Path, ...], output: Path | None, kind: str, theme: str, mine: str | None
 ) -> None:
-    """Draw the results in the logs FILES: memory, bandwidth and tokens/s of each stage.
+    """Draw a figure of the results in the logs FILES; by default, memory, bandwidth and tokens/s of
+    each stage.
 
     Runs with the same settings become one bar. To name the stage of another tool's log, write
     baseline=FILE. A log without a result is reported and leaves a gap. The exit code is 1 if there

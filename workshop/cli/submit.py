@@ -62,7 +62,8 @@ EXERCISE = "exercise"
     "--executor",
     type=click.Choice(["slurm", "local", "debug"]),
     default="slurm",
-    help="local: a process on this machine; debug: this process.  [slurm]",
+    help="slurm: a job; local: a separate process on this machine; debug: this very process.  "
+    "[slurm]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the script; submit nothing.")
 @click.option(
@@ -154,13 +155,14 @@ def render(stage: str, output: str | None, **options: Any) -> None:
 def with_exercise(name: str | None, file: Path | None, options: dict[str, Any]) -> str:
     """The stage that an exercise is about; what it changes about it goes into ``options``."""
     from workshop.cli.check import find, place_of
-    from workshop.learn.exercise import CODE
+    from workshop.learn.exercise import CODE, exercises
     from workshop.runner.plugged import plug_of, pluggable, settings_with
 
     if name is None:
         raise UsageError(f"which exercise? One of {', '.join(pluggable())}")
+    exercise = find(exercises(), name)
     stage: str = plug_of(name).STAGE
-    file = file or place_of(find(pluggable(), name)) / CODE
+    file = file or place_of(exercise) / CODE
     options.update(settings_with(settings_of(stage), name, file))
     return stage
 

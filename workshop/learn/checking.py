@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workshop.judge.judge import NO_ANSWERS, Student
+from workshop.judge.judge import NO_ANSWERS, FaultError, Student
 from workshop.judge.limits import Limits
 from workshop.learn.answers import AnswersError, read_answers
+from workshop.learn.causes import Call, Slip, fault_cause, near, number_cause
 
 USUAL = Limits()
 
@@ -155,10 +156,13 @@ def tensor(value: Any, what: str, shape: Sequence[int], dtype: torch.dtype | Non
     """``value`` if it is a tensor of that shape (and dtype); else raises Wrong."""
     wanted = f"a tensor {list(shape)}" + (f" of {dtype}" if dtype else "")
     if not isinstance(value, Tensor):
-        raise Wrong(f"{what} is not a tensor", wanted, f"{type(value).__name__}: {show(value)}")
+        hint = _instead_of(value, "torch.tensor(...) makes a tensor of it")
+        raise Wrong(f"{what} is not a tensor", wanted, _typed(value), hint)
     if list(value.shape) != list(shape) or (dtype is not None and value.dtype != dtype):
         actual = f"a tensor {list(value.shape)} of {value.dtype}"
-        raise Wrong(f"{what} has the wrong {_which(value, shape)}", wanted, actual)
+        which = _which(value, shape)
+        hint = f"convert it at the end: .to({dtype})" if which == "dtype" else None
+        raise Wrong(f"{what} has the wrong {which}", wanted, actual, hint)
     return value
 
 
@@ -166,12 +170,27 @@ def _which(value: Tensor, shape: Sequence[int]) -> str:
     return "dtype" if list(value.shape) == list(shape) else "shape"
 
 
+NOTHING = "nothing comes back: end the function with return (print only shows a value)"
+
+
+def _typed(value: Any) -> str:
+    return "None" if value is None else f"{type(value).__name__}: {show(value)}"
+
+
+def _instead_of(value: Any, otherwise: str | None) -> str | None:
+    """What to write in place of a value of the wrong type."""
+    return NOTHING if value is None else otherwise
+
+
 def number(value: Any, what: str) -> float:
     """``value`` as a finite number (one-element tensors count); else raises Wrong."""
     if isinstance(value, Tensor) and value.numel() == 1:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Wrong(f"{what} is not a number", "a number", f"{type(value).__name__}: {show(value)}")
+        text = "return the number itself, not a text with it" if isinstance(value, str) else None
+        several = "return one number" if isinstance(value, list | dict | Tensor) else None
+        hint = _instead_of(value, text or several)
+        raise Wrong(f"{what} is not a number", "a number", _typed(value), hint)
     try:
         found = float(value)
     except OverflowError:  # an int of hundreds of digits
@@ -182,10 +201,13 @@ def number(value: Any, what: str) -> float:
 
 
 def pair(value: Any, what: str, count: int = 2) -> list[Any]:
-    """``value`` if it is that many values; else raises Wrong."""
+    """``value`` if it is that many values (or a tensor of them); else raises Wrong."""
+    if isinstance(value, Tensor) and value.dim() > 0 and len(value) == count:
+        value = list(value)
     if not isinstance(value, list) or len(value) != count:
-        actual = f"{len(value)} values" if isinstance(value, list) else type(value).__name__
-        raise Wrong(f"{what} should be {count} values", f"{count} values", actual)
+        actual = f"{len(value)} values" if isinstance(value, list) else _typed(value)
+        hint = _instead_of(value, f"return {count} values, separated by a comma")
+        raise Wrong(f"{what} should be {count} values", f"{count} values", actual, hint)
     return value
 
 
@@ -194,6 +216,50 @@ def same_number(actual: Any, expected: float, what: str, within: float = 1e-6) -
     found = number(actual, what)
     if abs(found - expected) > within * max(abs(expected), 1e-30):
         raise Wrong(f"{what} is off", expected, found)
+
+
+def judge_numbers(
+    work: Work,
+    name: str,
+    right: Callable[..., float],
+    cases: Iterable[tuple[Any, ...]],
+    slips: Iterable[Slip] = (),
+    product_of: Sequence[str] = (),
+    within: float = 1e-6,
+) -> None:
+    """Call a function that returns a number, with each of ``cases``; raises Wrong.
+
+    Args:
+        slips: known mistakes (workshop.learn.causes).
+        product_of: names of the arguments, where the result is a product of powers of them.
+    """
+    calls: list[Call] = []
+    try:
+        for given in cases:
+            what = f"{name}({', '.join(map(_short, given))})"
+            calls.append(Call(given, right(*given), number(_called(work, name, given, what), what)))
+    except (FaultError, Wrong):
+        if all(near(call.actual, call.expected, within) for call in calls):
+            raise
+    for call in calls:
+        if not near(call.actual, call.expected, within):
+            what = f"{name}({', '.join(map(_short, call.given))}) is off"
+            hint = number_cause(calls, slips, product_of)
+            raise Wrong(what, call.expected, call.actual, hint)
+
+
+def _called(work: Work, name: str, given: tuple[Any, ...], what: str) -> Any:
+    """What comes back; where the function raises, the message says with which arguments."""
+    try:
+        return work.call(name, *given)
+    except FaultError as error:
+        if error.kind != "raised":
+            raise
+        raise Wrong(f"{what} raises {error}", hint=fault_cause(str(error))) from None
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else show(value)
 
 
 def is_close(actual: Tensor, expected: Tensor, within: float = 1e-5) -> bool:

@@ -9,8 +9,8 @@ from workshop.learn.exercise import Exercise
 TEXT = """\
 # Your working copy
 
-Begin with `{first}`: read its README.md, write down your predictions in answers.toml, write the
-functions in exercise.py, and see:
+Begin with `{first}`: read its README.md, write down your predictions in answers.toml (and, in the
+exercises after it, the functions in exercise.py), and see:
 
     workshop check {first}
 

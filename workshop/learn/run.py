@@ -21,7 +21,8 @@ import torch
 from workshop.judge.isolation import IsolationError
 from workshop.judge.judge import NO_SERVER, FaultError, RunEndedError, printable, student
 from workshop.judge.server import ForkServer, ServerError
-from workshop.learn.answers import AnswersError, Question, judge, read_answers
+from workshop.learn.answers import AnswersError, Judged, Question, judge, read_lines
+from workshop.learn.causes import fault_cause
 from workshop.learn.checking import USUAL, Check, Draw, Work, Wrong
 
 Status = Literal["passed", "failed", "skipped"]
@@ -105,7 +106,9 @@ def run_check(
         ServerError, IsolationError: nothing can be run here; that says nothing about the file.
     """
 
-    def failed(message: str, wrong: Wrong | None = None, output: str = "") -> Outcome:
+    def failed(
+        message: str, wrong: Wrong | None = None, output: str = "", cause: str | None = None
+    ) -> Outcome:
         return Outcome(
             exercise,
             check.name,
@@ -115,7 +118,7 @@ def run_check(
             printable(message),
             wrong.expected if wrong else None,
             printable(wrong.actual) if wrong and wrong.actual is not None else None,
-            wrong.hint if wrong else None,
+            wrong.hint if wrong else cause,
             check.hints,
             output,
         )
@@ -129,7 +132,7 @@ def run_check(
             return failed(run.why())
         return failed(wrong.message, wrong)
     except (FaultError, RunEndedError) as error:
-        return failed(str(error), output=run.output if run else "")
+        return failed(str(error), None, run.output if run else "", fault_cause(str(error)))
     except (ServerError, IsolationError):
         raise
     except Exception as error:  # what came back has a form that the check never thought of
@@ -153,22 +156,24 @@ def run_questions(exercise: str, questions: list[Question], file: Path) -> Itera
     if not questions:
         return
     try:
-        answers = read_answers(file)
-    except AnswersError as error:
-        answers = {}
-        unreadable = str(error)
-    else:
+        answers = read_lines(file)
         unreadable = ""
+    except AnswersError as error:
+        answers, unreadable = {}, str(error)
     for question in questions:
         points = question.expected.points
-        judged = judge(question, answers.get(question.key))
+        judged = (
+            Judged(0, unreadable, None, None, None)
+            if unreadable
+            else judge(question, answers.get(question.key))
+        )
         yield Outcome(
             exercise,
             f"answer: {question.key}",
             "passed" if judged.share == 1 else "failed",
             judged.share * points,
             points,
-            unreadable or (judged.message if judged.share < 1 else ""),
+            printable(judged.message) if judged.share < 1 else "",
             judged.expected,
             judged.actual,
             judged.hint,

@@ -1,45 +1,43 @@
 """For authors: prove that an exercise's checks tell right from wrong.
 
 Of all checks, also those that only the grader has, the untouched starter passes none that gives
-points, and the solution passes all, on several seeds; each known wrong answer fails with a hint
-that names its cause; links lead somewhere inside the repository; the Python in a README runs, and
-the commands in it exist.
+points, and the solution passes all, on several seeds, as do right answers written in other ways;
+each known wrong answer fails with a hint that names its cause (workshop.learn.known); links lead
+somewhere inside the repository; the Python in a README runs, and the commands in it exist.
 """
 
 from __future__ import annotations
 
-import ast
-import json
+import math
 import re
 import shlex
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from workshop.judge.server import ForkServer
-from workshop.learn.answers import Question
-from workshop.learn.checking import Check
-from workshop.learn.exercise import (
-    ANSWERS,
-    CODE,
-    HIDDEN,
-    Exercise,
-    checks_of,
-    hidden_checks_of,
-    questions_of,
+from workshop.learn.exercise import Exercise, checks_of, hidden_checks_of
+from workshop.learn.known import (
+    Flaw,
+    Tell,
+    constant,
+    hidden_wrong_flaws,
+    in_words,
+    on_seeds,
+    right_flaws,
+    silent,
+    wrong_flaws,
 )
-from workshop.learn.reach import reach_of, reached_by
-from workshop.learn.run import Outcome, run_checks, run_questions
+from workshop.learn.run import Outcome
+from workshop.learn.solved import outcomes, solved
 
-FEWEST_WRONG = 6
+__all__ = ["Flaw", "constant", "outcomes", "solved", "verify"]
+
 SEEDS = 3
 LONG_CHECK = 0.4  # seconds
 LONGEST_SNIPPET = 60  # seconds
@@ -47,43 +45,39 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Flaw:
-    """Something about an exercise that its author must mend."""
-
-    exercise: str
-    where: str
-    what: str
-
-
 def verify(
-    exercise: Exercise, server: ForkServer, seed: int, commands: click.Group
+    exercise: Exercise,
+    server: ForkServer,
+    seed: int,
+    commands: click.Group,
+    seeds: int | None = None,
+    tell: Tell = silent,
 ) -> Iterator[Flaw]:
-    """Everything that is wrong with an exercise; ``commands`` are those that a README may name."""
+    """Everything that is wrong with an exercise.
+
+    Args:
+        commands: those that a README may name.
+        seeds: how many seeds, from ``seed`` on, every known answer is judged on, right or wrong.
+            Without it: right ones on three, wrong ones on one, and slow checks on one.
+        tell: is given a line whenever something else is judged.
+    """
     yield from starter_flaws(exercise, server, seed)
-    yield from solution_flaws(exercise, server, seed)
-    yield from wrong_flaws(exercise, server, seed)
+    if seeds is None:
+        yield from solution_flaws(exercise, server, range(seed, seed + SEEDS), LONG_CHECK, tell)
+        yield from right_flaws(exercise, server, [seed], tell)
+        yield from wrong_flaws(exercise, server, [seed], tell)
+    else:
+        every = range(seed, seed + seeds)
+        yield from solution_flaws(exercise, server, every, tell=tell)
+        yield from right_flaws(exercise, server, every, tell)
+        yield from wrong_flaws(exercise, server, every, tell)
+        yield from hidden_wrong_flaws(exercise, server, every, tell)
     for readme in (exercise.folder / "README.md", exercise.solution / "README.md"):
         if not readme.is_file():
             yield Flaw(exercise.name, str(readme), "is missing")
             continue
         yield from link_flaws(exercise, readme)
         yield from snippet_flaws(exercise, readme, commands)
-
-
-def outcomes(
-    exercise: Exercise,
-    folder: Path,
-    server: ForkServer,
-    seed: int,
-    checks: list[Check] | None = None,
-) -> Iterator[Outcome]:
-    """How an exercise's checks (or these) go on the code and the answers in ``folder``."""
-    file = folder / CODE
-    if file.is_file():
-        checks = checks_of(exercise) if checks is None else checks
-        yield from run_checks(exercise.name, checks, file, exercise.driver, server, seed)
-    yield from run_questions(exercise.name, questions_of(exercise), folder / ANSWERS)
 
 
 def graded(exercise: Exercise, folder: Path, server: ForkServer, seed: int) -> Iterator[Outcome]:
@@ -98,101 +92,32 @@ def starter_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator
             yield Flaw(exercise.name, outcome.check, "passes on the untouched starter")
 
 
-def solution_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
-    """On several seeds; a check that takes long has one, which is another one at each call."""
+def solution_flaws(
+    exercise: Exercise,
+    server: ForkServer,
+    seeds: Sequence[int],
+    longest: float = math.inf,
+    tell: Tell = silent,
+) -> Iterator[Flaw]:
+    """The solution passes all checks on all seeds; those that take ``longest`` seconds on one."""
     checks = [*checks_of(exercise), *hidden_checks_of(exercise)]
-    for offset in range(SEEDS):
+    failed: dict[tuple[str, str], list[int]] = {}
+    for number, seed in enumerate(seeds, 1):
+        tell(f"{exercise.name}: solution, seed {number} of {len(seeds)}")
         quick = []
         with solved(exercise) as folder:
             before = time.monotonic()
-            for outcome in outcomes(exercise, folder, server, seed + offset, checks):
-                if time.monotonic() - before < LONG_CHECK:
+            for outcome in outcomes(exercise, folder, server, seed, checks):
+                if time.monotonic() - before < longest:
                     quick.append(outcome.check)
                 before = time.monotonic()
                 if outcome.status != "passed":
-                    told = f"{outcome.message} (expected {outcome.expected}, got {outcome.actual})"
-                    what = f"fails on the solution with seed {seed + offset}: {told}"
-                    yield Flaw(exercise.name, outcome.check, what)
+                    failed.setdefault((outcome.check, in_words(outcome)), []).append(seed)
         # What a check needs has passed, or is a flaw by now.
         checks = [replace(one, needs=()) for one in checks if one.name in quick]
-
-
-@contextmanager
-def solved(
-    exercise: Exercise, code: str | None = None, answers: dict[str, Any] | None = None
-) -> Iterator[Path]:
-    """A folder with the solution (or ``code``), and its answers as a participant writes them.
-
-    ``answers`` replace the right ones of their names.
-    """
-    with tempfile.TemporaryDirectory(prefix="workshop-verify-") as place:
-        folder = Path(place)
-        for path in exercise.solution.iterdir():
-            if path.is_file() and path.name not in (ANSWERS, HIDDEN):
-                (folder / path.name).write_bytes(path.read_bytes())
-        if code is not None:
-            (folder / CODE).write_text(code, encoding="utf-8")
-        written = {q.key: right_answer(q) for q in questions_of(exercise)} | (answers or {})
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in written.items()]
-        (folder / ANSWERS).write_text("".join(lines), encoding="utf-8")
-        yield folder
-
-
-def right_answer(question: Question) -> float | str:
-    """The expected value; where any of several will do, one of them."""
-    expected = question.expected
-    if expected.value is not None:
-        return expected.value
-    if expected.example is not None:
-        return expected.example
-    if expected.choices:
-        return expected.choices[0]
-    return sorted((expected.low, 1.0, expected.high))[1]
-
-
-def wrong_flaws(exercise: Exercise, server: ForkServer, seed: int) -> Iterator[Flaw]:
-    """Each file of checks/wrong redefines part of the solution and says the hint it must get.
-
-    It may have ANSWERS, too: those that it gives in place of the right ones.
-    """
-    if not (exercise.solution / CODE).is_file():
-        return
-    files = sorted((exercise.folder / "checks" / "wrong").glob("*.py"))
-    if len(files) < FEWEST_WRONG:
-        yield Flaw(exercise.name, "checks/wrong", f"has {len(files)}, fewer than {FEWEST_WRONG}")
-    solution = (exercise.solution / CODE).read_text(encoding="utf-8")
-    checks = checks_of(exercise)
-    reach = reach_of(checks, exercise.folder / "checks")
-    for path in files:
-        source = path.read_text(encoding="utf-8")
-        must_say = constant(source, "HINT")
-        if must_say is None:
-            yield Flaw(exercise.name, path.name, 'has no HINT = "words that the hint must have"')
-            continue
-        answers = constant(source, "ANSWERS")
-        told = []
-        # What a change does not reach goes as it goes on the solution.
-        judging = checks if answers else reached_by(checks, reach, solution, source)
-        with solved(exercise, f"{solution}\n\n{source}", answers) as folder:
-            for outcome in outcomes(exercise, folder, server, seed, judging):
-                if outcome.status == "failed":
-                    told.append(f"{outcome.message} {outcome.hint(1) or ''}")
-                    if must_say.lower() in told[-1].lower():
-                        break  # its cause is named: what else fails follows from it
-            else:
-                said = " / ".join(told)
-                what = f"is told {said!r}, not {must_say!r}" if told else "passes every check"
-                yield Flaw(exercise.name, path.name, what)
-
-
-def constant(source: str, name: str) -> Any:
-    """The value, written out, that ``name`` is set to in a module's source; None without one."""
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            if names == [name]:
-                return ast.literal_eval(node.value)
-    return None
+    for (check, told), where in failed.items():
+        what = on_seeds("fails on the solution", where, seeds)
+        yield Flaw(exercise.name, check, f"{what}: {told}")
 
 
 def link_flaws(exercise: Exercise, readme: Path) -> Iterator[Flaw]:

@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 MOST = 10_000  # tokens of a generation, and generations: more than any check needs
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One look at the clock.
+
+    Attributes:
+        seconds: what it showed.
+        tokens: how many were launched by then, of all generations.
+        idle: whether the device had done all that it was given.
+        waits: how often it was waited for by then.
+    """
+
+    seconds: float
+    tokens: int
+    idle: bool
+    waits: int
 
 
 class Device:
@@ -14,6 +33,8 @@ class Device:
     Attributes:
         clock: what it shows now, in seconds.
         asked: how many tokens each generation was to have, in order.
+        readings: each look at the clock, in order.
+        waits: how often somebody waited for it.
     """
 
     def __init__(self, costs: dict[str, Any]) -> None:
@@ -22,6 +43,8 @@ class Device:
         self.free_at: float = self.clock + costs["busy"]  # something is still running
         self.asked: list[int] = []
         self.made: list[int] = []  # tokens of each so far
+        self.readings: list[Reading] = []
+        self.waits = 0
 
     @property
     def answers(self) -> Mapping[str, Callable[..., Any]]:
@@ -29,13 +52,18 @@ class Device:
         return {
             "now": self.now, "synchronize": self.synchronize,
             "generate": self.generate, "step": self.step,
+            "time_generation": self.time_generation,
         }  # fmt: skip
 
     def now(self) -> float:
         self.clock += 1e-9  # reading a clock takes time as well
+        if len(self.readings) < MOST:
+            idle = self.free_at <= self.clock
+            self.readings.append(Reading(self.clock, sum(self.made), idle, self.waits))
         return self.clock
 
     def synchronize(self) -> None:
+        self.waits += 1
         self.clock = max(self.clock, self.free_at)
 
     def generate(self, new_tokens: int) -> int:
@@ -58,3 +86,15 @@ class Device:
         self.clock += costs["launch"]
         self.free_at = max(self.free_at, self.clock)
         self.free_at += seconds * costs["jitter"][generation % len(costs["jitter"])]
+
+    def time_generation(self, new_tokens: int) -> list[float]:
+        """TTFT and decode seconds of a generation, measured as they should be."""
+        self.synchronize()
+        times = [self.now()]
+        generation = self.generate(new_tokens)
+        for token in range(new_tokens):
+            self.step(generation)
+            if token in (0, new_tokens - 1):
+                self.synchronize()
+                times.append(self.now())
+        return [later - earlier for earlier, later in pairwise(times)]

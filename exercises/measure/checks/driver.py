@@ -26,12 +26,23 @@ class Device:
             yield token
 
 
-def time_generation(exercise: ModuleType, ask: Callable[..., Any], new_tokens: int) -> list[float]:
-    return list(exercise.time_generation(Device(ask), new_tokens))
+def time_generation(exercise: ModuleType, ask: Callable[..., Any], new_tokens: int) -> Any:
+    return listed(exercise.time_generation(Device(ask), new_tokens))
 
 
 def measure(
     exercise: ModuleType, ask: Callable[..., Any], new_tokens: int, warm_up: int, samples: int
-) -> list[list[float]]:
-    measured = exercise.measure(Device(ask), new_tokens, warm_up, samples)
-    return [list(sample) for sample in measured]
+) -> Any:
+    """Their ``measure``, with a ``time_generation`` that works, whatever theirs does."""
+
+    def timed(device: Any, new_tokens: int) -> tuple[float, ...]:
+        return tuple(ask("time_generation", new_tokens))
+
+    exercise.time_generation = timed  # type: ignore[attr-defined]
+    found = listed(exercise.measure(Device(ask), new_tokens, warm_up, samples))
+    return [listed(sample) for sample in found] if isinstance(found, list) else found
+
+
+def listed(value: Any) -> Any:
+    """What can be gone through, as a list."""
+    return list(value) if hasattr(value, "__iter__") and not isinstance(value, str) else value

@@ -1,6 +1,7 @@
-"""The napkin's checks: each formula on numbers drawn afresh."""
+"""The napkin's checks: each formula on numbers drawn afresh, and at its edges."""
 
-from workshop.learn.checking import Work, Wrong, check, number, same_number
+from workshop.learn.causes import Call, cause, number_cause
+from workshop.learn.checking import Draw, Work, Wrong, check, judge_numbers, number
 
 
 @check(
@@ -12,17 +13,48 @@ from workshop.learn.checking import Work, Wrong, check, number, same_number
     ),
 )
 def bytes_of_the_weights(work: Work) -> None:
-    for bits in (16, 8, 4):
-        parameters = 2 * work.draw.integer(10**6, 10**10)
-        expected = parameters * bits / 8
-        actual = number(work.call("weight_bytes", parameters, bits), "weight_bytes")
-        what = f"weight_bytes({parameters}, {bits})"
-        if actual == parameters * bits:
-            raise Wrong(f"{what} is off", expected, actual, "that is in bits: 8 of them are a byte")
-        if bits == 4 and actual in (parameters, 0):
-            hint = "4 bits are half a byte: divide last, and not by //"
-            raise Wrong(f"{what} is off", expected, actual, hint)
-        same_number(actual, expected, what)
+    """The same model with several widths, and others with one: nothing may be kept."""
+    model, *others = (2 * work.draw.integer(10**6, 10**10) for _ in range(3))
+    cases = [*((model, bits) for bits in (16, 4, 8)), *((other, 8) for other in others)]
+    judge_numbers(
+        work,
+        "weight_bytes",
+        lambda parameters, bits: parameters * bits / 8,
+        cases,
+        (
+            ("that is in bits: 8 of them are a byte", lambda p, bits: p * bits),
+            ("4 bits are half a byte: divide last, and not by //", lambda p, b: p * (b // 8)),
+            ("4 bits are half a byte: a parameter need not be a whole number of them",
+             lambda p, bits: p * max(1, bits // 8)),
+            ("bits are divided by 8, not multiplied", lambda p, bits: p * bits * 8),
+            ("the same model has another size in other bits: keep nothing between calls",
+             lambda p, bits: p * (16 if p == model else 8) / 8),
+        ),
+        ("parameters", "bits"),
+    )  # fmt: skip
+
+
+CACHE = ("layers", "kv_heads", "head_dim", "tokens", "batch", "bytes_per_value")
+
+
+def cache_bytes(
+    layers: int, kv_heads: int, head_dim: int, tokens: int, batch: int, bytes_per_value: int
+) -> int:
+    return 2 * layers * kv_heads * head_dim * tokens * batch * bytes_per_value
+
+
+def drawn_cache(draw: Draw) -> list[tuple[int, ...]]:
+    """One cache, and the same with one argument changed after another; then two others."""
+    usual = [draw.integer(51, 90), draw.integer(3, 64), draw.integer(33, 256),
+             draw.integer(500, 9000), draw.integer(9, 50), 2]  # fmt: skip
+    changes = [(0, 1), (1, 1), (2, 16), (3, draw.integer(2, 400)), (4, 1), (5, 1), (5, 4)]
+    one_changed = [(*usual[:at], value, *usual[at + 1 :]) for at, value in changes]
+    others = [
+        (draw.integer(5, 50), draw.integer(3, 64), draw.integer(33, 256), draw.integer(5, 9000),
+         draw.integer(9, 50), draw.choice([1, 4]))
+        for _ in range(2)
+    ]  # fmt: skip
+    return [tuple(usual), *one_changed, *others]
 
 
 @check(
@@ -34,27 +66,30 @@ def bytes_of_the_weights(work: Work) -> None:
     ),
 )
 def bytes_of_the_kv_cache(work: Work) -> None:
-    draw = work.draw
-    for _ in range(3):
-        # No two of layers, batch and width are the same: what was left out has one cause.
-        layers, heads, size = draw.integer(51, 90), draw.integer(3, 64), draw.integer(33, 256)
-        tokens, batch, width = draw.integer(5, 9000), draw.integer(9, 50), draw.choice([1, 4])
-        expected = 2 * layers * heads * size * tokens * batch * width
-        actual = number(
-            work.call("kv_cache_bytes", layers, heads, size, tokens, batch, width),
-            "kv_cache_bytes",
-        )
-        what = f"kv_cache_bytes({layers}, {heads}, {size}, {tokens}, {batch}, {width})"
-        causes = {
-            expected / 2: "there are keys and values: two caches",
-            expected * 2: "keys and values are two caches, not four",
-            expected / layers: "every layer has its own",
-            expected / batch: "every sequence of the batch has its own",
-            expected / width: "numbers are not bytes: how many bytes has a value?",
-            expected * 8: "that is in bits",
-        }
-        if actual != expected:
-            raise Wrong(f"{what} is off", expected, actual, causes.get(actual))
+    judge_numbers(
+        work,
+        "kv_cache_bytes",
+        cache_bytes,
+        drawn_cache(work.draw),
+        (
+            ("there are keys and values: two caches", lambda *given: cache_bytes(*given) / 2),
+            ("keys and values are two caches, not four", lambda *given: cache_bytes(*given) * 2),
+            ("every layer has its own", lambda n, *rest: cache_bytes(1, *rest)),
+            ("every key/value head has its own", lambda n, h, *rest: cache_bytes(n, 1, *rest)),
+            ("a key has head_dim numbers, not one",
+             lambda n, h, d, *rest: cache_bytes(n, h, 1, *rest)),
+            ("every earlier token has its own",
+             lambda n, h, d, t, *rest: cache_bytes(n, h, d, 1, *rest)),
+            ("every sequence of the batch has its own",
+             lambda n, h, d, t, b, w: cache_bytes(n, h, d, t, 1, w)),
+            ("numbers are not bytes: how many bytes has a value?",
+             lambda n, h, d, t, b, w: cache_bytes(n, h, d, t, b, 1)),
+            ("a value has bytes_per_value bytes, not always 2",
+             lambda n, h, d, t, b, w: cache_bytes(n, h, d, t, b, 2)),
+            ("that is in bits", lambda *given: cache_bytes(*given) * 8),
+        ),
+        CACHE,
+    )  # fmt: skip
 
 
 @check(
@@ -66,12 +101,24 @@ def bytes_of_the_kv_cache(work: Work) -> None:
     ),
 )
 def flops_of_a_token(work: Work) -> None:
-    parameters = work.draw.integer(10**6, 10**11)
-    actual = number(work.call("token_flops", parameters), "token_flops")
-    if actual == parameters:
-        hint = "a multiplication and an addition with each parameter are two operations"
-        raise Wrong(f"token_flops({parameters}) is off", 2 * parameters, actual, hint)
-    same_number(actual, 2 * parameters, f"token_flops({parameters})")
+    cases = [(work.draw.integer(10**6, 10**11),) for _ in range(3)]
+    judge_numbers(
+        work,
+        "token_flops",
+        lambda parameters: 2 * parameters,
+        cases,
+        (
+            ("a multiplication and an addition with each parameter are two operations",
+             lambda p: p),
+            ("operations, not bytes: how many bytes a parameter has does not matter",
+             lambda p: 4 * p),
+            ("6 a parameter is training: forward, and twice that backward; this is forward alone",
+             lambda p: 6 * p),
+            ("each weight is multiplied once for a token: 2 operations, not a square",
+             lambda p: p * p),
+        ),
+        ("parameters",),
+    )  # fmt: skip
 
 
 @check(
@@ -83,18 +130,34 @@ def flops_of_a_token(work: Work) -> None:
     ),
 )
 def least_time_of_a_step(work: Work) -> None:
-    read, bandwidth = work.draw.number(1e6, 1e11), work.draw.number(20, 5000)
-    expected = read / (bandwidth * 1e9) * 1e3
-    actual = number(work.call("decode_floor_ms", read, bandwidth), "decode_floor_ms")
-    for factor, hint in (
-        (1e-3, "that is in seconds, and milliseconds are asked for"),
-        (1e9, "the bandwidth is in GB/s: 1e9 bytes a second"),
-        (1e6, "the bandwidth is in GB/s, and the result in milliseconds"),
-        (1e9 / 2**30, "1 GB is 1e9 bytes here, not 2**30"),
-    ):
-        if abs(actual - expected * factor) < 1e-6 * expected * factor:
-            raise Wrong("the least time of a step is off", expected, actual, hint)
-    same_number(actual, expected, "the least time of a step (ms)")
+    draw = work.draw
+    read, bandwidth = draw.number(1e6, 1e11), draw.number(20, 5000)
+    # A step of microseconds, too: nothing may be rounded.
+    cases = [(read, bandwidth), (read, 2 * bandwidth), (3 * read, bandwidth), (1.5e6, 3000.0)]
+    judge_numbers(
+        work,
+        "decode_floor_ms",
+        lambda read, bandwidth: read / (bandwidth * 1e9) * 1e3,
+        cases,
+        (
+            ("that is in seconds, and milliseconds are asked for", lambda r, b: r / (b * 1e9)),
+            ("the bandwidth is in GB/s: 1e9 bytes a second", lambda r, b: r / b * 1e3),
+            ("the bandwidth is in GB/s, and the result in milliseconds", lambda r, b: r / b),
+            ("1 GB is 1e9 bytes here, not 2**30", lambda r, b: r / (b * 2**30) * 1e3),
+            ("1 GB is 1e9 bytes here, not 2**30; and milliseconds are asked for",
+             lambda r, b: r / (b * 2**30)),
+            ("bytes over bytes per second: bytes_read is divided by the bandwidth",
+             lambda r, b: b * 1e9 / r * 1e3),
+            ("that is in microseconds, and milliseconds are asked for",
+             lambda r, b: r / (b * 1e9) * 1e6),
+            ("bytes_read is in bytes already, not in bits", lambda r, b: r / 8 / (b * 1e9) * 1e3),
+        ),
+        ("bytes_read", "bandwidth"),
+    )  # fmt: skip
+
+
+def utilisation(parameters: float, width: float, speed: float, bandwidth: float) -> float:
+    return parameters * width * speed / (bandwidth * 1e9)
 
 
 @check(
@@ -107,19 +170,38 @@ def least_time_of_a_step(work: Work) -> None:
 )
 def model_bandwidth_utilisation(work: Work) -> None:
     draw = work.draw
-    parameters, width = draw.integer(10**8, 10**10), draw.choice([0.5, 2.0, 4.0])
-    expected, speed = draw.number(0.05, 0.95), draw.number(1.5, 300)
-    bandwidth = parameters * width * speed / (expected * 1e9)
-    actual = number(work.call("mbu", parameters, width, speed, bandwidth), "mbu")
-    for factor, hint in (
-        (100, "that is in percent; 0.5 is asked for where it is half"),
-        (1 / width, "how many bytes has a parameter?"),
-        (1e9, "the bandwidth is in GB/s"),
-        (1 / speed**2, "tokens per second multiply the bytes: more tokens, more bytes read"),
-    ):
-        if abs(actual - expected * factor) < 1e-6 * expected * factor:
-            raise Wrong("MBU is off", expected, actual, hint)
-    same_number(actual, expected, "MBU")
+    cases = []
+    for width in (0.5, 2.0, 4.0, 1.0, draw.choice([0.5, 2.0])):
+        parameters, speed = draw.integer(10**8, 10**10), draw.number(1.5, 300)
+        bandwidth = parameters * width * speed / (draw.number(0.05, 0.95) * 1e9)
+        cases.append((parameters, width, speed, bandwidth))
+    parameters, width, speed, bandwidth = cases[0]
+    cases += [(parameters, 4 * width, speed, 5 * bandwidth), (parameters, width, 2.0, bandwidth)]
+    judge_numbers(
+        work,
+        "mbu",
+        utilisation,
+        cases,
+        (
+            ("that is in percent; 0.5 is asked for where it is half",
+             lambda *given: 100 * utilisation(*given)),
+            ("how many bytes has a parameter?", lambda p, w, s, b: utilisation(p, 1, s, b)),
+            ("the bandwidth is in GB/s", lambda *given: 1e9 * utilisation(*given)),
+            ("1 GB is 1e9 bytes here, not 2**30",
+             lambda p, w, s, b: utilisation(p, w, s, b * 2**30 / 1e9)),
+            ("tokens per second multiply the bytes: more tokens, more bytes read",
+             lambda p, w, s, b: utilisation(p, w, 1 / s, b)),
+            ("a token reads every weight: how many tokens are there in a second?",
+             lambda p, w, s, b: utilisation(p, w, 1, b)),
+            ("that is what could be read over what is read: the other way round",
+             lambda *given: 1 / utilisation(*given)),
+            ("bytes are read, not operations done: no factor of 2",
+             lambda *given: 2 * utilisation(*given)),
+            ("a parameter has that many bytes, not bits",
+             lambda *given: utilisation(*given) / 8),
+        ),
+        ("parameters", "bytes_per_parameter", "tokens_per_second", "bandwidth"),
+    )  # fmt: skip
 
 
 @check(
@@ -132,22 +214,70 @@ def model_bandwidth_utilisation(work: Work) -> None:
 )
 def largest_batch_that_fits(work: Work) -> None:
     draw = work.draw
-    for _ in range(4):
-        weights, each = draw.number(3, 30), draw.number(0.1, 2)
-        count = draw.integer(1, 400)
-        memory = weights + each * (count + draw.number(0.55, 0.9))
-        actual = number(work.call("largest_batch", memory, weights, each), "largest_batch")
-        what = f"largest_batch({memory:.3f}, {weights:.3f}, {each:.3f})"
-        if actual == count + 1:
-            raise Wrong(f"{what} is off", count, actual, "part of a sequence does not fit")
-        if actual == int(memory // each) != count:
-            raise Wrong(f"{what} is off", count, actual, "the weights are in the same memory")
-        if actual != count:
-            raise Wrong(f"{what} is off", count, actual)
-    weights = draw.number(20, 30)
-    actual = number(work.call("largest_batch", weights / 2, weights, 0.5), "largest_batch")
-    if actual != 0:
-        raise Wrong(
-            "a model that does not fit leaves room for no sequence", 0, actual,
-            "less than none cannot fit: stop at 0",
-        )  # fmt: skip
+    cases = []
+    for place in (0.3, 0.9, draw.number(0.1, 0.9)):
+        weights, each, count = draw.number(3, 30), draw.number(0.1, 2), draw.integer(2, 400)
+        cases.append((weights + each * (count + place), weights, each, count))
+    each, count = draw.choice([0.25, 0.5, 2.0]), draw.integer(2, 60)  # nothing of it is rounded
+    weights = float(draw.integer(3, 30))
+    cases += [
+        (weights + each * count, weights, each, count),  # to the last byte
+        (weights + each * count - each / 8, weights, each, count - 1),
+        (weights + each, weights, each, 1),
+        (weights + each * 0.75, weights, each, 0),  # room for a part of one
+        (weights, weights, each, 0),
+        (weights / 2, weights, 0.5, 0),  # not even the weights fit
+    ]
+    judge_batches(work, cases)
+
+
+def judge_batches(work: Work, cases: list[tuple[float, float, float, int]]) -> None:
+    """Raises Wrong unless each (memory, weights, each) gives the number that stands behind it."""
+    calls = [
+        Call((memory, weights, each), expected,
+             number(work.call("largest_batch", memory, weights, each), "largest_batch"))
+        for memory, weights, each, expected in cases
+    ]  # fmt: skip
+    for call in calls:
+        if call.actual != call.expected:
+            hint = cause(calls, BATCH_SLIPS, lambda actual, wrong: actual == wrong)
+            what = f"largest_batch({', '.join(f'{one:.6g}' for one in call.given)}) is off"
+            raise Wrong(what, call.expected, call.actual, hint or number_cause(calls))
+
+
+def fits(memory: float, weights: float, each: float) -> float:
+    return (memory - weights) / each
+
+
+def rounded_up(memory: float, weights: float, each: float) -> float:
+    return -(-(memory - weights) // each)
+
+
+BATCH_SLIPS = (
+    ("part of a sequence does not fit: round down", lambda m, w, e: max(0, rounded_up(m, w, e))),
+    ("part of a sequence does not fit: round down, and stop at 0", rounded_up),
+    ("part of a sequence does not fit: round down, not to the nearest",
+     lambda m, w, e: max(0, round(fits(m, w, e)))),
+    ("part of a sequence does not fit: round down, not to the nearest",
+     lambda m, w, e: max(0, int(fits(m, w, e) + 0.5))),
+    ("part of a sequence does not fit: round down", lambda m, w, e: max(0, int(fits(m, w, e)) + 1)),
+    ("part of a sequence does not fit: a whole number", fits),
+    ("part of a sequence does not fit: a whole number", lambda m, w, e: max(0.0, fits(m, w, e))),
+    ("the weights are in the same memory", lambda m, w, e: m // e),
+    ("the weights are in the same memory", lambda m, w, e: int(m / e)),
+    ("the weights are in the same memory", lambda m, w, e: 0 if w > m else m // e),
+    ("the weights are there once, whatever the batch", lambda m, w, e: int(m // (w + e))),
+    ("the weights are there once, whatever the batch", lambda m, w, e: int(m / (w + e))),
+    ("less than none cannot fit: stop at 0", lambda m, w, e: int((m - w) // e)),
+    ("less than none cannot fit: stop at 0", lambda m, w, e: int((m - w) / e)),
+    ("less than none cannot fit: stop at 0", lambda m, w, e: abs(int(fits(m, w, e)))),
+    ("where not even one sequence fits, the batch is 0",
+     lambda m, w, e: max(1, int(fits(m, w, e)))),
+    ("where not even one sequence fits, the batch is 0",
+     lambda m, w, e: 0 if w > m else max(1, int(fits(m, w, e)))),
+    ("it fits to the last byte: nothing need be left over",
+     lambda m, w, e: max(0, rounded_up(m, w, e) - 1)),
+    ("it fits to the last byte: nothing need be left over",
+     lambda m, w, e: rounded_up(m, w, e) - 1),
+    ("one fewer than fits: no margin is asked for", lambda m, w, e: max(0, int(fits(m, w, e)) - 1)),
+)  # fmt: skip

@@ -2,41 +2,113 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from workshop.judge.judge import FaultError
+from workshop.learn.causes import Call, Slip, cause
 from workshop.learn.checking import (
-    Draw,
+    NOTHING,
     Work,
     Wrong,
     check,
     is_close,
-    number,
-    same_number,
+    judge_numbers,
     tensor,
 )
+
+from . import slips
+from .draws import (
+    distribution,
+    drawn_passes,
+    edge_passes,
+    greedy_cases,
+    lookup_cases,
+    residual_cases,
+)
+from .slips import looked_up, of_residual
 
 DRAWS = 4000
 # Tested twice at doubt: a right answer fails once in 1e8 times.
 TOO_UNLIKELY = 1e-4
+MOST_TOKENS = 10_000
+AGAIN = 12  # calls with the same arguments, to see whether the result is the same
+CHANGES = "the result changes from call to call with the same arguments: "
 
 
-def distribution(draw: Draw, *shape: int) -> Tensor:
-    return torch.softmax(1.5 * draw.normal(*shape), dim=-1)
+def refuse_many(value: Any, what: str) -> None:
+    """Raises Wrong for more tokens than any check asks for, before they are looked at."""
+    count = 0
+    if isinstance(value, Tensor | list):
+        count = value.numel() if isinstance(value, Tensor) else len(value)
+    if count > MOST_TOKENS:
+        raise Wrong(f"{what} are far too many", "a few tokens", f"{count} of them")
 
 
 def tokens_of(value: Any, what: str) -> list[int]:
     """A row of whole numbers, as a tensor or a list."""
+    refuse_many(value, what)
     if isinstance(value, Tensor):
-        if value.dim() != 1 or value.dtype.is_floating_point:
-            raise Wrong(f"{what} should be token ids [n + 1]", "int64 [n + 1]", value)
+        if value.is_floating_point() or value.dtype == torch.bool:
+            raise Wrong(f"{what} should be token ids", "int64 [n + 1]", value,
+                        "token ids are whole numbers: .long() makes them so")  # fmt: skip
+        if value.dim() != 1:
+            raise Wrong(f"{what} should be in one dimension", "int64 [n + 1]", value,
+                        "one dimension, please: flatten()")  # fmt: skip
         return [int(token) for token in value]
-    if isinstance(value, list) and all(isinstance(token, int) for token in value):
-        return value
-    raise Wrong(f"{what} should be a tensor of token ids", "a tensor [n + 1]", value)
+    if isinstance(value, list):
+        plain = [
+            int(one) if isinstance(one, Tensor) and one.numel() == 1 and not one.dim() else one
+            for one in value
+        ]
+        if all(isinstance(token, int) and not isinstance(token, bool) for token in plain):
+            return plain
+        if any(isinstance(one, Tensor) and one.dim() == 1 for one in plain):
+            raise Wrong(f"{what} should be one tensor of token ids", "a tensor [n + 1]",
+                        f"{len(value)} values", "return the tokens, and nothing else")  # fmt: skip
+    hint = NOTHING if value is None else None
+    raise Wrong(f"{what} should be a tensor of token ids", "a tensor [n + 1]", str(value), hint)
+
+
+def called(
+    cases: Sequence[tuple[Any, ...]],
+    right: Callable[..., Any],
+    actual: Callable[..., Any],
+) -> list[Call]:
+    """All calls; where one raises, those before it, if one of them was wrong already."""
+    calls: list[Call] = []
+    for given in cases:
+        try:
+            call = Call(given, right(*given), actual(*given))
+        except (FaultError, Wrong):
+            if all(call.actual == call.expected for call in calls):
+                raise
+            return calls
+        calls.append(call)
+    return calls
+
+
+def judge_tokens(
+    calls: Sequence[Call],
+    known: Sequence[Slip],
+    what: Callable[[Call], str],
+    again: Callable[..., Any],
+    instead: str,
+) -> None:
+    """Raises Wrong for the first wrong call.
+
+    Args:
+        again: calls it again; where the result changes from call to call, that is the cause.
+        instead: what to use in place of one's own random numbers.
+    """
+    for call in calls:
+        if call.actual != call.expected:
+            same = all(again(*call.given) == call.actual for _ in range(AGAIN))
+            hint = cause(calls, known, lambda a, b: a == b) if same else CHANGES + instead
+            raise Wrong(what(call), call.expected, call.actual, hint)
 
 
 @check(
@@ -48,30 +120,15 @@ def tokens_of(value: Any, what: str) -> list[int]:
     ),
 )
 def greedy_tokens_are_the_verifiers_own(work: Work) -> None:
-    draw = work.draw
-    k, vocab = draw.integer(5, 8), draw.integer(20, 40)
-    for kept in [0, k, *(draw.integer(1, k - 1) for _ in range(3))]:
-        logits = draw.normal(k + 1, vocab)
-        own = logits.argmax(-1)
-        proposed = own[:-1].clone()
-        if kept < k:  # wrong at one place, and right again after it
-            proposed[kept] = (proposed[kept] + draw.integer(1, vocab - 1)) % vocab
-        told = work.call("accept_greedy", logits, proposed)
-        actual, expected = tokens_of(told, "the new tokens"), own[: kept + 1].tolist()
-        if actual == expected:
-            continue
-        what = f"of {k} guesses, the first {kept} are right"
-        agree = (own[:-1] == proposed).tolist()
-        hint = None
-        if actual == proposed[:kept].tolist():
-            hint = "one token of the verifier's own follows those that are kept"
-        elif actual == proposed[: kept + 1].tolist():
-            hint = "the last new token is the verifier's own choice, not the refused guess"
-        elif len(actual) == 1 + sum(agree) or actual == own.tolist():
-            hint = "stop at the first guess that is refused: what follows was guessed after it"
-        elif len(actual) == 1 + int((own[1:] == proposed).int().cumprod(0).sum()):
-            hint = "row i of the logits is for proposed[i]: the last row is for what follows them"
-        raise Wrong(f"{what}, and the new tokens are off", expected, actual, hint)
+    def theirs(logits: Tensor, proposed: Tensor) -> list[int]:
+        return tokens_of(work.call("accept_greedy", logits, proposed), "the new tokens")
+
+    def what(call: Call) -> str:
+        kept, k = len(call.expected) - 1, len(call.given[1])
+        return f"of {k} guesses, the first {kept} are right, and the new tokens are off"
+
+    calls = called(greedy_cases(work.draw), slips.greedy, theirs)
+    judge_tokens(calls, slips.GREEDY, what, theirs, "greedy decoding draws nothing")
 
 
 @check(
@@ -83,35 +140,26 @@ def greedy_tokens_are_the_verifiers_own(work: Work) -> None:
     ),
 )
 def the_residual(work: Work) -> None:
-    draw = work.draw
-    p, q = distribution(draw, 12), distribution(draw, 12)
-    more = (p - q).double().clamp(min=0)
-    expected = more / more.sum()
-    actual = tensor(work.call("residual", p, q), "the residual", [12]).double()
-    if is_close(actual, expected, 1e-4):
-        return
-    less = (q - p).double().clamp(min=0)
-    causes = (
-        (more, "make it sum to one: divide by its sum"),
-        ((p - q).double(), "cut off below zero: a probability is never negative"),
-        ((p - q).double().abs(), "what is less in p counts nothing: clamp, not abs"),
-        ((p - q).double().abs() / (p - q).double().abs().sum(), "clamp at zero, not abs"),
-        (less / less.sum(), "p - q, not q - p"),
-        (less, "p - q, not q - p"),
-        (p.double(), "that is p: take away what the draft has proposed already"),
-        (
-            torch.softmax(p.double() - q.double(), 0),
-            "divide by the sum, without softmax",
-        ),
-    )
-    hint = next((hint for wrong, hint in causes if is_close(actual, wrong, 1e-4)), None)
-    place = int((actual - expected).abs().argmax())
-    raise Wrong(f"the residual of token {place} is off", expected[place], actual[place], hint)
+    calls = []
+    for p, q in residual_cases(work.draw):
+        actual = tensor(work.call("residual", p, q), "the residual", p.shape).double()
+        calls.append(Call((p.double(), q.double()), of_residual(p, q), actual))
+    for call in calls:
+        if not is_close(call.actual, call.expected, 1e-4):
+            hint = cause(calls, slips.SHARES, share_alike) or slips.sum_cause(calls)
+            place = int((call.actual - call.expected).abs().nan_to_num(torch.inf).argmax())
+            raise Wrong(
+                f"the residual of token {place} is off",
+                call.expected[place], call.actual[place], hint,
+            )  # fmt: skip
+
+
+def share_alike(actual: Tensor, wrong: Tensor) -> bool:
+    return is_close(actual, wrong, 1e-4)
 
 
 @check(
     points=3,
-    needs=("the residual",),
     hints=(
         "Go through the guesses in order, each with its own row of p, of q and its own number.",
         "Keep x if uniform[i] < p[i, x] / q[i, x]; at the first refusal draw from the residual.",
@@ -119,67 +167,36 @@ def the_residual(work: Work) -> None:
     ),
 )
 def each_guess_is_kept_or_refused(work: Work) -> None:
-    """With given random numbers, there is one right answer."""
-    draw = work.draw
-    for trial in range(16):
-        k, vocab = draw.integer(2, 5), draw.integer(5, 9)
-        p, q = distribution(draw, k + 1, vocab), distribution(draw, k, vocab)
-        proposed = torch.multinomial(q, 1, generator=draw.generator)[:, 0]
-        uniform, last = draw.uniform(k), float(draw.uniform(1))
-        if trial % 4 == 0:
-            uniform = uniform * 1e-6  # all are kept
-        elif trial % 4 == 1:
-            uniform[-1] = 0.999  # and the last is refused, where it can be
-        chosen = [float(p[i, x] / q[i, x]) for i, x in enumerate(proposed.tolist())]
-        if min(abs(float(u) - r) for u, r in zip(uniform, chosen, strict=True)) < 1e-3:
-            continue  # too near to tell
-        kept = next((i for i in range(k) if uniform[i] >= chosen[i]), k)
-        weights = (p[kept] - q[kept]).clamp(min=0) if kept < k else p[k]
-        sums = (weights / weights.sum()).double().cumsum(0)
-        if (sums - last).abs().min() < 1e-4:
-            continue
-        own = int((sums <= last).sum())
-        expected = [*proposed[:kept].tolist(), own]
-        told = work.call("accept", p, q, proposed, uniform, last)
-        actual = tokens_of(told, "the new tokens")
-        if actual == expected:
-            continue
-        hint = cause_of(p, q, proposed, uniform, last, kept, actual, chosen)
-        raise Wrong(f"of {k} guesses, {kept} should be kept", expected, actual, hint)
+    """With given random numbers, there is one right answer; with a residual that is right."""
+
+    def theirs(*given: Any) -> list[int]:
+        found = work.call("asking:accept", *given, answers=RESIDUAL)
+        return tokens_of(found, "the new tokens")
+
+    def what(call: Call) -> str:
+        kept, k = len(call.expected) - 1, len(call.given[2])
+        return f"{kept} of {k} guesses should be kept, and one token drawn"
+
+    calls = called([*edge_passes(), *drawn_passes(work.draw)], slips.right, theirs)
+    judge_tokens(calls, slips.ACCEPT, what, theirs, "use uniform and last_uniform, which are given")
 
 
-def cause_of(
-    p: Tensor, q: Tensor, proposed: Tensor, uniform: Tensor, last: float, kept: int,
-    actual: list[int], ratios: list[float],
-) -> str | None:  # fmt: skip
-    """What was probably done in place of the right thing."""
-    k = len(ratios)
-    guesses = proposed.tolist()
-    swapped = next((i for i in range(k) if uniform[i] >= 1 / ratios[i]), k)
-    inverted = next((i for i in range(k) if uniform[i] < ratios[i]), k)
-    if len(actual) == swapped + 1 != kept + 1:
-        return "the ratio is p over q, not q over p"
-    if actual == guesses[:kept]:
-        return "a token is drawn after those that are kept, whether one was refused or none"
-    if len(actual) == inverted + 1 != kept + 1:
-        return "keep where the random number is BELOW the ratio"
-    if len(actual) > kept + 1:
-        return "stop at the first guess that is refused: what follows was guessed after it"
-    if len(actual) == kept + 1 and kept < k:
-        from_p = int((p[kept].double().cumsum(0) <= last).sum())
-        if actual[-1] == from_p:
-            return "a refused guess is replaced by a draw from the residual, not from p"
-        if actual[-1] == guesses[kept]:
-            return "the refused guess is replaced, not kept"
-        return "the residual is of the refused guess's own row: p[i] and q[i]"
-    if len(actual) == kept + 1 and kept == k:
-        return "if none is refused, one more token is drawn from the LAST row of p"
-    return None
+def right_residual(p: Any, q: Any) -> Tensor:
+    """For their accept, who may ask for anything; raises ValueError."""
+    for one in (p, q):
+        if not isinstance(one, Tensor) or one.dim() != 1 or not one.is_floating_point():
+            raise ValueError("residual takes two distributions [V]")
+    if p.shape != q.shape:
+        raise ValueError("residual takes two distributions of the same length")
+    return of_residual(p, q).to(p.dtype)
+
+
+RESIDUAL: Mapping[str, Callable[..., Any]] = {"residual": right_residual}
 
 
 @check(
     points=3,
-    needs=("each guess is kept or refused",),
+    needs=("the residual", "each guess is kept or refused"),
     hints=(
         "Count: does each first token come as often as the verifier wants it?",
         "Keeping with min(1, p/q) and drawing from the residual add up to p; nothing else does.",
@@ -212,9 +229,9 @@ def the_output_has_the_verifiers_distribution(work: Work) -> None:
             share = first.double() / DRAWS
             token = int((share - p[0].double()).abs().argmax())
             raise Wrong(
-                f"token {token} does not come as often as the verifier wants it",
+                f"over {DRAWS} passes, token {token} does not come first as often as the "
+                "verifier wants it",
                 p[0][token].item(), share[token].item(),
-                "over thousands of passes, the first new token is distributed as p's first row",
             )  # fmt: skip
 
 
@@ -232,6 +249,29 @@ def unlikely(counts: Tensor, probabilities: Tensor) -> float:
     return float(torch.special.gammaincc(freedom, statistic / 2))
 
 
+ALL_BEFORE = "a guess counts only if ALL before it were kept: a, a^2, a^3 ..."
+EXPECTED: tuple[Slip, ...] = (
+    (ALL_BEFORE, lambda a, k: 1 + k * a),
+    (ALL_BEFORE, lambda a, k: k * a),
+    (ALL_BEFORE, lambda a, k: (k + 1) * a),
+    ("some guesses may be kept though not all are: add a, a^2, ... a^k",
+     lambda a, k: 1 + k * a**k),
+    ("some guesses may be kept though not all are: add a, a^2, ... a^k",
+     lambda a, k: 1 + a**k),
+    ("a pass also gives the tokens before: add a, a^2, ... a^k, and 1", lambda a, k: a**k),
+    ("the verifier's own token comes on top", lambda a, k: sum(a**i for i in range(1, k + 1))),
+    ("all k guesses can be kept: the last term is a^k", lambda a, k: sum(a**i for i in range(k))),
+    ("k guesses, not k + 1", lambda a, k: sum(a**i for i in range(k + 2))),
+    ("k guesses, not endlessly many: the sum ends at a^k",
+     lambda a, k: 1 / (1 - a) if a < 1 else k + 1),
+    ("a is the probability that a guess is KEPT, not refused",
+     lambda a, k: sum((1 - a) ** i for i in range(k + 1))),
+    ("it hangs on the acceptance: not every guess is kept", lambda a, k: k + 1),
+    ("on average: a whole number of tokens is not asked for",
+     lambda a, k: round(sum(a**i for i in range(k + 1)))),
+)  # fmt: skip
+
+
 @check(
     points=1,
     hints=(
@@ -241,22 +281,18 @@ def unlikely(counts: Tensor, probabilities: Tensor) -> float:
     ),
 )
 def tokens_of_a_pass(work: Work) -> None:
-    for acceptance in (work.draw.number(0.3, 0.95), 0.0, 1.0):
-        k = work.draw.integer(2, 8)
-        expected = sum(acceptance**i for i in range(k + 1))
-        what = f"expected_tokens({acceptance:.3f}, {k})"
-        actual = number(work.call("expected_tokens", acceptance, k), what)
-        causes = (
-            (1 + k * acceptance, "a guess counts only if ALL before it were kept: a, a^2, a^3 ..."),
-            (k * acceptance, "a guess counts only if all before it were kept: a, a^2, a^3 ..."),
-            (expected - 1, "the verifier's own token comes on top"),
-            (expected - acceptance**k, "all k guesses can be kept: the last term is a^k"),
-            (math.fsum(acceptance**i for i in range(k + 2)), "k guesses, not k + 1"),
+    draw = work.draw
+    cases = [(draw.number(0.3, 0.7), 1), *((draw.number(0.3, 0.95), k) for k in (2, 3, 8))]
+    cases += [(0.0, draw.integer(2, 8)), (1.0, draw.integer(2, 8)), (0.5, draw.integer(4, 7))]
+    try:
+        judge_numbers(
+            work, "expected_tokens", lambda a, k: sum(a**i for i in range(k + 1)), cases, EXPECTED
         )
-        if abs(actual - expected) > 1e-6:
-            hint = next((hint for wrong, hint in causes if abs(actual - wrong) < 1e-6), None)
-            raise Wrong(f"{what} is off", expected, actual, hint)
-        same_number(actual, expected, what)
+    except Wrong as wrong:
+        where = wrong.message.startswith("expected_tokens(1,") and wrong.hint is None
+        if where and ("ZeroDivision" in wrong.message or "nan" in wrong.message):
+            wrong.hint = "where every guess is kept, 1 - a is 0: add the powers, or treat 1 apart"
+        raise
 
 
 @check(
@@ -268,40 +304,59 @@ def tokens_of_a_pass(work: Work) -> None:
     ),
 )
 def prompt_lookup(work: Work) -> None:
+    def theirs(text: list[int], k: int, ngram: int) -> Any:
+        return listed(work.call("lookup", text, k, ngram))
+
+    def what(call: Call) -> str:
+        text, k, ngram = call.given
+        return f"lookup({text}, k={k}, ngram={ngram}) is off"
+
+    calls = called(lookup_cases(work.draw), looked_up, theirs)
+    judge_tokens(calls, slips.LOOKUPS, what, theirs, "nothing about it is drawn")
+
+
+def listed(value: Any) -> Any:
+    """A tensor, or a list with tensors of one element, as a list of numbers; raises Wrong."""
+    if value is None:
+        raise Wrong("lookup returns None", "a list of tokens, which may be empty", "None", NOTHING)
+    refuse_many(value, "the tokens")
+    if isinstance(value, Tensor):
+        return value.tolist()
+    if isinstance(value, list):
+        single = [isinstance(one, Tensor) and one.numel() == 1 for one in value]
+        return [one.item() if is_one else one for one, is_one in zip(value, single, strict=True)]
+    return value
+
+
+@check(
+    points=1,
+    hints=(
+        "Whose list is it that pop() takes an element from?",
+        "The caller's, if it is an argument: copy it, or look at it without changing it.",
+        "text[-n:] in place of text.pop(); p - q in place of p -= q",
+    ),
+)
+def arguments_stay_as_they_are(work: Work) -> None:
     draw = work.draw
-    for trial in range(25):
-        text = draw.integers(0, draw.choice([2, 4, 9, 25]), draw.integer(1, 30)).tolist()
-        k, ngram = draw.integer(1, 5), draw.integer(1, 4)
-        if trial < 5:  # the end surely stands elsewhere, and something follows it
-            text = [*text, *(end := draw.integers(0, 9, ngram).tolist()), 7, *text, *end]
-        expected = looked_up(text, k, ngram)
-        actual = work.call("lookup", text, k, ngram)
-        what = f"lookup({text}, k={k}, ngram={ngram})"
-        if isinstance(actual, Tensor):
-            actual = actual.tolist()
-        if actual == expected:
+    passes = edge_passes()
+    calls: list[tuple[str, tuple[Any, ...]]] = [
+        *(("accept_greedy", case) for case in greedy_cases(draw)[:3]),
+        *(("residual", case) for case in residual_cases(draw)[:2]),
+        *(("accept", passes[i]) for i in (0, 1, 6)),
+        *(("lookup", case) for case in lookup_cases(draw)[:12]),
+    ]
+    unwritten: list[FaultError] = []
+    for name, given in calls:
+        try:
+            changed = work.call("driver:watched", name, *given)["changed"]
+        except FaultError as error:  # another check tells it
+            unwritten.append(error)
             continue
-        hint = None
-        if actual == looked_up(text, k, ngram, latest=False):
-            hint = "the LATEST earlier place: go backwards"
-        elif actual == looked_up(text, k, ngram, shorter=False):
-            hint = "where the whole n-gram is nowhere else, try one token fewer"
-        elif actual == [] and expected:
-            hint = "that is the end of the text itself: look at earlier places only"
-        elif isinstance(actual, list) and actual[: len(expected)] == expected:
-            hint = "k tokens, and no more than there are"
-        raise Wrong(f"{what} is off", expected, actual, hint)
-
-
-def looked_up(
-    text: list[int], k: int, ngram: int, latest: bool = True, shorter: bool = True
-) -> list[int]:
-    """What is right; with a flag off, what leaving that out would give."""
-    for n in range(min(ngram, len(text) - 1), 0, -1):
-        places = [i for i in range(len(text) - n) if text[i : i + n] == text[len(text) - n :]]
-        if places:
-            start = places[-1 if latest else 0] + n
-            return text[start : start + k]
-        if not shorter:
-            return []
-    return []
+        if any(changed):
+            number = ("first", "second", "third", "fourth", "fifth")[changed.index(True)]
+            raise Wrong(
+                f"{name} changes its {number} argument", "as it was", "written into",
+                "work on a copy, or on a new tensor: the caller goes on with what it gave",
+            )  # fmt: skip
+    if len(unwritten) == len(calls):
+        raise unwritten[0]

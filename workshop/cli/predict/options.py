@@ -56,7 +56,7 @@ WAY = [
     click.option(
         "--nodes",
         type=click.IntRange(1),
-        help="Nodes to spread them over.  [as few as hold them]",
+        help="Nodes to spread the ranks over.  [as few as possible]",
     ),
     click.option("--draft", metavar="MODEL", help="Draft model, with --stage speculative."),
     click.option(

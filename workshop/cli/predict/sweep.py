@@ -56,7 +56,11 @@ def _numbers(part: str) -> range:
     show_default=True,
     help="Quantity to sweep.",
 )
-@click.option("--values", type=Values(), help="Values of it: 1,2,4,8 or 10-1500:100.")
+@click.option(
+    "--values",
+    type=Values(),
+    help="Values to sweep over: 1,2,4,8 or 10-1500:100 (from-to:step).",
+)
 @with_options([*DEVICE, *WAY, *ASKED, *MODEL_NUMBERS, *REACHED])
 @click.option("--json", "as_json", is_flag=True, help="Print the points as JSON.")
 @click.option(

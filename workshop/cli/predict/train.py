@@ -45,7 +45,7 @@ class Reading:
 @click.option("--tokens", type=TOKENS, required=True, help="Tokens to train on, such as 1e12.")
 @click.option("--tp", type=click.IntRange(1), default=1, help="Tensor-parallel size.  [1]")
 @click.option("--pp", type=click.IntRange(1), default=1, help="Pipeline-parallel size.  [1]")
-@click.option("--dp", type=click.IntRange(1), help="Data-parallel size.  [whatever the GPUs leave]")
+@click.option("--dp", type=click.IntRange(1), help="Data-parallel size.  [GPUs / (tp x pp)]")
 @click.option(
     "--zero",
     type=click.IntRange(0, 3),

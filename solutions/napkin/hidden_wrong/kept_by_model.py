@@ -1,8 +1,0 @@
-"""The bytes of a model are worked out once, however many bits are asked for afterwards."""
-
-CHECK = "one thing changed at a time"
-KNOWN = {}
-
-
-def weight_bytes(parameters, bits):
-    return KNOWN.setdefault(parameters, parameters * bits / 8)

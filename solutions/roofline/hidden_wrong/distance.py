@@ -1,7 +1,0 @@
-"""How far apart two times are, whichever is longer."""
-
-CHECK = "faster than the roof"
-
-
-def unexplained_ms(predicted, measured):
-    return abs(1 / measured - 1 / predicted) * 1e3
