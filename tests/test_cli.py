@@ -123,7 +123,7 @@ def test_stages_says_what_each_changes_and_against_what() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "compil"], "there is no stage 'compil' (did you mean compile?); the stages are baseline"),
+        (["run", "compil"], "there is no stage 'compil' (did you mean compile?); the stages are"),
         (["nonsense"], "there is no command 'nonsense'; the commands are demo, run"),
         (["run", "baseline", "--model", "nowhere"], "'nowhere' is neither a checkpoint directory"),
         (["run", "baseline", "--model", "random:huge"], "there is no shape 'huge'; the shapes are"),

@@ -206,7 +206,7 @@ def test_two_stages_are_compared_where_each_file_holds_one(tmp_path: Path) -> No
 def test_two_stages_of_different_models_are_not_compared() -> None:
     old = [replace(result("baseline", 100, 101), model="random:15m")]
     new = [replace(result("compile", 200, 201), model="random:110m")]
-    with pytest.raises(UsageError, match="compile cannot be compared with baseline: .* models"):
+    with pytest.raises(UsageError, match=r"compile cannot be compared with baseline: .* models"):
         compare(old, new)
 
 

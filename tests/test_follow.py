@@ -411,7 +411,7 @@ def test_status_of_200_jobs_is_one_question_to_slurm(sandbox: Sandbox, tmp_path:
         wrapper.chmod(0o755)
     many = slurm(
         sandbox, "sbatch", "--parsable", "--hold", "--array=0-199", "--output=/dev/null",
-        "--wrap=true",
+        "--job-name=x", "--wrap=true",
     ).stdout.strip()  # fmt: skip
     for i in range(200):
         directory = runs.new_directory(tmp_path / "runs", "baseline")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,55 @@ def test_prompts_that_need_a_mask_are_not_for_their_attention(tmp_path: Path) ->
         QUICK, exercise=attention_of("", tmp_path), prompts=("a longer one than it",)
     )
     assert "knows no mask" in (run(settings)[0].reason or "")
+
+
+HELPED = """
+import torch
+from helpers import seven
+
+def quantize_rows(weight):
+    return torch.zeros(weight.shape, dtype=torch.int8), torch.ones(weight.shape[0])
+
+def int8_linear(x, values, scale):
+    return x @ values.to(x.dtype).T * scale + seven()
+"""
+
+
+@pytest.mark.parametrize("number", [7.0, 9.0])  # the second run has helpers of its own
+def test_modules_beside_the_file_can_be_imported(tmp_path: Path, number: float) -> None:
+    (tmp_path / "exercise.py").write_text(HELPED)
+    (tmp_path / "helpers.py").write_text(f"def seven():\n    return {number}\n")
+    path = list(sys.path)
+    with plugged(f"quantize={tmp_path / 'exercise.py'}"):
+        assert sys.path == path
+        linear = int8.Int8Linear.from_weight(torch.ones(3, 5))
+        assert linear(torch.ones(1, 5)).tolist() == [[number] * 3]
+    assert "helpers" not in sys.modules
+
+
+def test_modules_beside_the_file_hide_no_other(tmp_path: Path) -> None:
+    (tmp_path / "exercise.py").write_text(f"import colorsys\ncolorsys.hsv_to_rgb\n{CODE}")
+    (tmp_path / "colorsys.py").write_text("raise SystemExit('not this one')")
+    with plugged(f"quantize={tmp_path / 'exercise.py'}"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("helpers", "expected"),
+    [
+        ("def seven(:\n", "helpers.py, line 1"),
+        ("eight = 8\n", "cannot import name 'seven'"),
+        (None, "No module named 'helpers': a module of your own must lie beside exercise.py"),
+    ],
+)
+def test_what_is_wrong_with_a_module_beside_the_file(
+    tmp_path: Path, helpers: str | None, expected: str
+) -> None:
+    (tmp_path / "exercise.py").write_text(HELPED)
+    if helpers is not None:
+        (tmp_path / "helpers.py").write_text(helpers)
+    with pytest.raises(UsageError, match=expected), plugged(f"quantize={tmp_path}/exercise.py"):
+        pass
 
 
 def test_what_is_not_written_yet_is_told_with_its_line(tmp_path: Path) -> None:

@@ -81,7 +81,8 @@ def plot(
     """A figure of results (or of one), which a notebook shows; ``to`` writes it into a file too.
 
     Args:
-        kind: progression, ladder, latency, samples, compare or roofline (docs/figures.md).
+        kind: progression, ladder, latency, samples, compare, sweep or roofline
+            (docs/figures.md).
         theme: paper, slide or dark.
         to: a .png, .svg or .pdf.
 
@@ -92,8 +93,8 @@ def plot(
     from workshop.figures import KINDS, THEME_NAMES
     from workshop.figures.kinds import figure_of
     from workshop.figures.theme import THEMES, NothingToDrawError, check_target, save_figure
-    from workshop.runner.provenance import user
     from workshop.util.errors import UsageError
+    from workshop.util.user import user
 
     chosen = list_of_results(results)
     if kind not in [*KINDS] or theme not in THEME_NAMES:

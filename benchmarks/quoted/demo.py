@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from quoted.stored import Stored
-from quoted.words import digits, table, times
+from quoted.words import digits, in_words, table, times
 from workshop.analysis.compare import compare
 from workshop.analysis.table import speed
 from workshop.cli.compare import table as compared
@@ -23,8 +23,8 @@ def stages(stored: Stored) -> str:
     head = ("stage", "tokens/s", "against baseline", "against the stage it builds on")
     return (
         f"{table(head, rows)}\n\n"
-        f"The five logs are in `plots/logs/`. The whole demo took {warm}; with nothing compiled "
-        f"yet, {cold}.\n\n{stored.footer('demo')}"
+        f"The {in_words(len(rows))} logs are in `plots/logs/`. The whole demo took {warm} with a "
+        f"warm compile cache and {cold} with a cold one.\n\n{stored.footer('demo')}"
     )
 
 
@@ -43,7 +43,7 @@ def comparison(stored: Stored) -> str:
     out = io.StringIO()
     Console(file=out, width=WIDTH, force_terminal=False).print(compared(found))
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    lines += [f"{label}: in B, {why}" for label, why in found.missing.items()]
+    lines += [f"{label}: {why}" for label, why in found.missing.items()]
     command = "$ workshop compare plots/logs plots/logs/job-quantize.out"
     return "\n".join(f"    {line}".rstrip() for line in (command, *lines))
 

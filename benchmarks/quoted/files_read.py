@@ -21,8 +21,8 @@ def checkpoints(stored: Stored) -> str:
     ]
     return (
         f"{table(('', 'from the disk', 'from the page cache'), rows)}\n\n"
-        f"GB/s of {found['gb']:.2f} GB, medians of {found['rounds']} rounds, least and most in "
-        f"brackets.\n\n{stored.footer('loading')}"
+        f"GB/s of {found['gb']:.2f} GB, medians of {found['rounds']} rounds, with minimum and "
+        f"maximum in brackets.\n\n{stored.footer('loading')}"
     )
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+from quoted.words import in_words
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Host:
     @property
     def words(self) -> str:
         """'two cores of an AMD EPYC (Zen 4)'."""
-        count = NUMBERS[self.cores] if self.cores < len(NUMBERS) else str(self.cores)
         article = "an" if self.name[:1] in "AEIOUaeiou" else "a"
         kind = f" ({self.architecture})" if self.architecture else ""
-        return f"{count} core{'s' * (self.cores != 1)} of {article} {self.name}{kind}"
+        return (
+            f"{in_words(self.cores)} core{'s' * (self.cores != 1)} of {article} {self.name}{kind}"
+        )
 
 
 def this_host() -> Host:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from quoted.stored import Stored
-from quoted.words import digits, table, times
+from quoted.words import digits, in_words, table, times
 from workshop.record.results import Result
 from workshop.roofline import efficiency, fit, measurements
 from workshop.roofline.against import case_of, compare
@@ -83,7 +83,7 @@ def inline(**values: Any) -> str:
 
 
 def demo_row(run: Result) -> str:
-    """A stage of the demo: the constants are fitted on all five."""
+    """A stage of the demo: the constants are fitted on all of them."""
     settings = run.settings
     assert settings is not None
     return inline(
@@ -203,6 +203,6 @@ def beside(stored: Stored) -> str:
     head = ("stage", "measured, tokens/s", "expected", "ideal", "measured against expected")
     most = math.exp(max(far)) - 1
     return (
-        f"{table(head, lines)}\n\nThe furthest of the five is off by {most:.0%}.\n\n"
-        f"{stored.footer('demo')}"
+        f"{table(head, lines)}\n\nThe largest of the {in_words(len(lines))} errors is "
+        f"{100 * most:.0f} %.\n\n{stored.footer('demo')}"
     )

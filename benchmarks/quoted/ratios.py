@@ -22,8 +22,8 @@ def stages(stored: Stored) -> str:
     head = ("", "tokens/s", "against", "ratio", "proposed tokens accepted")
     return (
         f"{table(head, rows)}\n\n"
-        f"Medians of {found['rounds']} rounds, least and most in brackets; a ratio is of the two "
-        f"within a round.\n\n{stored.footer('stages')}"
+        f"Medians of {found['rounds']} rounds, with minimum and maximum in brackets; each ratio "
+        f"compares two runs of the same round.\n\n{stored.footer('stages')}"
     )
 
 
@@ -43,8 +43,8 @@ def peers(stored: Stored) -> str:
     return (
         f"{table(('ours', 'against', 'ratio'), rows)}\n\n"
         f"{found['parameters'] / 1e6:.0f}M parameters, {found['threads']} threads, medians of the "
-        f"ratios within {found['rounds']} rounds, least and most in brackets.{missing(found)}\n\n"
-        f"{stored.footer('peers')}"
+        f"ratios within {found['rounds']} rounds, with minimum and maximum in brackets."
+        f"{missing(found)}\n\n{stored.footer('peers')}"
     )
 
 

@@ -18,7 +18,7 @@ def products(stored: Stored) -> str:
     ]
     head = ("outputs, inputs", *(f"{kind}: library, loops" for kind in kinds))
     return (
-        f"{table(head, rows)}\n\nMicroseconds a product, {found['threads']} threads, medians of "
+        f"{table(head, rows)}\n\nMicroseconds per product, {found['threads']} threads, medians of "
         f"{found['rounds']} rounds.\n\n{stored.footer('products')}"
     )
 
@@ -40,8 +40,8 @@ def attention(stored: Stored) -> str:
     ]
     return (
         f"{table(('query heads, KV heads, head, slots', *ways), rows)}\n\n"
-        f"Microseconds a layer, bf16, {found['threads']} threads, medians of {found['rounds']} "
-        f"rounds, least and most in brackets.\n\n{stored.footer('attention')}"
+        f"Microseconds per layer, bf16, {found['threads']} threads, medians of {found['rounds']} "
+        f"rounds, with minimum and maximum in brackets.\n\n{stored.footer('attention')}"
     )
 
 
@@ -50,12 +50,17 @@ def exchanges(stored: Stored) -> str:
     found = stored.part("exchanges")
     ways = list(dict.fromkeys(way for one in found["microseconds"].values() for way in one))
     rows = [
-        (name, *(spread(one[way]) if way in one else "" for way in ways))
+        (elements(name), *(spread(one[way]) if way in one else "" for way in ways))
         for name, one in found["microseconds"].items()
     ]
     return (
         f"{table(('', *ways), rows)}\n\n"
         f"Microseconds of one all-reduce (bf16) or of the broadcast of a token between "
-        f"{found['ranks']} ranks of one thread each, medians of {found['rounds']} rounds, least "
-        f"and most in brackets.\n\n{stored.footer('exchanges')}"
+        f"{found['ranks']} ranks of one thread each, medians of {found['rounds']} rounds, with "
+        f"minimum and maximum in brackets.\n\n{stored.footer('exchanges')}"
     )
+
+
+def elements(name: str) -> str:
+    """'256 elements' for the benchmark's '256 numbers'."""
+    return name.replace(" numbers", " elements")

@@ -38,6 +38,14 @@ def row(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def in_words(number: int) -> str:
+    """'five', '12'."""
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
 def listed(words: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     *first, last = words

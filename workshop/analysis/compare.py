@@ -156,7 +156,7 @@ def compare(old: Sequence[Result], new: Sequence[Result], across: bool = True) -
         raise UsageError("A has no run with tokens/s to hold anything against")
     found = matched(before, after)
     labels = _labels(found)
-    if across and not found.pairs and len(before) == len(after) == 1:
+    if across and len(before) == len(after) == 1 and before[0].subject != after[0].subject:
         found, labels = _the_only_two(before[0], after[0])
     left_over = Counter(group.subject for group, _ in found.missing)
     for group, _ in found.missing:
@@ -308,7 +308,7 @@ def _why_missing(group: Group, why: str, new: Sequence[Result]) -> str:
     runs = [run for run in new if subject(run) == group.subject]
     if not runs or any(_usable(run.tokens_per_second) for run in runs):
         return why
-    return f"its run has no tokens/s: {runs[0].reason or 'it gives no reason'}"
+    return f"B's run has no tokens/s: {runs[0].reason or 'it gives no reason'}"
 
 
 def _usable(value: float | None) -> TypeGuard[float]:

@@ -15,8 +15,8 @@ from workshop.analysis.identity import ENVIRONMENT, identity, names_of, subject,
 from workshop.record.results import Result
 from workshop.stages import stage_order
 
-NONE_ALIKE = "it has no such run"
-SEVERAL_ALIKE = "several of its runs could be meant, since one of the two sides does not tell more"
+NONE_ALIKE = "B has no such run"
+SEVERAL_ALIKE = "several runs match it, because one side does not record all settings that differ"
 
 
 @dataclass(frozen=True, eq=False)

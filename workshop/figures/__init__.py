@@ -11,7 +11,7 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 # Kind -> what it shows. Each is the function of that name in the module of that name.
 KINDS = {
     "progression": "memory, bandwidth and tokens/s of each stage",
-    "ladder": "where the speed-up comes from, step by step, and how far the ceiling is",
+    "ladder": "where the speed-up comes from, step by step, and how far it is from the ceiling",
     "latency": "time to the first token, and for each later one",
     "samples": "every sample, in order",
     "compare": "machines, models or people side by side",

@@ -130,7 +130,8 @@ def find_device(
     for one in known.values():
         if wanted in map(_plain, (one.name, *one.aliases)):
             return one
-    near = difflib.get_close_matches(name.lower(), list(known), n=1)
+    spellings = [word for one in known.values() for word in (one.name, *one.aliases)]
+    near = difflib.get_close_matches(name.lower(), spellings, n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     raise RooflineError(
         f"there is no device {name!r}{meant}; those there are: {', '.join(known)}. "

@@ -14,7 +14,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
@@ -65,12 +65,14 @@ def plugged(exercise: str | None) -> Iterator[str]:
         return
     name, _, file = exercise.partition("=")
     plug = plug_of(name)
-    theirs = load(Path(file), "workshop_exercise")
-    try:
-        places = plug.plug(theirs)
-    except AttributeError as error:
-        raise UsageError(f"{file}: {error}") from None
     with ExitStack() as put:
+        put.enter_context(forgotten_afterwards(Path(file).parent))
+        with importable(Path(file).parent):
+            theirs = load(Path(file), "workshop_exercise")
+        try:
+            places = plug.plug(theirs)
+        except AttributeError as error:
+            raise UsageError(f"{file}: {error}") from None
         for owner, attribute, function in places:
             put.enter_context(mock.patch.object(owner, attribute, function))
         try:
@@ -82,6 +84,34 @@ def plugged(exercise: str | None) -> Iterator[str]:
             raise UsageError(
                 f"{file}, line {line}: not written yet: 'workshop check {name}' comes first"
             ) from None
+
+
+@contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """With the modules in ``folder`` importable, last: they hide no other module."""
+    place = str(folder.resolve())
+    if place in sys.path:
+        yield
+        return
+    sys.path.append(place)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # the participant's code may have removed it
+            sys.path.remove(place)
+
+
+@contextmanager
+def forgotten_afterwards(folder: Path) -> Iterator[None]:
+    """Forget modules of ``folder`` that are imported meanwhile: the next run may have others."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if name not in before and file and folder.resolve() in Path(file).parents:
+                del sys.modules[name]
 
 
 def unwritten_line(error: Exception, file: str) -> int | None:
@@ -107,5 +137,11 @@ def load(path: Path, name: str) -> ModuleType:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except SyntaxError as error:
-        raise UsageError(f"{path}, line {error.lineno}: {error.msg}") from None
+        where = error.filename or path  # a module beside it, perhaps
+        raise UsageError(f"{where}, line {error.lineno}: {error.msg}") from None
+    except ImportError as error:
+        raise UsageError(
+            f"{path}: {error}: a module of your own must lie beside {path.name}, "
+            "under a name that no installed module has"
+        ) from None
     return module

@@ -34,13 +34,13 @@ class Rule:
 RULES = (
     Rule(
         lambda s, device: s.speculate != "none" and sequences(s) > 1,
-        "speculation is for one sequence at a time, because each would accept another number "
-        "of tokens: use --batch-size 1, or --speculate none",
+        "speculation handles one sequence at a time, because each sequence would accept a "
+        "different number of tokens: use --batch-size 1, or --speculate none",
     ),
     Rule(
         lambda s, device: s.speculate != "none" and s.decode_steps > 1,
-        "--decode-steps puts plain steps into one graph, and speculation takes none: leave out "
-        "one of the two",
+        "--decode-steps puts several plain decode steps into one graph, and speculation has no "
+        "plain steps: leave out one of the two",
     ),
     Rule(
         lambda s, device: s.speculate == "none" and s.adaptive,
@@ -53,7 +53,7 @@ RULES = (
     ),
     Rule(
         lambda s, device: s.speculate == "self" and s.quantize == "int4",
-        "a self-draft is the model in fewer bits, and there are none below int4: "
+        "a self-draft is the model in fewer bits, and int4 is the smallest precision there is: "
         "use --quantize int8, or --speculate draft",
     ),
     Rule(
@@ -75,13 +75,17 @@ RULES = (
         "the Triton kernels need a GPU, and this run has device {device}: use --kernels torch",
     ),
     Rule(
-        lambda s, device: s.kernels == "cpp" and device not in (None, "cpu"),
-        "the C++ kernels are for a CPU, and this run has device {device}: use --kernels triton on "
-        "a GPU, or --kernels torch",
+        lambda s, device: s.kernels == "cpp" and device == "cuda",
+        "the C++ kernels run only on a CPU, and this run has device {device}: use --kernels triton "
+        "or --kernels torch",
+    ),
+    Rule(
+        lambda s, device: s.kernels == "cpp" and device not in (None, "cpu", "cuda"),
+        "the C++ kernels run only on a CPU, and this run has device {device}: use --kernels torch",
     ),
     Rule(
         lambda s, device: s.activations == "int8" and device not in (None, "cpu"),
-        "the products of integers are for a CPU, and this run has device {device}: leave out "
+        "integer matmuls run only on a CPU, and this run has device {device}: leave out "
         "--activations int8",
     ),
     Rule(
@@ -123,8 +127,8 @@ RULES = (
     Rule(
         # Inductor's template for CPUs (torch 2.13) finds no mask that the same graph computes.
         lambda s, device: s.attention == "flex" and s.compile and device == "cpu",
-        "torch compiles flex attention into a step for GPUs alone, and this run has device "
-        "{device}: use --attention sdpa, or --no-compile to see it written out",
+        "torch can compile flex attention into a step only on GPUs, and this run has device "
+        "{device}: use --attention sdpa, or --no-compile for the uncompiled form",
     ),
     Rule(
         lambda s, device: flash_on_gpu(s, device) and s.dtype == "float32",
@@ -133,9 +137,9 @@ RULES = (
     ),
     Rule(
         lambda s, device: flash_on_gpu(s, device) and (s.static_cache or len(s.prompts) > 0),
-        "torch's flash attention takes no mask on a GPU, and the empty part of a static cache, or "
-        "what fills up prompts of different lengths, is hidden by one: use --attention sdpa, which "
-        "takes another kernel there",
+        "on a GPU, torch's flash attention accepts no mask, and the empty slots of a static cache "
+        "and the padding of shorter prompts need one: use --attention sdpa, which selects another "
+        "kernel there",
     ),
     Rule(
         lambda s, device: s.ranks > 1 and device == "mps",
@@ -204,7 +208,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "adaptive": {"adaptive": True},
     "ranks": {"ranks": 2},
     "batch": {"batch_size": 2},
-    "drawn": {"temperature": 0.8, "top_k": 50, "top_p": 0.9},
+    "sampling": {"temperature": 0.8, "top_k": 50, "top_p": 0.9},
     "math": {"attention": "math"},
     "flash": {"attention": "flash"},
     "efficient": {"attention": "efficient"},

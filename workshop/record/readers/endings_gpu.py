@@ -93,7 +93,8 @@ GPU = (
 RANKS = (
     Rule(
         Telling.PEER,
-        r"No complete result: (?P<why>rank 0 .*(?:ended without a word|cannot be reached).*)",
+        r"No complete result: "
+        r"(?P<why>rank 0 .*(?:ended without a (?:message|word)|cannot be reached).*)",
         "{why}",
         "it was killed or broke: when memory ran out, dmesg on its node or sacct says so",
     ),

@@ -176,7 +176,7 @@ class Lifeline:
             self._done.add(rank)
             self._changed.notify_all()
         if not expected:
-            self.lose(rank, f" ({who}) ended without a word", KILLED_ADVICE)
+            self.lose(rank, f" ({who}) ended without a message", KILLED_ADVICE)
 
     def hold(
         self, rank: int, connection: socket.socket, heard: Iterator[dict[str, Any]], who: str
