@@ -76,3 +76,11 @@ def test_an_unknown_name_is_told_what_there_is(tmp_path: Path, site: tuple[Path,
     with pytest.raises(UsageError) as raised:
         find_cluster("cyclon", tmp_path, ALICE, site)
     assert str(raised.value) == said
+
+
+def test_a_variable_that_names_no_file_is_told(tmp_path: Path) -> None:
+    environ = {"WORKSHOP_CLUSTER": str(tmp_path / "gone.toml"), "HOME": str(tmp_path)}
+    with pytest.raises(UsageError, match=r"sets WORKSHOP_CLUSTER=.*gone.toml.*: unset"):
+        find_cluster(None, tmp_path, environ, ())
+    with pytest.raises(UsageError, match="cannot be read"):
+        find_cluster(str(tmp_path / "gone.toml"), tmp_path, environ, ())

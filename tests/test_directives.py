@@ -8,7 +8,7 @@ import pytest
 from sbatch_reference import directives
 
 from workshop.slurm.cluster.description import Cluster, Network, Scheduling
-from workshop.slurm.job.directives import options
+from workshop.slurm.job.directives import job_name, options
 from workshop.slurm.job.request import Request, Wishes, make_request
 from workshop.slurm.job.template import render
 from workshop.stages import settings_of
@@ -97,3 +97,16 @@ def test_alternatives_together_are_one_sentence(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         request_of(cluster, **values)
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        ("#SBATCH --job-name=x", "x"),
+        ("#SBATCH -J x", "x"),
+        ("#SBATCH --job-name=x\n#SBATCH --job-name='of the class'", "of the class"),
+        ("#SBATCH --nodes=1\necho\n#SBATCH --job-name=x", None),
+    ],
+)
+def test_the_name_of_a_job_is_the_last_that_its_script_gives(lines: str, name: str | None) -> None:
+    assert job_name(f"#!/bin/bash\n{lines}\n") == name

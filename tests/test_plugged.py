@@ -174,6 +174,7 @@ def test_a_run_tells_the_first_token_that_differs(tmp_path: Path) -> None:
     assert theirs[: check.first_difference] == own[: check.first_difference]
     assert theirs[check.first_difference] != own[check.first_difference]
     assert f"token {check.first_difference + 1} of 8 is not the engine's own" in log
+    assert result.warnings[-1].startswith("the functions of the exercise are wrong: token ")
 
 
 @pytest.mark.parametrize(

@@ -180,9 +180,7 @@ def test_numbers_of_two_clusters_are_two_jobs(tmp_path: Path) -> None:
     assert questions == [["7"], ["7"]]
 
 
-def test_a_submission_records_the_cluster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_submission_records_the_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fake_slurm import install
 
     programs = install(tmp_path)

@@ -131,7 +131,7 @@ EVIL = "\x1b]0;title\x07\x1b[31mn01\x1b[0m\x07\x1b]8;;http://x\x1b\\"
 
 
 def test_nothing_of_slurms_output_reaches_the_terminal_as_a_command() -> None:
-    row = f"7|PENDING{EVIL}|0:10|{EVIL}|{EVIL}|{EVIL}"
+    row = f"7|\x1b[1mPENDING\x07|0:10|{EVIL}|{EVIL}|{EVIL}"
     state = states(["7"], Recorded(row))["7"]
     for text in (state.state, state.nodes, state.start, state.reason, standing(state)[0]):
         assert text is not None

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,13 +21,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from workshop.slurm.cluster.description import Cluster
-    from workshop.slurm.queue.follow import SubmittedJob, View
+    from workshop.slurm.queue.follow import View
+    from workshop.slurm.queue.submitted import SubmittedJob
 
 T = TypeVar("T")
 
 WATCH_SECONDS = 5
+LOG_SECONDS = 0.5  # between two looks for a log that is not there yet
 RECENT = datetime.timedelta(days=1)
-TIMEOUT_SECONDS = 30  # seconds, of scancel
 
 
 @click.command()
@@ -42,23 +42,46 @@ TIMEOUT_SECONDS = 30  # seconds, of scancel
 def status(
     jobs: tuple[str, ...], cluster: str | None, everything: bool, watch: bool, as_json: bool
 ) -> None:
-    """Show the state of your jobs; JOBS selects some by job ID or stage."""
+    """Show the state of your jobs; JOBS selects some by job ID or stage.
+
+    Where Slurm does not answer, shows what is known and exits with 1; with
+    --watch, only if that lasts.
+    """
+    from workshop.slurm.queue.follow import LONGEST_PAUSE, PATIENCE, look, look_without_slurm
+    from workshop.slurm.queue.missing import Missing
+    from workshop.slurm.queue.squeue import QueueError
+
+    missing, unanswered = (Missing() if watch else None), 0
+    while True:
+        chosen = to_show(jobs, cluster, everything)
+        error = None
+        try:
+            views, unanswered = look(chosen, missing=missing, now=time.monotonic()), 0
+        except QueueError as silence:
+            views, error, unanswered = look_without_slurm(chosen), str(silence), unanswered + 1
+        print_views(views, watch, as_json)
+        if error and (not watch or unanswered == PATIENCE):
+            raise click.ClickException(error)
+        if error:
+            notice(f"{error}; trying again")
+        if not watch or all(view.ended for view in views):
+            return
+        time.sleep(LONGEST_PAUSE if error else WATCH_SECONDS)
+
+
+def print_views(views: Sequence[View], watch: bool, as_json: bool) -> None:
+    """The jobs, as a table or as JSON."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    while True:
-        views = views_of(jobs, cluster, everything)
-        if as_json:
-            click.echo(json.dumps([dataclasses.asdict(view) for view in views]))
-        elif not views:
-            click.echo("No jobs yet: 'workshop submit STAGE' submits one.")
-        else:
-            if watch and console.is_terminal:
-                console.clear()
-            show(console, views)
-        if not watch or all(view.ended for view in views):
-            return
-        time.sleep(WATCH_SECONDS)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(view) for view in views]))
+    elif not views:
+        click.echo("No jobs yet: 'workshop submit STAGE' submits one.")
+    else:
+        if watch and console.is_terminal:
+            console.clear()
+        show(console, views)
 
 
 @click.command()
@@ -105,18 +128,30 @@ def cancel(jobs: tuple[str, ...], cluster: str | None, everything: bool, yes: bo
     """Cancel JOBS, given by job ID or stage; only jobs that workshop submitted."""
     if bool(jobs) == everything:
         raise UsageError("name the jobs to cancel, or use --all")
+    from workshop.slurm.queue import cancelling
+    from workshop.slurm.queue.cancelling import may_go_on
+
     chosen = submitted(the_cluster(cluster), jobs)
     views = seen(chosen)
-    going = [one for one, view in zip(chosen, views, strict=True) if not view.ended]
+    going = [one for one, view in zip(chosen, views, strict=True) if may_go_on(one, view)]
     if not going:
         click.echo("Nothing to cancel: " + ("none is left." if everything else "they have ended."))
         return
-    listed = ", ".join(f"{one.job_id} ({one.run.stage})" for one in going)
     if not yes:
-        click.confirm(f"Cancel {listed}?", abort=True)
-    for one in going:
-        stop(one)
-    click.echo(f"Cancelled: {listed}")
+        click.confirm(f"Cancel {', '.join(map(name_of, going))}?", abort=True)
+    before = [view for one, view in zip(chosen, views, strict=True) if may_go_on(one, view)]
+    done = cancelling.cancel(going, before, cancelling.scancel)
+    if done.gone:
+        click.echo(f"Cancelled: {', '.join(map(name_of, done.gone))}")
+    for job, how in done.ended:
+        click.echo(f"Ended before it was cancelled: {name_of(job)}: {how}")
+    if done.left:
+        why = "; ".join(f"{name_of(job)}: {reason}" for job, reason in done.left)
+        raise click.ClickException(f"not cancelled: {why}")
+
+
+def name_of(job: SubmittedJob) -> str:
+    return f"{job.job_id} ({job.run.stage})"
 
 
 @click.command()
@@ -177,7 +212,7 @@ def submitted(cluster: Cluster, names: Sequence[str] = ()) -> list[SubmittedJob]
         UsageError: no job has one of the names.
     """
     from workshop.slurm import runs
-    from workshop.slurm.queue.follow import chosen, jobs_of
+    from workshop.slurm.queue.submitted import chosen, jobs_of
 
     every = jobs_of(runs.every(runs.root(cluster.paths.runs_directory)))
     return chosen(every, names) if names else every
@@ -190,12 +225,10 @@ def seen(jobs: Sequence[SubmittedJob]) -> list[View]:
     return asked(lambda: follow.look(jobs))
 
 
-def views_of(names: Sequence[str], cluster: str | None, everything: bool) -> list[View]:
+def to_show(names: Sequence[str], cluster: str | None, everything: bool) -> list[SubmittedJob]:
     """The jobs to show: those named, else all that go on or ended not long ago."""
     chosen = submitted(the_cluster(cluster), names)
-    if not names and not everything:
-        chosen = [one for one in chosen if recent(one)]
-    return seen(chosen)
+    return [one for one in chosen if names or everything or recent(one)]
 
 
 def recent(job: SubmittedJob) -> bool:
@@ -222,57 +255,39 @@ def asked(question: Callable[[], T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
+def notice(text: str) -> None:
+    """Something that whoever follows a job should know meanwhile."""
+    click.echo(f"Warning: {text}", err=True)
+
+
 def appears(job: SubmittedJob) -> bool:
     """Wait for a job to start writing; False if it ended without, or is held."""
+    from workshop.slurm.queue.watched import Watched
+
+    watched = Watched(job, notice)
     while not job.own_log.is_there():
-        (view,) = seen([job])
-        if view.ended or view.held:
+        if asked(watched.over):
             return job.own_log.is_there()
-        time.sleep(1)
+        time.sleep(LOG_SECONDS)
     return True
 
 
 def ended(job: SubmittedJob) -> Callable[[], bool]:
     """Tells whether a job has ended, or is held; asks Slurm every few seconds at most."""
-    asked_at, over = 0.0, False
+    from workshop.slurm.queue.watched import Watched
 
-    def tell() -> bool:
-        nonlocal asked_at, over
-        if not over and time.monotonic() - asked_at > 2:
-            asked_at = time.monotonic()
-            (view,) = seen([job])
-            over = view.ended or view.held
-        return over
-
-    return tell
-
-
-# What scancel says of a job that is not there any more, or is about to go.
-GONE = ("Invalid job id specified", "already completing or completed")
+    watched = Watched(job, notice)
+    return lambda: asked(watched.over)
 
 
 def stop(job: SubmittedJob) -> None:
-    """scancel; only if user and name are those that were submitted: numbers come round again.
+    """Cancel a job; raises ClickException where Slurm refuses."""
+    from workshop.slurm.queue.cancelling import CancelError, scancel
 
-    A job that has just ended needs no cancelling: Slurm ends a job itself when the one that it
-    depends on is cancelled.
-    """
-    from workshop.slurm.variables import for_questions
-
-    command = ["scancel", f"--name={job.run.job_name}", f"--user={os.getuid()}", job.job_id]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            env=for_questions(),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise click.ClickException(f"scancel failed: {error}") from None
-    if done.returncode and not any(words in done.stderr for words in GONE):
-        raise click.ClickException(f"job {job.job_id} was not cancelled: {done.stderr.strip()}")
+        scancel(job)
+    except CancelError as error:
+        raise click.ClickException(f"job {job.job_id} was not cancelled: {error}") from None
 
 
 def show(console: object, views: Sequence[View]) -> None:

@@ -27,6 +27,7 @@ def report(files: tuple[Path, ...], output: Path) -> None:
     """
     import datetime
 
+    from workshop.cli.log_notes import note
     from workshop.figures.caption import warnings_for
     from workshop.record.readers import read_logs
     from workshop.report.drawings import drawings
@@ -37,6 +38,7 @@ def report(files: tuple[Path, ...], output: Path) -> None:
 
     check_target(output)
     readings = read_logs(files)
+    note(readings)
     results = [reading.result for reading in readings]
     made = view(
         named([reading.path.name for reading in readings], results),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 _WIDE = 250  # columns of a table that goes to a file
 _CELL = 60  # characters of a text from a log
-_NAME = re.compile(r"job-.+-\d+(?:_\d+)?\.out")  # of the log of a submitted job
 # What Markdown and the HTML in it act on.
 _MARKDOWN = str.maketrans(
     {char: f"\\{char}" for char in "\\`*_[]|~$#"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -37,6 +35,7 @@ def results(files: tuple[Path, ...], form: str | None) -> None:
     llama.cpp and more (docs/reading.md). compile=FILE names the stage of another tool's log. The
     exit code is 1 if a file has no result.
     """
+    from workshop.cli.log_notes import note
     from workshop.record.readers import read_logs
     from workshop.record.readers.entries import gave_result
 
@@ -45,27 +44,10 @@ def results(files: tuple[Path, ...], form: str | None) -> None:
         form or "", _write_table
     )
     write(readings)
-    for sentence in notes_on(files):
-        click.echo(f"Note: {sentence}", err=True)
+    note(readings)
     with_result = {reading.path for reading in readings if gave_result(reading.result)}
     if with_result != {reading.path for reading in readings}:
         sys.exit(1)
-
-
-def notes_on(files: Sequence[Path]) -> list[str]:
-    """What to know of logs that two submitted jobs of the same number share."""
-    ours = [file for file in files if _NAME.fullmatch(file.name)]
-    if not ours:
-        return []
-    from workshop.cli.follow import the_cluster
-    from workshop.slurm import runs
-    from workshop.slurm.queue.shared_logs import notes
-    from workshop.util.errors import UsageError
-
-    try:
-        return list(notes(ours, runs.root(the_cluster(None).paths.runs_directory)))
-    except UsageError:  # a description that cannot be read says nothing of a log
-        return []
 
 
 def _write_json(readings: Sequence[Reading]) -> None:

@@ -141,9 +141,11 @@ def draw_all(
 
 def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
     """The results of these logs, with a remark on each that gave no number; none if all did."""
+    from workshop.cli.log_notes import note
     from workshop.record.readers import read_logs
 
     readings = read_logs(files)
+    note(readings)
     results = [reading.result for reading in readings]
     labels = {result.label for result in results if result.has_number}
     for reading in readings:

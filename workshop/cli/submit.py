@@ -287,7 +287,8 @@ def tell(submitted: Sequence[Run], as_json: bool) -> None:
         more = f" and {len(run.jobs) - 1} more" if len(run.jobs) > 1 else ""
         behind = f", after job {run.after}" if run.after else ""
         click.echo(f"{run.stage}: job {run.number}{behind}; log: {logs}{more}")
-    click.echo(f"Follow it with 'workshop status --watch' or 'workshop logs -f {run.jobs[-1]}'.")
+    first = submitted[0].jobs[0]
+    click.echo(f"Follow it with 'workshop status --watch' or 'workshop logs -f {first}'.")
 
 
 def here(stages: Sequence[str], executor: str, dry_run: bool, options: dict[str, Any]) -> None:

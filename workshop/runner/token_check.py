@@ -60,10 +60,16 @@ def own_run(settings: Settings, place: Place) -> OwnRun:
 
 
 def with_check(result: Result, own: OwnRun) -> Result:
-    """The record with what the comparison of its first sample shows; without samples, as it is."""
+    """The record with what the comparison of its first sample shows; without samples, as it is.
+
+    Wrong tokens are a warning as well, which tables, figures and reports repeat.
+    """
     if not result.samples:
         return result
-    return replace(result, token_check=compared(result.samples[0].tokens, own))
+    check = compared(result.samples[0].tokens, own)
+    wrong = check.first_difference is not None and not check.rounding
+    warnings = [f"the functions of the exercise are {check.sentence}"] if wrong else []
+    return replace(result, token_check=check, warnings=[*result.warnings, *warnings])
 
 
 def compared(yours: list[int], own: OwnRun) -> TokenCheck:

@@ -44,6 +44,8 @@ class Run:
         after: the job that this one waits for.
         earlier: of each log that was there before its job was submitted, the size in bytes: Slurm
             appends to it, and so much of it is another job's. None where nobody looked.
+        slurm_cluster: the one of several clusters of a Slurm that the job was submitted to, as
+            SLURM_CLUSTERS named it; '' is the machine's own. None where it was not recorded.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Run:
     jobs: tuple[str, ...] = ()
     after: str | None = None
     earlier: dict[str, int] | None = None
+    slurm_cluster: str | None = None
 
     @property
     def stage(self) -> str:

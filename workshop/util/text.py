@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 SKIPPED = "\N{REPLACEMENT CHARACTER}"
 QUOTED = 160  # characters of a log's line that are worth repeating
+
+# What a terminal takes for commands: CSI (colours, cursor), OSC and its kin (titles), and others.
+_ESCAPE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f]"
+)
 
 
 def one_line(text: str, longest: int = QUOTED) -> str:
@@ -41,3 +51,16 @@ def times(value: float, against: float) -> str:
 def printable(text: str) -> str:
     """Text of unknown origin as one line of characters that have a picture."""
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def without_escapes(text: str) -> str:
+    """Text of unknown origin, safe to print: its lines, without escape sequences and controls.
+
+    Line ends and tabs stay; any other character without a picture is left out, or ``SKIPPED``.
+    """
+    lines = _ESCAPE.sub("", text).replace("\r\n", "\n").split("\n")
+    return "\n".join(line if line.isprintable() else _pictures(line) for line in lines)
+
+
+def _pictures(line: str) -> str:
+    return "".join(char if char.isprintable() or char == "\t" else SKIPPED for char in line)

@@ -48,8 +48,7 @@ def detect(run: Run = ask) -> Detected:
     partitions = inventory.partitions(run(["scontrol", "--oneliner", "show", "partition"]))
     nodes = inventory.nodes(run(inventory.SINFO))
     user = who(run, config)
-    shown = run(["scontrol", "--oneliner", "show", "reservation"])
-    reservations = inventory.reservations(shown)
+    reservations, why_none = reservations_of(run)
     usable = [
         one for one in partitions if user.may_use(one) and has_room(run, user, one, reservations)
     ]
@@ -58,7 +57,13 @@ def detect(run: Run = ask) -> Detected:
     chosen = ranked[0] if ranked else None
     gpus, why_gpus, notes = describe_gpus(chosen, nodes, config)
     scheduling, why, more = describe_jobs(run, user, chosen, nodes, gpus, reservations)
-    if has_accounting(config) and not user.accounts:
+    notes += why_none
+    if user.silence:
+        notes.append(
+            f"sacctmgr did not answer ({user.silence}): accounts and QOS are not known, and no "
+            "partition that is for some QOS was chosen."
+        )
+    elif has_accounting(config) and not user.accounts:
         notes.append(f"sacctmgr shows no account of {user.name}: jobs may be refused without one.")
     module_system = has_modules(run)
     name = config.get("ClusterName", "") or "cluster"
@@ -81,6 +86,17 @@ def detect(run: Run = ask) -> Detected:
     }
     other = list_others([one for one in ranked[1:] if total(one, nodes)], nodes)
     return Detected(cluster, origins, (*notes, *more, *other))
+
+
+def reservations_of(run: Run) -> tuple[list[Reservation], list[str]]:
+    """The reservations, and a note where Slurm does not show them."""
+    try:
+        found = inventory.all_reservations(run(["scontrol", "--oneliner", "show", "reservation"]))
+    except NoAnswerError as error:
+        return [], [f"Slurm did not show its reservations ({error}): see slurm.reservation."]
+    if found is None:
+        return [], ["Slurm did not say whether there are reservations: see slurm.reservation."]
+    return found, []
 
 
 def text(detected: Detected) -> str:
@@ -174,8 +190,12 @@ def share_of_processors(
     """Processors for each GPU of a node, at most as many as the partition gives, and from where."""
     if not gpus.per_node:
         return None, ""
-    hosts = run(["scontrol", "show", "hostnames", most(by_type(partition, nodes))[1].names]).split()
-    shown = run(["scontrol", "--oneliner", "show", "node", hosts[0]]) if hosts else ""
+    alike = most(by_type(partition, nodes))[1].names
+    try:
+        hosts = run(["scontrol", "show", "hostnames", alike]).split()[-1:]
+        shown = run(["scontrol", "--oneliner", "show", "node", *hosts]) if hosts else ""
+    except NoAnswerError:
+        return None, ""
     for node in records(shown)[:1]:
         cores = inventory.cores(node)
         limits = [
@@ -224,7 +244,11 @@ def within(run: Run, reservation: Reservation, partition: Partition) -> bool:
     if shared is not None and not shared:
         return False
     places = [f"--partition={partition.name}", f"--nodes={reservation.nodes}"]
-    return any(one.gpus for one in inventory.nodes(run([*inventory.SINFO, *places])))
+    try:
+        shown = run([*inventory.SINFO, *places])
+    except NoAnswerError:
+        return False
+    return any(one.gpus for one in inventory.nodes(shown))
 
 
 def has_modules(run: Run) -> bool:

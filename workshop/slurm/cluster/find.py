@@ -36,11 +36,17 @@ def find_cluster(
     Raises:
         UsageError: there is none of that name, or its file is not as it must be.
     """
-    wanted = wanted if wanted is not None else environ.get(VARIABLE) or None
+    from_shell = environ.get(VARIABLE) if wanted is None else None
+    wanted = wanted if wanted is not None else from_shell or None
     if wanted is None:
         return load(nearest(cwd, environ, site))
     file = Path(user_home(environ) + wanted[1:] if wanted.startswith("~/") else wanted)
     if "/" in wanted or wanted.endswith(".toml") or os.path.isfile(cwd / file):
+        if from_shell and not os.path.exists(cwd / file):
+            raise UsageError(
+                f"your shell sets {VARIABLE}={wanted}, and there is no such file: unset {VARIABLE} "
+                "(of a sandbox that is down, SLURM_CONF and WORKSHOP_RUNS too), or correct it"
+            )
         return load(cwd / file)
     names = available(environ, site)
     if wanted not in names:

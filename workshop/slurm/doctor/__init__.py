@@ -16,6 +16,7 @@ from workshop.slurm.doctor.gpus import about_gpus
 from workshop.slurm.doctor.partition import about_partition, about_whole_nodes, chosen
 from workshop.slurm.doctor.reservation import (
     about_reservation,
+    not_shown,
     partition_instead,
     placed,
     reservations,
@@ -70,7 +71,9 @@ def about_request(
     request = placed(request, there)
     place = next((one.name for one in chosen(request, partitions)), None)
     findings = about_partition(request, partitions, me) + about_gpus(request, place)
-    if request.reservation:
+    if request.reservation and there is None:
+        findings.append(not_shown(request))
+    elif request.reservation:
         findings += about_reservation(request, there, partitions, me)
     return findings
 

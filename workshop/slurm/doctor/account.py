@@ -15,6 +15,15 @@ def about_account(request: Request, me: User | None) -> list[Finding]:
         me: None where Slurm did not answer.
     """
     why = "hours are charged to it"
+    if me is not None and me.silence:
+        return [
+            Finding(
+                "doubt",
+                f"sacctmgr did not answer ({me.silence}), so that account and QOS are not checked",
+                why,
+                "look again in a minute, and ask the cluster's support if it lasts",
+            )
+        ]
     if me is None or not me.accounting:
         return [Finding("ok", "this Slurm does not check accounts, or hides them", why)]
     accounts = sorted({one.account for one in me.associations} | {name for name, _ in me.accounts})

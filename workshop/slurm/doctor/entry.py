@@ -67,22 +67,18 @@ def about_groups(partition: Partition, others: Sequence[str], user: User | None)
 
 def about_accounts(request: Request, partition: Partition, user: User | None) -> list[Finding]:
     account = request.account or (user.default if user else None)
-    if account is None or open_to(account, partition):
+    me = user or User("", ())
+    if account is None or me.account_may_use(account, partition):
         return []
     name = partition.name
     mine = [one for one, _ in user.accounts] if user else []
-    fit = [one for one in dict.fromkeys(mine) if open_to(one, partition)]
+    fit = [one for one in dict.fromkeys(mine) if me.account_may_use(one, partition)]
     fit = fit or list(partition.accounts or ())
     what = f"the partition {name} is not for the account {account}"
     if partition.accounts is not None:
         what += f" (it is for {listed(partition.accounts)})"
     todo = another("--account", fit) if fit else "use another --account, or another --partition"
     return [Finding("doubt", what, WHY, todo)]
-
-
-def open_to(account: str, partition: Partition) -> bool:
-    named = partition.accounts is None or account in partition.accounts
-    return named and account not in partition.refused
 
 
 def about_qos(

@@ -158,7 +158,8 @@ def processors_of(partition: Partition) -> int | None:
             text = ask(["sinfo", "--noheader", f"--partition={partition.name}", "--format=%X"])
         except NoAnswerError:
             text = ""
-        sockets = [int(word) for word in text.replace("+", "").split() if word.isdecimal()]
+        words = text.replace("+", "").split()
+        sockets = [int(word) for word in words if word.isascii() and word.isdecimal()][:1000]
         limits += [partition.cpus_per_socket * max(sockets)] if sockets else []
     return min(limits, default=None)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.slurm.cluster.description import Cluster
-from workshop.slurm.doctor.finding import Finding
+from workshop.slurm.doctor.finding import Finding, counted
 from workshop.slurm.job.request import Request
 
 MINUTES = 1
@@ -95,7 +95,10 @@ def about_node(facts: Facts, gpus_wanted: int) -> list[Finding]:
             else "see that the request asks for GPUs (gpus.request) and that the driver is loaded"
         )
         seen = len(facts.gpus)
-        what = f"torch sees {seen} GPUs on {facts.host}, and {gpus_wanted} were asked for"
+        what = (
+            f"torch sees {counted(seen, 'GPU')} on {facts.host}, and the job that looked "
+            f"there asked for {gpus_wanted}"
+        )
         findings.append(Finding("warning", what, why, todo))
     else:
         named = ", ".join(facts.gpus) or "none, and none was asked for"

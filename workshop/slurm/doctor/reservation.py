@@ -22,11 +22,21 @@ ORDINARY = "leave it out (--reservation '') to wait in the ordinary queue"
 
 
 def reservations() -> list[Reservation] | None:
-    """All that we may see; None where Slurm does not answer."""
+    """All that we may see; None where Slurm does not answer, or answers with nothing."""
     try:
-        return inventory.reservations(ask(["scontrol", "--oneliner", "show", "reservation"]))
+        return inventory.all_reservations(ask(["scontrol", "--oneliner", "show", "reservation"]))
     except NoAnswerError:
         return None
+
+
+def not_shown(request: Request) -> Finding:
+    """Slurm does not say which reservations there are."""
+    return Finding(
+        "doubt",
+        f"Slurm does not show its reservations, so that nothing is known of {request.reservation}",
+        "Slurm refuses a job whose reservation it does not have",
+        "see what 'scontrol show reservation' prints, and ask your instructor if it is refused",
+    )
 
 
 def about_reservation(
@@ -85,16 +95,29 @@ def about_owner(
         return [Finding("problem", what, "Slurm refuses jobs that name it", ORDINARY)]
     # The account of a job that names none is for Slurm to work out.
     account = request.account or (me.default if me else None)
-    lists = (
+    billed = (me.names_of(account) if me else (account,)) if account else None
+    lists: tuple[tuple[str, tuple[str, ...], Sequence[str] | None], ...] = (
         ("users", reservation.users, [user()]),
-        ("accounts", reservation.accounts, [account] if account else None),
+        ("accounts", reservation.accounts, billed),
         ("groups", reservation.groups, my_groups()),
         ("QOS", reservation.qos, request.qos.split(",") if request.qos else None),
     )
     barred = [mine is not None and not permits(names, mine) for _, names, mine in lists]
     if not any(barred):
         return []
-    parts = [f"the {what} {listed(names)}" for what, names, _ in lists if names]
+    shut_out = [
+        f"the {what} {listed(shut)}"
+        for what, names, mine in lists
+        if (shut := [one[1:] for one in names if one.startswith("-") and one[1:] in (mine or ())])
+    ]
+    if shut_out:
+        what = f"the reservation {name} excludes {' and '.join(shut_out)}"
+        return [Finding("doubt", what, WHY, when_excluded(reservation, lists))]
+    parts = [
+        f"the {what} {listed(admitted)}"
+        for what, names, _ in lists
+        if (admitted := [one for one in names if not one.startswith("-")])
+    ]
     return [
         Finding(
             "doubt",
@@ -105,12 +128,32 @@ def about_owner(
     ]
 
 
+def when_excluded(
+    reservation: Reservation,
+    lists: Sequence[tuple[str, tuple[str, ...], Sequence[str] | None]],
+) -> str:
+    """What to do about a reservation that excludes a user, or what the job names."""
+    fixed = any(
+        what in ("users", "groups") and not permits(excluding(names), mine or ())
+        for what, names, mine in lists
+    )
+    if fixed:
+        return f"ask your instructor whether that is intended, or {ORDINARY}"
+    return f"use another --account or --qos, or {ORDINARY}"
+
+
+def excluding(names: Sequence[str]) -> list[str]:
+    """Of a list, the names that it keeps out."""
+    return [name for name in names if name.startswith("-")]
+
+
 def whom_to_ask(reservation: Reservation, only_qos: bool) -> str:
     """What to do about a reservation that is not mine."""
     if only_qos:
         return "use another --qos"
     ask_them = "ask your instructor to add you"
-    return f"{ask_them}, or use the --account that it names" if reservation.accounts else ask_them
+    named = any(not name.startswith("-") for name in reservation.accounts)
+    return f"{ask_them}, or use the --account that it names" if named else ask_them
 
 
 def my_groups() -> list[str] | None:
@@ -248,8 +291,9 @@ def about_hours(request: Request, reservation: Reservation) -> list[Finding]:
 
 
 def moment(text: str) -> datetime.datetime | None:
-    """A time as Slurm prints it; None for Unknown and the like."""
+    """A time as Slurm prints it, in this machine's time zone; None for Unknown and the like."""
     try:
-        return datetime.datetime.fromisoformat(text)
-    except ValueError:
+        found = datetime.datetime.fromisoformat(text)
+        return found.astimezone().replace(tzinfo=None) if found.tzinfo else found
+    except (ValueError, OverflowError, OSError):
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from workshop.slurm.facts import hostlist
 from workshop.slurm.facts.ask import NoAnswerError
@@ -12,6 +13,8 @@ from workshop.slurm.facts.inventory import Partition, Reservation
 
 Run = Callable[[list[str]], str]
 SACCTMGR = ["sacctmgr", "--noheader", "--parsable2", "show"]
+DEEPEST = 8  # levels of accounts below each other
+_WORD = re.compile(r"\S{1,200}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class User:
         associations: the accounts' QOS; none where Slurm does not say.
         host: the machine that jobs are submitted from; '' where it does not matter.
         accounting: whether Slurm was asked whose accounts are whose, and answered.
+        silence: why sacctmgr did not answer, where it was asked; else ''.
+        above: for each of the accounts, those that it is a subaccount of, where that is known.
     """
 
     name: str
@@ -49,12 +54,23 @@ class User:
     associations: tuple[Association, ...] = ()
     host: str = ""
     accounting: bool = False
+    silence: str = ""
+    above: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def names_of(self, account: str) -> tuple[str, ...]:
+        """The account and all that it is a subaccount of: a list that has one of them means it."""
+        return (account, *self.above.get(account, ()))
+
+    def account_may_use(self, account: str, partition: Partition) -> bool:
+        """Whether the partition's lists let the account in, itself or as a subaccount."""
+        mine = set(self.names_of(account))
+        named = partition.accounts is None or bool(mine & set(partition.accounts))
+        return named and not mine & set(partition.refused)
 
     def account(self, partition: Partition) -> str | None:
         """The first of the user's accounts that may use the partition, by its QOS if they limit."""
         for account, only in self.accounts:
-            named = partition.accounts is None or account in partition.accounts
-            mine = named and account not in partition.refused and only in ("", partition.name)
+            mine = self.account_may_use(account, partition) and only in ("", partition.name)
             if mine and self.has_qos(partition, account):
                 return account
         return None
@@ -79,7 +95,13 @@ class User:
         return "normal" if "normal" in mine else ""
 
     def has_qos(self, partition: Partition, account: str | None) -> bool:
-        """Whether the partition takes one of the account's QOS; true where they are not known."""
+        """Whether the partition takes one of the account's QOS.
+
+        True where they are not known; but where sacctmgr does not answer, no partition for jobs of
+        some QOS is taken for open.
+        """
+        if self.silence and partition.job_qos is not None:
+            return False
         mine = self.qos_of(account)
         return not mine or any(map(partition.takes_qos, mine))
 
@@ -111,7 +133,10 @@ class User:
 
     def may_use(self, partition: Partition) -> bool:
         """Up, and open to the user; where nobody has accounts, all may."""
-        counted = not self.accounts or self.account(partition) is not None
+        if self.accounts:
+            counted = self.account(partition) is not None
+        else:
+            counted = self.has_qos(partition, None)
         root = self.name == "root" and partition.no_root
         allowed = self.in_groups(partition) and self.from_here(partition) and not root
         return partition.up and counted and allowed
@@ -121,7 +146,7 @@ class User:
         qos = self.qos_of(account)
         lists = (
             (reservation.users, [self.name]),
-            (reservation.accounts, [account] if account else []),
+            (reservation.accounts, self.names_of(account) if account else ()),
             (reservation.groups, self.groups),
         )
         open_to_all = bool(reservation.qos or reservation.partitions)
@@ -147,33 +172,80 @@ def who(run: Run, config: dict[str, str]) -> User:
     cluster = config.get("ClusterName", "")
     here = [f"user={name}", f"cluster={cluster}"]
     try:
-        default = run([*SACCTMGR, "user", f"name={name}", "format=DefaultAccount"]).strip()
-        rows = run([*SACCTMGR, "assoc", *here, "format=Account,Partition"])
+        shown_default = run([*SACCTMGR, "user", f"name={name}", "format=DefaultAccount"])
+        pairs = rows(run([*SACCTMGR, "assoc", *here, "format=Account,Partition"]), 2)
         shown = associations(run, name, cluster)
-    except NoAnswerError:
-        return User(name, groups, host=host)
-    pairs = [row.partition("|")[::2] for row in rows.split()]
-    pairs.sort(key=lambda pair: pair[0] != default)
-    return User(name, groups, tuple(pairs), default or None, shown, host, True)
+    except NoAnswerError as error:
+        return User(name, groups, host=host, silence=str(error) or "no reason given")
+    accounts = list(dict.fromkeys((account, partition) for account, partition in pairs))
+    default = default_account(shown_default, [account for account, _ in accounts])
+    accounts.sort(key=lambda pair: pair[0] != default)
+    above = accounts_above(run, [account for account, _ in accounts], cluster)
+    return User(name, groups, tuple(accounts), default, shown, host, True, above=above)
+
+
+def rows(text: str, *lengths: int) -> list[list[str]]:
+    """What sacctmgr has printed: the lines of so many fields, of which the first is one word.
+
+    A login script may have printed something before them.
+    """
+    found = ([part.strip() for part in line.split("|")] for line in text.splitlines())
+    return [row for row in found if len(row) in lengths and _WORD.fullmatch(row[0])]
+
+
+def default_account(text: str, accounts: Sequence[str]) -> str | None:
+    """The account that sacctmgr names in its last row; none that is not the user's."""
+    names = [row[0] for row in rows(text, 1)]
+    default = names[-1] if names else None
+    return default if default in accounts or not accounts else None
+
+
+def accounts_above(run: Run, accounts: Sequence[str], cluster: str) -> dict[str, tuple[str, ...]]:
+    """For each account, those that it is a subaccount of, the nearest first.
+
+    Without those that sacctmgr does not show to this user.
+    """
+    parents: dict[str, str] = {}
+    unknown = list(dict.fromkeys(accounts))
+    for _ in range(DEEPEST):
+        if not unknown:
+            break
+        here = [f"account={','.join(unknown)}", f"cluster={cluster}"]
+        try:
+            text = run([*SACCTMGR, "assoc", *here, "format=Account,ParentName,User"])
+        except NoAnswerError:
+            break
+        # An account's own row has no user.
+        shown = {row[0]: row[1] for row in rows(text, 3) if row[1] and not row[2]}
+        new = {name: parent for name, parent in shown.items() if name in unknown}
+        parents |= new
+        unknown = [one for one in dict.fromkeys(new.values()) if one not in parents]
+    return {account: lineage(account, parents) for account in accounts if account in parents}
+
+
+def lineage(account: str, parents: Mapping[str, str]) -> tuple[str, ...]:
+    """The accounts above one, up to the last that is known."""
+    found: list[str] = []
+    while (account := parents.get(account, "")) and account not in found:
+        found.append(account)
+    return tuple(found)
 
 
 def associations(run: Run, name: str, cluster: str = "") -> tuple[Association, ...]:
     """The user's accounts and their QOS, on that cluster; raises NoAnswerError."""
     fields = "format=account,qos,defaultaccount,defaultqos,cluster"
-    rows = [
-        row.split("|")
-        for row in run([*SACCTMGR, "user", fields, f"user={name}", "withassoc"]).splitlines()
-    ]
-    return tuple(
+    shown = rows(run([*SACCTMGR, "user", fields, f"user={name}", "withassoc"]), 3, 4, 5)
+    found = [
         Association(
             account=row[0],
             qos=tuple(filter(None, row[1].split(","))),
             default_account=row[2],
             default_qos=row[3] if len(row) > 3 else "",
         )
-        for row in rows
-        if len(row) > 2 and row[0] and (not cluster or len(row) < 5 or row[4] in ("", cluster))
-    )
+        for row in shown
+        if not cluster or len(row) < 5 or row[4] in ("", cluster)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def has_accounting(config: dict[str, str]) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from workshop.slurm.variables import for_questions
+from workshop.util.text import one_line, without_escapes
 
 TIMEOUT_SECONDS = 20  # seconds
-_FIELD = re.compile(r"(\S+?)=(.*?)(?=\s+[A-Za-z][\w:/]*=|\s*$)")
+_NAME = re.compile(r"(?<!\S)([A-Za-z][\w:/]*)=")
 
 
 class NoAnswerError(RuntimeError):
@@ -18,7 +19,7 @@ class NoAnswerError(RuntimeError):
 
 
 def ask(command: Sequence[str], seconds: float = TIMEOUT_SECONDS) -> str:
-    """What a command of Slurm's prints; raises NoAnswerError."""
+    """What a command of Slurm's prints, safe to show; raises NoAnswerError."""
     configuration = os.environ.get("SLURM_CONF")
     if configuration and not os.path.exists(configuration):  # which Slurm tries for a minute
         raise NoAnswerError(f"SLURM_CONF names {configuration}, which is not there")
@@ -26,7 +27,7 @@ def ask(command: Sequence[str], seconds: float = TIMEOUT_SECONDS) -> str:
         done = subprocess.run(
             command,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             timeout=seconds,
             check=False,
@@ -37,9 +38,10 @@ def ask(command: Sequence[str], seconds: float = TIMEOUT_SECONDS) -> str:
     except OSError:
         raise NoAnswerError(f"there is no {command[0]} on this machine") from None
     if done.returncode:
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise NoAnswerError(lines[-1] if lines else f"{command[0]} failed without a word")
-    return done.stdout
+        words = without_escapes(done.stderr or done.stdout)
+        lines = [line.strip() for line in words.splitlines() if line.strip()]
+        raise NoAnswerError(one_line(lines[-1]) if lines else f"{command[0]} failed without a word")
+    return without_escapes(done.stdout)
 
 
 def records(text: str) -> list[dict[str, str]]:
@@ -48,4 +50,12 @@ def records(text: str) -> list[dict[str, str]]:
     The first of a name counts: a comment, whose text may look like a field, comes last.
     """
     lines = [line for line in text.splitlines() if "=" in line]
-    return [dict(reversed(_FIELD.findall(line))) for line in lines]
+    return [dict(reversed(list(fields(line)))) for line in lines]
+
+
+def fields(line: str) -> Iterator[tuple[str, str]]:
+    """Names and values: a name is a word's beginning up to '=', a value all up to the next name."""
+    names = list(_NAME.finditer(line))
+    ends = [*(match.start() for match in names[1:]), len(line)]
+    for match, end in zip(names, ends, strict=False):
+        yield match[1], line[match.end() : end].strip()

@@ -165,12 +165,15 @@ def partitions(text: str) -> list[Partition]:
 
 
 def nodes(text: str) -> list[Nodes]:
-    """What ``SINFO`` prints, one line for nodes that are alike."""
-    lines = [line.split("|") for line in text.splitlines() if line.count("|") == 3]
-    return [
-        Nodes(partition.strip(), int(count), gpus(gres), names.strip())
-        for partition, count, gres, names in lines
-    ]
+    """What ``SINFO`` prints, one row for nodes that are alike; other text is passed over."""
+    found = []
+    for partition, number, gres, names in (
+        line.split("|") for line in text.splitlines() if line.count("|") == 3
+    ):
+        count = _count(number.strip())
+        if count is not None and partition.strip():
+            found.append(Nodes(partition.strip(), count, gpus(gres), names.strip()))
+    return found
 
 
 def gpus(gres: str) -> dict[str, int]:
@@ -180,15 +183,26 @@ def gpus(gres: str) -> dict[str, int]:
         name, *rest = resource.strip().split(":")
         if name != "gpu":
             continue
-        count = int(rest.pop()) if rest and rest[-1].isdecimal() else 1
+        count = _count(rest[-1]) if rest else None
+        if count is not None:
+            rest.pop()
         kind = next((word for word in rest if word != "no_consume"), "")
-        found[kind] = found.get(kind, 0) + count
+        found[kind] = found.get(kind, 0) + (1 if count is None else count)
     return {kind: count for kind, count in found.items() if count}
 
 
 def whole(kinds: dict[str, int]) -> dict[str, int]:
     """Of the types of GPU on a node, those that are no parts of one."""
     return {kind: count for kind, count in kinds.items() if not PART_OF_GPU.search(kind)}
+
+
+NO_RESERVATIONS = "No reservations in the system"
+
+
+def all_reservations(text: str) -> list[Reservation] | None:
+    """Like ``reservations``; None where the text neither shows any nor says that there are none."""
+    found = reservations(text)
+    return found if found or NO_RESERVATIONS in text else None
 
 
 def reservations(text: str) -> list[Reservation]:

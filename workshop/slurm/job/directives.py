@@ -33,6 +33,12 @@ def options(script: str) -> Iterator[tuple[str, str | None]]:
             yield from _options(line.removeprefix("#SBATCH"))
 
 
+def job_name(script: str) -> str | None:
+    """The name that the script gives its job; None where it has none."""
+    names = [value for name, value in options(script) if name in ("--job-name", "-J")]
+    return names[-1] if names else None
+
+
 def _options(text: str) -> Iterator[tuple[str, str | None]]:
     try:
         words = shlex.split(text, comments=True)

@@ -25,7 +25,9 @@ from workshop.slurm.job.request import Request
 from workshop.slurm.job.sbatch import job_number
 from workshop.slurm.job.template import render
 from workshop.slurm.queue import squeue
-from workshop.slurm.runs import log_of
+from workshop.slurm.queue.jobstate import GONE
+from workshop.slurm.queue.missing import Missing
+from workshop.slurm.runs import log_of, now
 
 LONGEST_POLL = 30  # seconds between two looks at the queue
 
@@ -33,8 +35,13 @@ LONGEST_POLL = 30  # seconds between two looks at the queue
 class QueueWatcher(SlurmInfoWatcher):
     """Job states from one squeue call for all jobs; from sacct for those that it forgot.
 
-    A job that neither knows any more is GONE, which counts as ended: nobody waits for ever.
+    A job that neither knows any more is GONE, which counts as ended once several looks have found
+    so: nobody waits for ever.
     """
+
+    def __init__(self, delay_s: int = LONGEST_POLL) -> None:
+        super().__init__(delay_s)
+        self._missing = Missing()
 
     def update(self) -> None:
         waiting = self._registered - self._finished
@@ -47,6 +54,10 @@ class QueueWatcher(SlurmInfoWatcher):
             core.logger.get_logger().warning(f"Call #{self.num_calls} - {error}")
         else:
             for job_id, state in found.items():
+                if state.state != GONE:
+                    self._missing.found(job_id)
+                elif not self._missing.is_gone(job_id, now(), time.monotonic()):
+                    continue
                 self._info_dict[job_id] = {"JobID": job_id, "State": state.state}
                 if state.ended:
                     self._finished.add(job_id)

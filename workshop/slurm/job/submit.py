@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from workshop.slurm import runs
 from workshop.slurm.cluster.description import Cluster
+from workshop.slurm.job import directives
 from workshop.slurm.job.refusal import SubmitError, understood
 from workshop.slurm.job.request import Request
 from workshop.slurm.job.sbatch import NoNumberError, RefusedError
@@ -41,9 +42,13 @@ def submit(
 
     directory = runs.new_directory(where, settings.stage)
     run = runs.Run(
-        settings, request.job_name, request.output, runs.now(), cluster.name, after=after
-    )
+        settings, request.job_name, request.output, runs.now(), cluster.name, after=after,
+        slurm_cluster=str(request.options.get("clusters") or ""),
+    )  # fmt: skip
     try:
+        # A template of a site's may have a name of its own, by which Slurm then knows the job.
+        named = directives.job_name(submitted_script(request, cluster, where))
+        run = dataclasses.replace(run, job_name=named or run.job_name)
         runs.save(directory, run)
         there = runs.logs_there(request.output)
         executor = executor_of(request, cluster, directory)

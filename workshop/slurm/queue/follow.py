@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from workshop.record.results import Result
 from workshop.slurm import runs
 from workshop.slurm.queue import reasons, squeue
 from workshop.slurm.queue.joblog import JobLog
-from workshop.slurm.queue.jobstate import COMPLETED, GONE, PENDING, JobState
+from workshop.slurm.queue.jobstate import (
+    ANOTHERS,
+    COMPLETED,
+    GONE,
+    NO_ANSWER,
+    NOT_SHOWN,
+    PENDING,
+    REVOKED,
+    UNKNOWN,
+    JobState,
+)
+from workshop.slurm.queue.missing import Missing
 from workshop.slurm.queue.outlook import Outlook
-from workshop.util.errors import UsageError
+from workshop.slurm.queue.ownership import of_the_run
+from workshop.slurm.queue.submitted import SubmittedJob
+from workshop.util.text import one_line
 
 Ask = Callable[[Collection[str]], dict[str, JobState]]
 
@@ -23,44 +35,19 @@ PATIENCE = 5  # questions without an answer: a controller is restarted within a 
 
 
 @dataclass(frozen=True)
-class SubmittedJob:
-    """One job of a run: where to find what belongs to it.
-
-    Attributes:
-        later: the next run of which a job has the same number: Slurm counted from 1 again, and
-            knows only that one.
-    """
-
-    job_id: str
-    run: runs.Run
-    directory: Path
-    later: runs.Run | None = None
-
-    @property
-    def log(self) -> Path:
-        return runs.log_of(self.run.output, self.job_id)
-
-    @property
-    def own_log(self) -> JobLog:
-        """The part of the log that this job has written, and no other of the same number."""
-        later = self.later if self.later and self.later.output == self.run.output else None
-        end = (later.earlier or {}).get(self.job_id, 0) if later else None
-        start = (self.run.earlier or {}).get(self.job_id, 0)
-        return JobLog(self.log, self.job_id, self.run.submitted, start, end)
-
-
-@dataclass(frozen=True)
 class View:
     """A job as it stands, for a line in a table.
 
     Attributes:
-        state: Slurm's long name, or GONE where Slurm has forgotten the job.
+        state: Slurm's long name, GONE where Slurm has forgotten the job, or UNKNOWN.
         words: the state in plain words: why it waits, or how it ended.
         advice: what to do next, where there is something.
         ok: ended with a complete result; None while it has not ended.
         tokens_per_second: decode speed of its record.
         log: the path, whether or not it is there yet.
         outlook: whether a job that waits will start; None for any other.
+        reason: Slurm's own word for why it waits or how it ended, or ours; None where there is
+            none.
     """
 
     stage: str
@@ -75,6 +62,7 @@ class View:
     log: str
     submitted: str
     outlook: Outlook | None = None
+    reason: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -86,67 +74,77 @@ class View:
         return self.outlook is Outlook.HELD
 
 
-def jobs_of(all_runs: Iterable[tuple[Path, runs.Run]]) -> list[SubmittedJob]:
-    """All jobs of these runs, oldest first; a run that never got a number has none."""
-    jobs: list[SubmittedJob] = []
-    later: dict[tuple[str, str], runs.Run] = {}  # by cluster and number, the run that has it next
-    for directory, run in reversed([*all_runs]):
-        found = [
-            SubmittedJob(one, run, directory, later.get((run.cluster, one))) for one in run.jobs
-        ]
-        jobs += reversed(found)
-        later |= {(run.cluster, one): run for one in run.jobs}
-    return jobs[::-1]
-
-
-def chosen(jobs: Sequence[SubmittedJob], wanted: Sequence[str]) -> list[SubmittedJob]:
-    """The jobs that ``wanted`` names: a number, an array's number, or a stage (its last run).
-
-    Raises:
-        UsageError: no job of ours has that number.
-    """
-    picked: list[SubmittedJob] = []
-    for name in wanted:
-        found = [
-            job
-            for job in jobs
-            if name in (job.job_id, job.job_id.partition("_")[0]) and not job.later
-        ]
-        if not found:
-            last = [job.directory for job in jobs if job.run.stage == name]
-            found = [job for job in jobs if last and job.directory == last[-1]]
-        if not found:
-            raise UsageError(
-                f"no job {name!r} was submitted from here by you: 'workshop status --all' lists "
-                "yours"
-            )
-        picked += [job for job in found if job not in picked]
-    return picked
-
-
-def look(jobs: Sequence[SubmittedJob], ask: Ask = squeue.states) -> list[View]:
+def look(
+    jobs: Sequence[SubmittedJob],
+    ask: Ask | None = None,
+    missing: Missing | None = None,
+    now: float = 0.0,
+) -> list[View]:
     """How these jobs stand: one question to Slurm for all that have not been seen to end.
+
+    Args:
+        ask: takes job numbers; None asks the cluster that each job was submitted to.
+        missing: what earlier looks have found, of which this is the next; without it, a job that
+            Slurm does not show is gone.
+        now: seconds, of the clock by which ``missing`` goes.
 
     Raises:
         squeue.QueueError: Slurm does not answer.
     """
     known = [seen(job) for job in jobs]
-    open_ids = [job.job_id for job, state in zip(jobs, known, strict=True) if state is None]
-    answers = ask(open_ids) if open_ids else {}
-    states = [state or answers[job.job_id] for job, state in zip(jobs, known, strict=True)]
-    for job, before, state in zip(jobs, known, states, strict=True):
-        # A job that Slurm forgot may be known to another Slurm: that is not written down.
-        if before is None and state.ended and state.state != GONE:
-            runs.save_end(job.directory, ended_record(state))
-    return [view(job, state) for job, state in zip(jobs, states, strict=True)]
+    unseen = [job for job, state in zip(jobs, known, strict=True) if state is None]
+    answers = answered(unseen, ask)
+    views = []
+    for job, before in zip(jobs, known, strict=True):
+        state = before or answers[job.slurm_cluster, job.job_id]
+        if before is None:
+            state = of_the_run(state, job.run)
+            # Another Slurm may know a job that this one forgot, or gave to another cluster.
+            if state.ended and state.state not in (GONE, REVOKED):
+                runs.save_end(job.directory, ended_record(state))
+        one = view(job, state)
+        if before is None and missing is not None and doubted(job, state, one, missing, now):
+            one = view(job, JobState(job.job_id, UNKNOWN, NOT_SHOWN))
+        views.append(one)
+    return views
+
+
+def look_without_slurm(jobs: Sequence[SubmittedJob]) -> list[View]:
+    """How these jobs stand as far as it is known where Slurm does not answer."""
+    return [view(job, seen(job) or JobState(job.job_id, UNKNOWN, NO_ANSWER)) for job in jobs]
+
+
+def answered(
+    jobs: Sequence[SubmittedJob], ask: Ask | None = None
+) -> dict[tuple[str, str], JobState]:
+    """Slurm's answers by cluster and number: one question to each cluster."""
+    clusters: dict[str, list[str]] = {}
+    for job in jobs:
+        clusters.setdefault(job.slurm_cluster, []).append(job.job_id)
+    return {
+        (cluster, job_id): state
+        for cluster, job_ids in clusters.items()
+        for job_id, state in (ask or squeue.asking(cluster))(job_ids).items()
+    }
+
+
+def doubted(job: SubmittedJob, state: JobState, one: View, missing: Missing, now: float) -> bool:
+    """Whether it is too early to believe that Slurm has forgotten a job."""
+    if state.state != GONE:
+        missing.found(job.job_id)
+        return False
+    if one.ok or state.reason == ANOTHERS:  # its log says how it ended, or Slurm that it did
+        return False
+    return not missing.is_gone(job.job_id, job.run.submitted, now)
 
 
 def seen(job: SubmittedJob) -> JobState | None:
     """How a job ended, if somebody has looked since; GONE if its number is another job's now."""
     end = runs.end_of(job.directory, job.job_id)
-    if end is None:
+    if end is None or end.state == REVOKED:
         return JobState(job.job_id, GONE) if job.later else None
-    return JobState(end.job_id, end.state, end.reason, end.elapsed_seconds, end.nodes, None)
+    reason, nodes = (one_line(text) if text else None for text in (end.reason, end.nodes))
+    return JobState(end.job_id, one_line(end.state), reason, end.elapsed_seconds, nodes, None)
 
 
 def ended_record(state: JobState) -> runs.Ended:
@@ -188,6 +186,7 @@ def _view(
         log=str(job.log),
         submitted=job.run.submitted,
         outlook=outlook,
+        reason=state.reason,
     )
 
 
@@ -208,29 +207,32 @@ def ending(state: JobState, result: Result | None, log: JobLog) -> tuple[str, st
 def wait(
     jobs: Sequence[SubmittedJob],
     on_change: Callable[[View], None] = lambda view: None,
-    ask: Ask = squeue.states,
+    ask: Ask | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[View]:
     """Wait until all have ended; ``on_change`` hears of every change of state.
 
     Looks often at first, then ever more rarely: Slurm serves a whole class. Ends early when two
     looks in a row find that none of those that have not ended will start unless somebody releases
-    or cancels one: their views have not ended then.
+    or cancels one: their views have not ended then. ``missing`` says when a job that Slurm does not
+    show counts as gone; the time between two looks is what ``pause`` was called with.
 
     Raises:
         squeue.QueueError: Slurm does not answer, and did not for a while.
     """
     before: dict[str, str] = {}
-    seconds, unanswered = FIRST_LOOK, 0
+    seconds, waited, unanswered = FIRST_LOOK, 0.0, 0
+    missing = Missing()
     stuck_before: set[str] = set()
     while True:
         try:
-            views = look(jobs, ask)
+            views = look(jobs, ask, missing, waited)
         except squeue.QueueError:
             unanswered += 1
             if unanswered == PATIENCE:
                 raise
             pause(LONGEST_PAUSE)
+            waited += LONGEST_PAUSE
             continue
         unanswered = 0
         for one in views:
@@ -242,6 +244,7 @@ def wait(
             return views
         stuck_before = stuck
         pause(seconds)
+        waited += seconds
         seconds = min(seconds * 1.3, LONGEST_PAUSE)
 
 

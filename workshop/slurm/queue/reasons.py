@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 
 from workshop.slurm.queue.jobstate import (
+    ANOTHERS,
     COMPLETED,
     GONE,
     HELD_WITHOUT_RESERVATION,
+    NO_ANSWER,
+    NOT_SHOWN,
+    REVOKED,
+    UNKNOWN,
+    UNREADABLE,
     JobState,
 )
 from workshop.slurm.queue.outlook import ASK, Outlook, Waiting
@@ -37,6 +43,13 @@ _WITH_NODES = {
     "STAGE_OUT": "its run is over, and its files are being copied from the burst buffer",
 }
 
+# Why it is not known how a job stands.
+_NOT_KNOWN = {
+    NO_ANSWER: "Slurm does not answer: the job goes on without it",
+    NOT_SHOWN: "Slurm does not show the job at the moment: 'scontrol show job {job}' tells more",
+    UNREADABLE: "Slurm's answer cannot be read: 'scontrol show job {job}' tells more",
+}
+
 
 def standing(state: JobState) -> tuple[str, Outlook | None]:
     """How a job stands that has not ended: a sentence, and what its start takes if it waits."""
@@ -45,6 +58,8 @@ def standing(state: JobState) -> tuple[str, Outlook | None]:
         return waiting.sentence, waiting.outlook
     if state.state == "RUNNING" and state.reason == "Prolog":
         return "its nodes are being prepared", None
+    if state.state == UNKNOWN and state.reason in _NOT_KNOWN:
+        return _NOT_KNOWN[state.reason].replace("{job}", state.job_id), None
     unknown = f"Slurm says {_plain(state.state)}: 'scontrol show job {{job}}' tells more"
     return _WITH_NODES.get(state.state, unknown).replace("{job}", state.job_id), None
 
@@ -100,7 +115,7 @@ OUTCOMES: dict[str, tuple[str, str | None]] = {
         "the job could not end before its deadline",
         "submit it again with a shorter --time",
     ),
-    "REVOKED": ("another cluster of the federation runs the job", None),
+    REVOKED: ("another cluster of the federation runs the job", None),
     GONE: (
         "Slurm does not know the job any more: it ended some time ago, or was another cluster's",
         "its log, if there is one, tells how it ended",
@@ -111,6 +126,12 @@ OUTCOMES: dict[str, tuple[str, str | None]] = {
 def outcome(state: JobState) -> tuple[str, str | None]:
     """How a job ended, from Slurm's view alone: a sentence, and what to do next."""
     reason = state.reason or ""
+    if state.state == GONE and reason == ANOTHERS:
+        return (
+            f"Slurm's job {state.job_id} is another one now: this one ended some time ago, or was "
+            "another cluster's",
+            OUTCOMES[GONE][1],
+        )
     if state.state == "CANCELLED" and reason == "DependencyNeverSatisfied":
         return (
             "the job was cancelled, because one that it depended on had failed",

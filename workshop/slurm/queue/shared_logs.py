@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workshop.slurm import runs
-from workshop.slurm.queue.follow import SubmittedJob, jobs_of
+from workshop.slurm.queue.submitted import SubmittedJob, jobs_of
 
 
 def notes(paths: Iterable[Path], where: Path) -> Iterator[str]:

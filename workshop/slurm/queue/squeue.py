@@ -6,27 +6,40 @@ knows it for ever.
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from workshop.slurm.queue.jobstate import AGAIN, GONE, PENDING, WAITING, JobState, one_name
+from workshop.slurm.queue import numbers
+from workshop.slurm.queue.jobstate import (
+    AGAIN,
+    GONE,
+    LIVE,
+    PENDING,
+    UNKNOWN,
+    UNREADABLE,
+    WAITING,
+    JobState,
+    one_name,
+)
 from workshop.slurm.queue.outlook import Outlook
 from workshop.slurm.queue.waiting import meaning_of
 from workshop.slurm.variables import for_questions
+from workshop.util.text import without_escapes
 
 Run = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
 TIMEOUT_SECONDS = 30  # seconds
 LONGEST_WORD = 100_000  # characters; Linux takes 131,071 in one word of a command line
-# The reason comes last: it alone may hold anything.
-SQUEUE = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%T|%M|%N|%S|%r"]
+# The reason, the user and the job's name come last: they may hold anything.
+SQUEUE = ["squeue", "--noheader", "--states=all", "--array", "--format=%i|%T|%M|%N|%S|%r|%u|%j"]
 SACCT = [
     "sacct",
     "--noheader",
     "--parsable2",
     "--allocations",
-    "--format=JobID,State,ElapsedRaw,NodeList,ExitCode,Reason",
+    "--format=JobID,State,ElapsedRaw,NodeList,ExitCode,Reason,User,JobName",
 ]
 
 # States that say of a job that it is held, in the words of the reason that Slurm gives then.
@@ -35,8 +48,8 @@ _HELD = {
     "SPECIAL_EXIT": "job requeued in special exit state",
 }
 _NOTHING = frozenset({"", "None", "(None)", "N/A", "n/a", "Unknown", "None assigned", "(null)"})
-_ID = re.compile(r"(?P<job>[0-9]+)(?:_(?P<task>[0-9]+))?")
-_TASKS = re.compile(r"(?P<job>[0-9]+)_\[(?P<tasks>[0-9,:-]+)(?:%[0-9]+)?\]")
+# Lines on stderr that come with any answer, and with none.
+_HARMLESS = re.compile(r"\bwarning\b|\binfo:|\bdebug\d?:|\bld\.so\b", re.IGNORECASE)
 _TIME = re.compile(r"(?:(?:(\d{1,9})-)?(\d{1,9}):)?(\d{1,9}):(\d{1,9})")
 
 
@@ -44,17 +57,38 @@ class QueueError(RuntimeError):
     """Slurm does not answer: one sentence, with what to do next."""
 
 
-def run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a command of Slurm's; no setting of the user's changes what it prints."""
-    return subprocess.run(
+def run_command(command: list[str], cluster: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of Slurm's; no setting of the user's changes what it prints.
+
+    Args:
+        cluster: of several, the one to ask; '' is this machine's own, None what the shell says.
+    """
+    environment = for_questions()
+    if cluster is not None:
+        environment.pop("SLURM_CLUSTERS", None)
+        command = [command[0], *([f"--clusters={cluster}"] if cluster else []), *command[1:]]
+    done = subprocess.run(
         command,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         timeout=TIMEOUT_SECONDS,
         check=False,
-        env=for_questions(),
+        env=environment,
     )
+    return safe(done)
+
+
+def safe(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    """What a command has printed, without what a terminal would take for commands."""
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, without_escapes(done.stdout), without_escapes(done.stderr)
+    )
+
+
+def asking(cluster: str) -> Callable[[Collection[str]], dict[str, JobState]]:
+    """``states`` of that cluster's jobs; '' is this machine's own cluster."""
+    return functools.partial(states, run=functools.partial(run_command, cluster=cluster))
 
 
 def states(job_ids: Iterable[str], run: Run = run_command) -> dict[str, JobState]:
@@ -67,62 +101,17 @@ def states(job_ids: Iterable[str], run: Run = run_command) -> dict[str, JobState
         QueueError: Slurm does not answer, which tells nothing of the jobs.
     """
     asked = list(dict.fromkeys(job_ids))
-    found = matched(asked, from_squeue(asked, run))
+    found = numbers.matched(asked, from_squeue(asked, run))
     missing = [job_id for job_id in asked if job_id not in found]
     # What sacct alone believes to run or to wait, nobody runs.
-    ended = (state for state in from_sacct(missing, run) if state.ended)
-    found |= matched(missing, ended)
+    ended = (state for state in from_sacct(missing, run) if state.state not in LIVE)
+    found |= numbers.matched(missing, ended)
     return {job_id: found.get(job_id) or JobState(job_id, GONE) for job_id in asked}
-
-
-def matched(asked: Iterable[str], states: Iterable[JobState]) -> dict[str, JobState]:
-    """The jobs asked for among those told of; one told line may stand for many array tasks."""
-    tasks: dict[str, list[str]] = {}
-    for job_id in asked:
-        if match := _ID.fullmatch(job_id):
-            tasks.setdefault(match["job"], []).append(job_id)
-    found: dict[str, JobState] = {}
-    for state in states:
-        for job_id in tasks.get(state.job_id.partition("_")[0], []):
-            if stands_for(state.job_id, job_id):
-                found[job_id] = least_done(renamed(state, job_id), found.get(job_id))
-    return found
-
-
-def least_done(one: JobState, other: JobState | None) -> JobState:
-    """An array as a whole has ended when its last task has, and well when all have."""
-    if other is None:
-        return one
-    return min(one, other, key=lambda state: (state.ended, state.succeeded))
-
-
-def stands_for(slurm_id: str, job_id: str) -> bool:
-    """Whether Slurm's '123_[0-3,7-9:2%1]' or '123_4' means this job, or a part of it."""
-    match, task = _TASKS.fullmatch(slurm_id), job_id.partition("_")[2]
-    if not task:
-        return slurm_id.partition("_")[0] == job_id
-    if match is None:
-        return slurm_id == job_id
-    return any(int(task) in span for span in spans(match["tasks"]))
-
-
-def spans(tasks: str) -> Iterator[range]:
-    """The parts of '0-3,7-9:2'."""
-    for part in tasks.split(","):
-        if match := re.fullmatch(r"(\d+)(?:-(\d+))?(?::([1-9]\d*))?", part):
-            first, last, step = match.groups()
-            yield range(int(first), int(last or first) + 1, int(step or 1))
-
-
-def renamed(state: JobState, job_id: str) -> JobState:
-    return JobState(
-        job_id, state.state, state.reason, state.elapsed_seconds, state.nodes, state.start
-    )
 
 
 def words_of(job_ids: Iterable[str]) -> Iterator[str]:
     """The jobs, as few words of a command line as hold them. An array is asked for as a whole."""
-    matches = (_ID.fullmatch(job_id) for job_id in job_ids)
+    matches = (numbers.ID.fullmatch(job_id) for job_id in job_ids)
     jobs = dict.fromkeys(match["job"] for match in matches if match)
     word = ""
     for job in jobs:
@@ -138,19 +127,27 @@ def from_squeue(job_ids: Sequence[str], run: Run) -> Iterator[JobState]:
     """The jobs that squeue knows; raises QueueError."""
     for word in words_of(job_ids):
         done = answer([*SQUEUE, f"--jobs={word}"], run)
-        if done.returncode == 0:
-            yield from filter(None, map(squeue_line, done.stdout.splitlines()))
-        elif "Invalid job id" not in done.stderr:  # which it says when it knows none of them
+        silent = complaints(done.stderr) and not done.stdout.strip()
+        # It says "Invalid job id" when it knows none of them.
+        if (done.returncode or silent) and "Invalid job id" not in done.stderr:
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise QueueError(
                 f"Slurm does not answer ({lines[-1].strip()[:200]}): your jobs go on without it; "
                 "ask again in a minute, and tell the cluster's support if it lasts"
             )
+        yield from filter(None, map(squeue_line, done.stdout.splitlines()))
+
+
+def complaints(stderr: str) -> list[str]:
+    """The lines that may be why a command printed no answer: neither warnings nor the loader's."""
+    lines = [line.strip() for line in stderr.splitlines()]
+    return [line for line in lines if line and not _HARMLESS.search(line)]
 
 
 def answer(command: list[str], run: Run) -> subprocess.CompletedProcess[str]:
+    """What a command prints, safe to show; raises QueueError where it cannot be run, or hangs."""
     try:
-        return run(command)
+        return safe(run(command))
     except subprocess.TimeoutExpired:
         raise QueueError(
             f"{command[0]} did not answer within {TIMEOUT_SECONDS} seconds: your jobs go on "
@@ -175,21 +172,30 @@ def from_sacct(job_ids: Sequence[str], run: Run) -> Iterator[JobState]:
         yield from filter(None, map(sacct_line, done.stdout.splitlines()))
 
 
-def squeue_line(line: str) -> JobState | None:
-    """A line in the format of ``SQUEUE``; None for any other."""
+def fields_of(line: str) -> list[str]:
+    """The six fields that both formats begin with, user and name; none where it is no job's row."""
     fields = line.strip().split("|", 5)
-    if len(fields) != 6 or not _knows(fields[0]):
-        return None
-    job_id, name, elapsed, nodes, start, reason = fields
+    if len(fields) < 2 or not numbers.is_number(fields[0]):
+        return []
+    return fields if len(fields) < 6 else [*fields[:5], *fields[5].partition("|")[::2]]
+
+
+def squeue_line(line: str) -> JobState | None:
+    """A row in the format of ``SQUEUE``; UNKNOWN where a part is missing, None for other text."""
+    fields = fields_of(line)
+    if len(fields) != 7:
+        return JobState(fields[0], UNKNOWN, UNREADABLE) if fields else None
+    job_id, name, elapsed, nodes, start, reason, label = fields
     state = state_name(name)
     waits = state in WAITING
     return JobState(
         job_id,
         state,
-        _reason(one_name(name), _told(reason)),
+        _reason(one_name(name), _known(reason)),
         None if waits else seconds(elapsed),
-        _told(nodes),
-        _told(start) if waits else None,
+        _known(nodes),
+        _known(start) if waits else None,
+        label or None,
     )
 
 
@@ -201,11 +207,11 @@ def _reason(name: str, reason: str | None) -> str | None:
 
 
 def sacct_line(line: str) -> JobState | None:
-    """A line in the format of ``SACCT``; None for any other."""
-    fields = line.strip().split("|", 5)
-    if len(fields) != 6 or not _knows(fields[0]):
-        return None
-    job_id, name, elapsed, nodes, exit_code, reason = fields
+    """A row in the format of ``SACCT``; UNKNOWN where a part is missing, None for other text."""
+    fields = fields_of(line)
+    if len(fields) != 7:
+        return JobState(fields[0], UNKNOWN, UNREADABLE) if fields else None
+    job_id, name, elapsed, nodes, exit_code, reason, label = fields
     state, signal = state_name(name), exit_code.partition(":")[2]
     # The reason here is why it last waited; how it ended is in the exit code, and in who did it.
     ended = {"FAILED": "NonZeroExitCode" if signal in ("", "0") else f"RaisedSignal:{signal}"}
@@ -214,9 +220,10 @@ def sacct_line(line: str) -> JobState | None:
     return JobState(
         job_id,
         state,
-        ended.get(state, _told(reason)),
+        ended.get(state, _known(reason)),
         int(elapsed) if re.fullmatch(r"[0-9]{1,12}", elapsed) else None,
-        _told(nodes),
+        _known(nodes),
+        label=label or None,
     )
 
 
@@ -229,7 +236,7 @@ def _never_could_start(name: str, elapsed: str, nodes: str, reason: str) -> bool
     if name != "CANCELLED":
         return False
     return reason == "Dependency" or (
-        _told(reason) is None and elapsed == "0" and _told(nodes) is None
+        _known(reason) is None and elapsed == "0" and _known(nodes) is None
     )
 
 
@@ -248,9 +255,5 @@ def seconds(elapsed: str) -> int | None:
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
 
 
-def _knows(job_id: str) -> bool:
-    return bool(_ID.fullmatch(job_id) or _TASKS.fullmatch(job_id))
-
-
-def _told(text: str) -> str | None:
+def _known(text: str) -> str | None:
     return None if text.strip() in _NOTHING else text.strip()

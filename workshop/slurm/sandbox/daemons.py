@@ -53,6 +53,7 @@ class Daemons:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
+                errors="replace",
                 timeout=LONGEST_COMMAND_SECONDS,
             )
         except subprocess.TimeoutExpired:
