@@ -62,6 +62,7 @@ def lay_desk(desk: Path) -> None:
         "after.out": LOGS / "job-quantize.out",
         "eager.out": TESTS / "logs" / "gpt-fast" / "gpt-fast-cpu.out",
         "fast.out": TESTS / "logs" / "gpt-fast" / "torchao-2025.out",
+        "serve.out": TESTS / "logs" / "serve-bench" / "serve.out",
         "gpt-fast.out": TESTS / "logs" / "gpt-fast" / "gpt-fast-cpu.out",
     }.items():
         shutil.copy(log, desk / name)

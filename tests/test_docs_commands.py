@@ -60,6 +60,7 @@ STOPS: Mapping[str, Stop] = {
     "run": Stop("workshop.runner.launch.run_here", "compiles and measures: test_launch.py"),
     "sandbox shell": Stop("workshop.slurm.sandbox.is_up", "starts a Slurm: test_sandbox.py"),
     "sandbox up": Stop("workshop.slurm.sandbox.up", "starts a Slurm: test_sandbox.py"),
+    "serve-bench": Stop("workshop.serving.log.Log", "needs a server: test_serve_bench.py"),
     "submit --executor": Stop("workshop.cli.demo.run_all", "runs a stage: test_submit.py"),
 }
 # Command -> an option in place of an answer at the prompt, of a cluster, or of an hour's work.
