@@ -122,12 +122,42 @@ def test_the_markdown_says_the_same() -> None:
     assert "2 h 10 min late: 0.25 of 1 points are lost." in told
 
 
-def test_of_a_hidden_check_the_message_is_shown_and_no_value() -> None:
+def test_the_time_of_submission_is_there_once() -> None:
+    time = Finding("note", "", "time handed in: 2026-11-20 23:58:00+01:00", {"told by": "name"})
+    one = graded(person(1), exercise("a", check()), remarks=[time])
+    told = said(class_of(one), "s0001")
+    assert told.count("23:58") == 1
+    assert "Handed in 2026-11-20 23:58 +0100" in told
+    unknown = Finding("note", "", "time handed in: unknown", {"told by": "nothing"})
+    one = graded(person(1), exercise("a", check()), remarks=[unknown], handed_in=None)
+    assert "time handed in: unknown" in said(class_of(one), "s0001")
+
+
+def test_what_lateness_costs_is_there_with_its_rule() -> None:
+    late = exercise(
+        "a",
+        check(points=0.59, most=2),
+        minutes_late=1500.0,
+        penalty=0.12,
+        penalty_rule="2 days begun × 10 %",
+    )
+    told = said(class_of(graded(person(1), late)), "s0001")
+    assert "1 day 1 h late: 0.12 of 0.59 points are lost (2 days begun × 10 %)." in told
+
+
+def test_of_a_hidden_check_the_name_and_the_hint_are_shown_and_no_input() -> None:
     hidden = check(
-        "odd sizes", 0, kind="hidden", message="the last row is lost", expected="a", actual="b"
+        "odd sizes",
+        0,
+        kind="hidden",
+        message="weight_bytes(6503000, 16) is off",
+        expected="a",
+        actual="b",
+        hint="Try odd sizes.",
     )
     told = said(alone(exercise("quantize", hidden)), "s0001")
-    assert "odd sizes hidden check, 0 of 2 the last row is lost" in told
+    assert "odd sizes hidden check, 0 of 2 A hint Try odd sizes." in told
+    assert "6503000" not in told
     assert "Expected" not in told
 
 

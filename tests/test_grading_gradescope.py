@@ -28,7 +28,10 @@ def written(one: Graded) -> dict[str, Any]:
 
 def attempt() -> Graded:
     wrong = check("one scale a row", 0, message="row 3 is off", expected="4", actual="8")
-    hidden = replace(check("odd sizes", 0, kind="hidden"), message="row 3", expected="secret-4")
+    hidden = replace(
+        check("odd sizes", 0, kind="hidden"), message="f(41) is off", expected="secret-4"
+    )
+    hidden = replace(hidden, hint="try 3 rows")
     return graded(
         person(1),
         exercise("quantize", check(), wrong, hidden, max_points=12, points=4, penalty=1),
@@ -62,7 +65,7 @@ def test_tests_add_up_to_what_the_exercise_counts() -> None:
 def test_what_was_expected_stands_there_but_of_hidden_checks() -> None:
     _, wrong, hidden, _ = written(attempt())["tests"]
     assert wrong["output"] == "row 3 is off\nExpected: 4\nGot: 8"
-    assert hidden["output"] == "row 3"
+    assert hidden["output"] == "Hint: try 3 rows"
     assert hidden["visibility"] == "after_published"
 
 

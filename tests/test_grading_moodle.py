@@ -193,9 +193,10 @@ def test_the_worksheet_comes_back_with_all_that_it_had(language: str, tmp_path: 
         assert {k: v for k, v in new.items() if k not in changed} == {
             k: v.strip() for k, v in old.items() if k not in changed
         }
-    assert [one[GRADE[language]] for one in after] == ["2.0", "4.0", ""]
+    grades = ["2,0", "4,0", ""] if language == "German" else ["2.0", "4.0", ""]
+    assert [one[GRADE[language]] for one in after] == grades
     assert after[0][COMMENT[language]] == f"{OURS}napkin 2 of 4"
-    assert after[1][COMMENT[language]] == f"Well done. {OURS}napkin 4 of 4"
+    assert after[1][COMMENT[language]] == f"Well done. - {OURS}napkin 4 of 4"
     assert after[2][COMMENT[language]] == ""
 
 
@@ -203,6 +204,36 @@ def test_grading_again_leaves_one_comment_of_ours(language: str, tmp_path: Path)
     once = gradebook(graded_class(tmp_path, SHEETS[language]), "moodle")
     twice = gradebook(graded_class(tmp_path, once), "moodle")
     assert twice == once
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "grade"),
+    [
+        (GERMAN, "Bewertung", "2,0"),
+        (GERMAN.replace("6,00", "6.00").replace("4,00", "4.00"), "Bewertung", "2.0"),
+        (GERMAN.replace('"6,00"', "6").replace('"4,00"', "4"), "Bewertung", "2,0"),
+        (GERMAN.replace('"6,00"', ""), "Bewertung", "2,0"),
+        (ENGLISH.replace("6.00", '"6,00"').replace("4.00", '"4,00"'), "Grade", "2,0"),
+        (ENGLISH.replace("6.00", "6").replace("4.00", "4"), "Grade", "2.0"),
+    ],
+)
+def test_grades_have_the_worksheets_decimal_separator(
+    text: str, column: str, grade: str, tmp_path: Path
+) -> None:
+    book = gradebook(graded_class(tmp_path, text), "moodle")
+    assert rows_of(book)[0][column] == grade
+    assert gradebook(graded_class(tmp_path, book), "moodle") == book
+
+
+@pytest.mark.parametrize(
+    ("before", "stays"), [("Schon gut", "Schon gut"), ("a - b -", "a - b -"), ("", "")]
+)
+def test_what_a_teacher_wrote_is_set_apart(before: str, stays: str, tmp_path: Path) -> None:
+    (row, _, _) = rows_of(gradebook(graded_class(tmp_path, ENGLISH), "moodle"))
+    assert row["Feedback comments"].startswith(OURS)
+    cls = graded_class(tmp_path, ENGLISH.replace("Well done.", before))
+    told = rows_of(gradebook(cls, "moodle"))[1]["Feedback comments"]
+    assert told == " - ".join(part for part in (stays, f"{OURS}napkin 4 of 4") if part)
 
 
 def test_an_assignment_that_is_graded_by_words_keeps_its_grade(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from workshop.grading.performance import credit, grade_logs, speeds_of
 from workshop.grading.records import CheckGrade
 from workshop.grading.rubric import Band, LogRubric, WantedLog
 from workshop.record.results import Result
+from workshop.record.results.parts import TokenCheck
 from workshop.stages import settings_of
 
 BANDS = [Band(at_least=1.5, share=1.0), Band(at_least=1.2, share=0.5)]
@@ -139,3 +140,49 @@ def test_another_run_that_is_in_order_counts_in_its_place(tmp_path: Path) -> Non
     logs = logs_of(tmp_path, a=rewritten(record_of("baseline")),
                    b=rewritten(record_of("compile")), c=rewritten(better))  # fmt: skip
     assert graded(logs).message.startswith("b.out: 1.94 times")
+
+
+def exercise_run(stage: str, name: str, check: TokenCheck | None) -> Result:
+    """A run with a participant's functions, as 'submit exercise' leaves it: ten times as slow."""
+    record = faster(record_of(stage), 0.1)
+    assert record.settings is not None
+    settings = replace(record.settings, exercise=f"{name}=/home/ann/mine/{name}/exercise.py")
+    return replace(record, settings=settings, token_check=check)
+
+
+WRONG_TOKENS = TokenCheck(20, 0, "of", " the", 5.0)
+
+
+def test_a_run_with_an_exercises_functions_is_not_the_speed_of_a_stage(tmp_path: Path) -> None:
+    run = exercise_run("compile", "compile", WRONG_TOKENS)
+    logs = both(tmp_path, record_of("baseline"), run)
+    assert speeds_of(logs) == {}
+    grade = graded(logs)
+    assert (grade.points, grade.status) == (0.0, "skipped")
+    assert "exercise run" in grade.message
+    assert "'workshop submit compile' runs the stage" in grade.message
+    honest = logs_of(tmp_path, stage=rewritten(record_of("compile")))
+    assert speeds_of(honest) == pytest.approx({"compile": 1.939592})
+
+
+def test_a_run_with_an_exercises_functions_is_nobodys_baseline(tmp_path: Path) -> None:
+    """The attention exercise runs as a baseline, slowly: ratios to it would be too large."""
+    logs = both(tmp_path, exercise_run("baseline", "attention", None), record_of("compile"))
+    assert speeds_of(logs) == {}
+    assert graded(logs).points == 0
+
+
+@pytest.mark.parametrize(
+    "check", [WRONG_TOKENS, TokenCheck(20), TokenCheck(20, 3, "\x1b[31ma\n" * 900, "b", 1.0)]
+)
+def test_an_exercise_run_is_named_with_what_became_of_its_tokens(
+    check: TokenCheck, tmp_path: Path
+) -> None:
+    logs = both(tmp_path, record_of("baseline"), exercise_run("compile", "compile", check))
+    notes = [one.sentence for one in examine(logs, ANN) if "exercise run" in one.sentence]
+    (note,) = notes
+    assert "functions of the exercise compile" in note
+    assert check.sentence[:60].split("\x1b")[0] in note
+    assert "\x1b" not in note
+    assert len(note) < 700
+    assert not any("not the stage's own" in one.sentence for one in examine(logs, ANN))

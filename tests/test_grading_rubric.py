@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workshop.grading.penalty import minutes_late, share_lost
+from workshop.grading.penalty import minutes_late, rule_in_words, share_lost
 from workshop.grading.points import exercise_grade
 from workshop.grading.records import CheckGrade, ExerciseGrade
 from workshop.grading.rubric import (
@@ -182,3 +182,18 @@ def test_a_score_is_never_below_nothing_nor_above_all(
     rubric = rubric_for(shares=shares, late=Late(per_day=0.3))
     grade = exercise_grade("napkin", True, checks, rubric, DUE + minutes * MINUTE)
     assert 0 <= grade.score <= grade.points <= grade.max_points + 0.01
+
+
+@pytest.mark.parametrize(
+    ("minutes", "late", "rule"),
+    [
+        (25 * 60, Late(per_day=0.1), "2 days begun × 10 %"),
+        (1, Late(per_day=0.125), "1 day begun × 12.5 %"),
+        (6 * 24 * 60, Late(per_day=0.1, most=0.5), "6 days begun × 10 %, at most 50 %"),
+        (5 * 24 * 60, Late(per_day=0.1, most=0.5), "5 days begun × 10 %"),
+        (0, Late(per_day=0.1), ""),
+        (90, Late(), ""),
+    ],
+)
+def test_what_lateness_costs_is_told_as_a_rule(minutes: float, late: Late, rule: str) -> None:
+    assert rule_in_words(minutes, late) == rule

@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 from test_grading_feedback import Outline
 
+from workshop.cli.grade_report import look_first
 from workshop.grading.pages.folders import folders
 from workshop.grading.pages.mistakes import mistakes, most_common, stumbles
 from workshop.grading.pages.outputs import write_outputs
@@ -282,3 +283,32 @@ def test_a_browser_shows_it_without_a_complaint_at_every_width(
         tab.screen(scheme)
         grounds.append(tab.value("getComputedStyle(document.body).backgroundColor"))
     assert grounds == ["rgb(255, 255, 255)", "rgb(20, 23, 28)"]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "words"),
+    [
+        ([23.4], "compile: 1 person 23.4."),
+        ([1.0, 2.0, 4.0], "compile: median of 3 people 2.00."),
+        ([1.0, 2.0, 3.0, 4.0], "compile: median of 4 people 2.50, middle half 1.75 to 3.25."),
+    ],
+)
+def test_few_people_have_no_quarters(ratios: list[float], words: str) -> None:
+    people = [
+        graded(person(i), exercise("a", check()), speeds={"compile": one})
+        for i, one in enumerate(ratios)
+    ]
+    told = said(class_of(*people))
+    assert words in told
+    assert ("middle half" in told) == (len(ratios) > 3)
+
+
+def test_a_single_person_is_one_in_words() -> None:
+    told = said(class_of(graded(person(1), exercise("a", check()))))
+    assert "Of 2 points, 1 person has 2." in told
+
+
+def test_what_is_about_the_roster_names_its_file() -> None:
+    assert look_first(small_class()) == ["roster.csv: line 9 names nobody (doubt)"]
+    nowhere = class_of(remarks=[Finding("doubt", "", "bubblewrap is not there")])
+    assert look_first(nowhere) == ["the class: bubblewrap is not there (doubt)"]

@@ -30,6 +30,7 @@ def calls(wrong: Callable[..., Any]) -> list[Call]:
         (lambda s, c, w: 2 * s / c / w, "count divides where it multiplies"),
         (lambda s, c, w: 2 * s * s * c / w, "size counts to the power of 2, which should be 1"),
         (lambda s, c, w: w / (2 * s * c), "the inverse"),
+        (lambda s, c, w: 1e3 * w / (2 * s * c), "the other way round; 1000 times too large"),
         (lambda s, c, w: 2e3 * s * c / w, "1000 times too large: check the units"),
         (lambda s, c, w: s * c / w / 4, "8 times too small: a byte is 8 bits"),
         (lambda s, c, w: 6 * s * c / w, "a constant factor is 3 times what it should be"),

@@ -31,7 +31,7 @@ def the_memory_of_a_whole_cluster(work: Work) -> None:
     points=1,
     hints=(
         "Which of the arguments does the result hang on?",
-        "On all of them, and on nothing else: nothing may be kept from one call to the next.",
+        "On all its arguments, and on nothing else: keep nothing from one call to the next.",
         "return the formula of the arguments, and keep nothing",
     ),
 )

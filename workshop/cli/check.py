@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from workshop.cli.check_hints import NO_HINTS, hints_on, what_helps
 from workshop.cli.seed import Seed
 from workshop.util.errors import UsageError
 
@@ -179,28 +180,31 @@ def check_one(
     root = root_of(file.resolve().parent) if own else None
     before = progress.read(root).get(exercise.name)
     used = dict(before.hints) if before else {}
-    outcomes = []
+    outcomes: list[Outcome] = []
     hint_for = None
+    shown: set[str] = set()  # hints on predictions
     for outcome in outcomes_of(exercise, file, server, seed):
-        first = outcome.status == "failed" and hint_for is None
-        if hint and first:
+        first = outcome.status == "failed" and all(o.status != "failed" for o in outcomes)
+        if hint and first and outcome.hints:
             hint_for = outcome.check
             used[hint_for] = min(used.get(hint_for, 0) + 1, progress.MOST_HINTS)
         outcomes.append(outcome)
         if not as_json:
-            level = used.get(outcome.check, 0) if hint_for == outcome.check else 0
-            say(outcome, level)
+            say(outcome, hints_on(outcome, used[outcome.check] if hint_for == outcome.check else 0,
+                                  shown))  # fmt: skip
+            if hint and first and not outcome.hints:
+                click.echo(click.style(f"    hint: {NO_HINTS}", fg="cyan"))
     standing = progress.note(root, exercise.name, outcomes, hint_for)
     if as_json:
-        click.echo(json.dumps([as_data(o, used.get(o.check, 1)) for o in outcomes], indent=2))
+        click.echo(json.dumps([as_data(o, used.get(o.check, 0)) for o in outcomes], indent=2))
     else:
         after = following(exercise, progress.read(root)) if standing.done else None
         summary(exercise, standing, outcomes, seed, after)
     return all(outcome.status == "passed" for outcome in outcomes)
 
 
-def say(outcome: Outcome, level: int) -> None:
-    """One check, for people; a hint of ``level`` (0: only the cause, where it is known)."""
+def say(outcome: Outcome, hints: list[str]) -> None:
+    """One check, for people."""
     mark, colour = MARKS[outcome.status]
     points = f"{outcome.points:g}/{outcome.max_points}"
     line = f"{click.style(mark, fg=colour)} {outcome.check}  ({points})"
@@ -209,8 +213,7 @@ def say(outcome: Outcome, level: int) -> None:
         value = getattr(outcome, name)
         if value is not None:
             click.echo(f"    {name}: {value}")
-    hint = outcome.hint(level) if level else outcome.cause
-    if hint:
+    for hint in hints:
         click.echo(click.style(f"    hint: {hint}", fg="cyan"))
     if outcome.output.strip():
         click.echo(f"    it printed: {outcome.output.strip().splitlines()[-1][:200]}")
@@ -233,10 +236,7 @@ def summary(
         click.echo(f"All done. 'workshop solution {exercise.name}' shows ours.")
         click.echo(next_step(following))
     else:
-        click.echo(
-            f"'workshop check {exercise.name} --hint' helps with the first that fails; "
-            f"--seed {seed} draws the same inputs again."
-        )
+        click.echo(what_helps(exercise, outcomes, seed))
 
 
 def next_step(following: Exercise | None) -> str:
@@ -273,7 +273,7 @@ def check_all(known: list[Exercise], server: ForkServer, seed: int, as_json: boo
         outcomes = list(outcomes_of(exercise, file, server, seed))
         standing = progress.note(root_of(file.resolve().parent), exercise.name, outcomes, None)
         complete = complete and standing.done
-        data += [as_data(outcome, 1) for outcome in outcomes]
+        data += [as_data(outcome, 0) for outcome in outcomes]
         if not as_json:
             share = standing.passed / standing.checks if standing.checks else 0
             bar = "█" * round(10 * share) + "·" * (10 - round(10 * share))
@@ -290,6 +290,8 @@ def check_all(known: list[Exercise], server: ForkServer, seed: int, as_json: boo
 
 
 def as_data(outcome: Outcome, level: int) -> dict[str, Any]:
+    """An outcome for JSON; with no hint asked for (``level`` 0), the cause or else the first."""
+    hint = outcome.hint(level) if level else outcome.cause or outcome.hint(1)
     return {
         "exercise": outcome.exercise,
         "check": outcome.check,
@@ -299,7 +301,7 @@ def as_data(outcome: Outcome, level: int) -> dict[str, Any]:
         "message": outcome.message,
         "expected": outcome.expected,
         "actual": outcome.actual,
-        "hint": outcome.hint(level),
+        "hint": hint,
     }
 
 

@@ -84,7 +84,7 @@ def tell(outcome: Outcome, order: Order, out: Path, format_: str) -> None:
 def look_first(cls: Class) -> list[str]:
     """Findings above a note, worst first: all about the class, and one per person."""
     remarks = [
-        *((remark, "the class") for remark in cls.remarks),
+        *((remark, remark.about or "the class") for remark in cls.remarks),
         *((one.findings[0], one.participant.id) for one in everybody(cls) if one.findings),
     ]
     remarks.sort(key=lambda pair: SEVERITIES.index(pair[0].severity))

@@ -76,8 +76,13 @@ def runs_in(logs: Sequence[Log]) -> list[Run]:
 
 
 def is_its_stage(run: Run) -> bool:
-    """Whether it has the change that its stage is: a compile that is not compiled is none."""
+    """Whether it has the change that its stage is: a compile that is not compiled is none.
+
+    A run with a participant's functions is that of an exercise, not of a stage.
+    """
     settings = run.result.settings
+    if run.exercise is not None:
+        return False
     if settings is None or settings.stage not in STAGES or settings.stage != run.result.stage:
         return False
     changes = STAGES[settings.stage].changes
@@ -176,7 +181,7 @@ def why_nothing(wanted: WantedLog, logs: Sequence[Log], fitting: Sequence[Run]) 
         there = [run for log in logs for run in log.runs if run.result.stage == wanted.stage]
         if not there:
             return f"there is no log of {wanted.stage} among what was handed in"
-        reason = one_line(there[-1].result.reason or "it is not this stage's own change")
+        reason = one_line(there[-1].result.reason or not_the_stage(there[-1]))
         return f"{one_line(there[-1].log, 80)} has no complete run of {wanted.stage}: {reason}"
     log = one_line(fitting[-1].log, 80)
     if wanted.measure == "mbu":
@@ -184,4 +189,14 @@ def why_nothing(wanted: WantedLog, logs: Sequence[Log], fitting: Sequence[Run]) 
     return (
         f"{log} is graded against a baseline of one's own, of the same model and prompt on the "
         "same device, and none was handed in"
+    )
+
+
+def not_the_stage(run: Run) -> str:
+    """Why a complete run under a stage's name does not count as one."""
+    if run.exercise is None:
+        return "it is not this stage's own change"
+    return (
+        "it is an exercise run, with your functions in place of the engine's; "
+        f"'workshop submit {run.result.stage}' runs the stage"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from workshop.grading.penalty import minutes_late, share_lost
+from workshop.grading.penalty import minutes_late, rule_in_words, share_lost
 from workshop.grading.records import CheckGrade, ExerciseGrade
 from workshop.grading.rubric import Rubric, Shares
 from workshop.util.errors import UsageError
@@ -46,6 +46,7 @@ def exercise_grade(
         checks,
         minutes_late=round(late, 1),
         penalty=round(points * share_lost(late, rubric.late), DIGITS),
+        penalty_rule=rule_in_words(late, rubric.late),
     )
 
 

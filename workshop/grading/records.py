@@ -76,7 +76,7 @@ class ExerciseGrade(msgspec.Struct, frozen=True):
         handed_in: whether any file of it is there, changed or not.
         points, max_points: with the rubric's weight, before penalties.
         minutes_late: 0 where it came in time, or nobody knows when it came.
-        penalty: points that lateness cost.
+        penalty: points that lateness cost; ``penalty_rule``, how they follow from the rubric.
     """
 
     name: str
@@ -87,6 +87,7 @@ class ExerciseGrade(msgspec.Struct, frozen=True):
     findings: list[Finding] = []
     minutes_late: float = 0.0
     penalty: float = 0.0
+    penalty_rule: str = ""
 
     @property
     def score(self) -> float:

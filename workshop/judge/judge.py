@@ -223,7 +223,8 @@ def fault_of(fault: Any) -> FaultError:
     if kind == "not written":
         return FaultError(kind, f"not written yet{where}{': ' + text if text else ''}")
     if kind == "not plain":
-        return FaultError(kind, f"it returned a {name}: {text}")
+        article = "an" if name[:1].lower() in set("aeio") else "a"
+        return FaultError(kind, f"it returned {article} {name}: {text}")
     if name == "MemoryError" or "can't allocate memory" in text:
         return FaultError("raised", f"it ran out of memory{where}")
     if name == "PermissionError":

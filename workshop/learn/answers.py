@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from workshop.learn.causes import factor_in_words
+from workshop.learn.causes import factor_in_words, in_digits
 
 OPEN = "?"  # what an answer is until there is one
+PREFIX = "answer: "  # what the name of a prediction begins with, beside names of checks
 MOST_BYTES = 100_000
 MOST = sys.float_info.max
 
@@ -228,7 +229,7 @@ def judge_number(expected: Expected, right: float, answer: float) -> Judged:
     if off <= expected.nearly:
         wanted = f"within {100 * expected.within:g} %" if expected.within else "the exact number"
         return Judged(0.5, "nearly right", wanted, actual, hint or unit_of(right, answer))
-    far = f"{answer / right:.2g} times what it should be" if right else "off"
+    far = f"{in_digits(answer / right, 2)} times what it should be" if right else "off"
     return Judged(0, f"this is {far}", None, actual, hint or unit_of(right, answer))
 
 

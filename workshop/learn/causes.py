@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 Slip = tuple[str, Callable[..., Any]]  # the hint, and what somebody writes who makes the mistake
@@ -22,6 +23,7 @@ EXACT = 1e-6
 GIB = 2**30 / 1e9
 MOST_DECIMALS = 6
 MOST_POWER = 3
+INVERSE = "this is the inverse: divide the other way round"
 UNITS = (
     (1e3, "check the units (s and ms, bytes and kB, MB and GB)"),
     (1e6, "check the units (s and us, bytes and MB, ms and GB/s)"),
@@ -112,7 +114,7 @@ def factor_cause(calls: Sequence[Call]) -> str | None:
     if all(near(ratio, ratios[0]) for ratio in ratios) and len(pairs) > 1:
         return factor_in_words(ratios[0])
     if all(near(actual * expected, 1) for actual, expected in pairs):
-        return "this is the inverse: divide the other way round"
+        return INVERSE
     return None
 
 
@@ -140,7 +142,7 @@ def product_cause(calls: Sequence[Call], names: Sequence[str]) -> str | None:
         return None
     (constant, wanted), (factor, powers) = right, found
     if len(names) > 1 and powers == [-one for one in wanted]:
-        return "this is the inverse: divide the other way round"
+        return "; ".join([INVERSE, *factor_left(factor * constant)])
     told = [
         power_in_words(name, power, one)
         for name, power, one in zip(names, powers, wanted, strict=True)
@@ -148,12 +150,26 @@ def product_cause(calls: Sequence[Call], names: Sequence[str]) -> str | None:
     ]
     if len(told) > 2:
         return None
-    words = factor_in_words(factor / constant, 1e-4)
     if told:  # what is left out may have left a factor behind
-        words = words if words and ("units" in words or "GB" in words) else None
-    elif words is None and not near(factor, constant, 1e-4):
-        words = f"a constant factor is {factor / constant:.4g} times what it should be"
-    return "; ".join([*told, *([words] if words else [])]) or None
+        words = factor_in_words(factor / constant, 1e-4)
+        left = [words] if words and ("units" in words or "GB" in words) else []
+    else:
+        left = factor_left(factor / constant)
+    return "; ".join([*told, *left]) or None
+
+
+def factor_left(ratio: float) -> list[str]:
+    """A sentence on a constant factor that is off; none where it is 1."""
+    if near(ratio, 1, 1e-4):
+        return []
+    words = factor_in_words(ratio, 1e-4)
+    return [words or f"a constant factor is {in_digits(ratio, 4)} times what it should be"]
+
+
+def in_digits(value: float, significant: int) -> str:
+    """A number without an exponent: 1000, 0.00012; with one where it would have many zeros."""
+    rounded = f"{value:.{significant}g}"
+    return format(Decimal(rounded), "f") if 1e-6 <= abs(value) < 1e9 else rounded
 
 
 def power_in_words(name: str, power: float, wanted: float) -> str:

@@ -142,7 +142,7 @@ def caught(ran: Iterable[Outcome], hint: str) -> tuple[str, list[str]]:
     told = []
     for outcome in ran:
         if outcome.status == "failed":
-            told.append(f"{outcome.message} {outcome.hint(1) or ''}")
+            told.append(f"{outcome.message} {outcome.cause or outcome.hint(1) or ''}")
             if hint.lower() in told[-1].lower():
                 return outcome.check, told  # what else fails follows from it
     return "", told

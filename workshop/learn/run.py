@@ -21,7 +21,7 @@ import torch
 from workshop.judge.isolation import IsolationError
 from workshop.judge.judge import NO_SERVER, FaultError, RunEndedError, printable, student
 from workshop.judge.server import ForkServer, ServerError
-from workshop.learn.answers import AnswersError, Judged, Question, judge, read_lines
+from workshop.learn.answers import PREFIX, AnswersError, Judged, Question, judge, read_lines
 from workshop.learn.causes import fault_cause
 from workshop.learn.checking import USUAL, Check, Draw, Work, Wrong
 
@@ -54,13 +54,16 @@ class Outcome:
     hints: tuple[str, ...] = ()
     output: str = ""
 
-    def hint(self, level: int) -> str | None:
-        """What to tell at a level of 1 to 3: the cause where it is known, and the level's hint."""
+    def hints_at(self, level: int) -> list[str]:
+        """The cause, where it is known, and the hint of a level of 1 to 3 (0: the cause alone)."""
         if self.status == "passed":
-            return None
-        own = self.hints[min(level, len(self.hints)) - 1] if self.hints else None
-        told = [text for text in (self.cause, own) if text]
-        return " ".join(told[:1] if level <= 1 else told) or None
+            return []
+        own = self.hints[min(level, len(self.hints)) - 1] if level and self.hints else None
+        return [text for text in (self.cause, own) if text]
+
+    def hint(self, level: int) -> str | None:
+        """The same as text, a line each; None where there is none."""
+        return "\n".join(self.hints_at(level)) or None
 
 
 def run_checks(
@@ -169,7 +172,7 @@ def run_questions(exercise: str, questions: list[Question], file: Path) -> Itera
         )
         yield Outcome(
             exercise,
-            f"answer: {question.key}",
+            f"{PREFIX}{question.key}",
             "passed" if judged.share == 1 else "failed",
             judged.share * points,
             points,

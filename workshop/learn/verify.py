@@ -133,7 +133,19 @@ def snippet_flaws(exercise: Exercise, readme: Path, commands: click.Group) -> It
     blocks = BLOCK.findall(readme.read_text(encoding="utf-8"))
     program = "\n".join(text for language, text in blocks if language == "python")
     if program:
-        with solved(exercise) as folder:
+        why = why_it_fails(exercise, program)
+        if why:
+            yield Flaw(exercise.name, str(readme), f"its Python {why}")
+    for language, text in blocks:
+        if language == "sh":
+            for line in text.replace("\\\n", " ").splitlines():
+                yield from command_flaws(exercise, readme, line, commands)
+
+
+def why_it_fails(exercise: Exercise, program: str) -> str | None:
+    """What is wrong with a program beside the solution; None if it ends well and in time."""
+    with solved(exercise) as folder:
+        try:
             ran = subprocess.run(
                 [sys.executable, "-c", program],
                 cwd=folder,
@@ -142,12 +154,9 @@ def snippet_flaws(exercise: Exercise, readme: Path, commands: click.Group) -> It
                 timeout=LONGEST_SNIPPET,
                 check=False,
             )
-        if ran.returncode:
-            yield Flaw(exercise.name, str(readme), f"its Python fails: {ran.stderr.strip()[-300:]}")
-    for language, text in blocks:
-        if language == "sh":
-            for line in text.replace("\\\n", " ").splitlines():
-                yield from command_flaws(exercise, readme, line, commands)
+        except subprocess.TimeoutExpired:
+            return f"takes more than {LONGEST_SNIPPET} s"
+    return f"fails: {ran.stderr.strip()[-300:]}" if ran.returncode else None
 
 
 def command_flaws(

@@ -48,6 +48,7 @@ def pair(run: Run, runs: Sequence[Run]) -> Pair | None:
         (NEAREST.index(where), -base, one)
         for one in runs
         if one.complete
+        and one.exercise is None
         and one.result.stage == BASELINE
         and (base := speed_of(one.result)) is not None
         and difference(run.result, one.result) is None

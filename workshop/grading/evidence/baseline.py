@@ -47,7 +47,8 @@ def below_its_reference(run: Run) -> Iterator[Finding]:
     A processor that emulates bf16 does that honestly; the ratios are then the emulation's.
     """
     result = run.result
-    if result.stage != BASELINE or result.reference is None or not result.tokens_per_second:
+    own = result.stage == BASELINE and run.exercise is None
+    if not own or result.reference is None or not result.tokens_per_second:
         return
     beside = result.reference.tokens_per_second
     if result.tokens_per_second < BELOW_REFERENCE * beside:

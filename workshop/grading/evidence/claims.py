@@ -128,6 +128,9 @@ def own_change(run: Run) -> Iterator[Finding]:
     That can be asked for on the command line, and be quite honest.
     """
     settings = run.result.settings
+    if run.exercise is not None:
+        yield found("note", run, exercise_in_words(run))
+        return
     if settings is None or settings.stage not in STAGES:
         return
     absent = [
@@ -143,6 +146,17 @@ def own_change(run: Run) -> Iterator[Finding]:
         )
     elif differs := variant(settings):
         yield found("note", run, f"its settings are not the stage's own: {one_line(differs)}")
+
+
+def exercise_in_words(run: Run) -> str:
+    """Whose functions ran, and what became of the tokens."""
+    which = f"the exercise {run.exercise}" if run.exercise else "an exercise"
+    checked = run.result.token_check
+    tokens = one_line(checked.sentence, 400) if checked else "not compared with the engine's own"
+    return (
+        f"an exercise run: the participant's functions of {which} ran in place of the engine's, "
+        f"so it does not count as the stage's speed; its tokens: {tokens}"
+    )
 
 
 def ceiling(run: Run) -> Iterator[Finding]:

@@ -50,6 +50,17 @@ class Run:
         return one_line(self.result.label, 80)
 
     @property
+    def exercise(self) -> str | None:
+        """The exercise whose functions ran in place of the engine's; None for a stage's own run.
+
+        '' where the record names none, and has tokens that were compared with the engine's.
+        """
+        settings, checked = self.result.settings, self.result.token_check
+        if settings is not None and settings.exercise:
+            return one_line(settings.exercise.partition("=")[0], 60)
+        return "" if checked is not None else None
+
+    @property
     def complete(self) -> bool:
         """Whether it is a whole run of ours, of which there is something to hold against it."""
         result = self.result

@@ -33,7 +33,8 @@ def peers(logs: Mapping[str, Sequence[Log]]) -> dict[str, list[Finding]]:
     by_kind: dict[Kind, list[tuple[str, Run]]] = defaultdict(list)
     for who, own in logs.items():
         for run in (run for log in own for run in log.runs if run.complete and usable(run)):
-            by_kind[kind_of(run)].append((who, run))
+            if run.exercise is None:  # the speed of a participant's functions is their own
+                by_kind[kind_of(run)].append((who, run))
     pairs = {who: pairs_of([run for log in own for run in log.runs]) for who, own in logs.items()}
     found_by: dict[str, list[Finding]] = defaultdict(list)
     for same in by_kind.values():

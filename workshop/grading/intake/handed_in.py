@@ -24,6 +24,7 @@ _SPOKEN = (
     re.compile(rf"(?P<day>\d{{1,2}})\.?\s{_MONTH}\s(?P<year>\d{{4}}){_CLOCK}"),
     re.compile(rf"\b{_MONTH}\s(?P<day>\d{{1,2}}),?\s(?P<year>\d{{4}}){_CLOCK}"),  # American
 )
+TIME = "time handed in: "  # what the remark with the time begins with
 _LONGEST = 200  # characters of a date in words
 _MONTHS = {  # by their first letters, in English and German
     **{"jan": 1, "jän": 1, "feb": 2, "mar": 3, "mär": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6},

@@ -25,7 +25,7 @@ from workshop.grading.intake.attempts import (
     digest_of,
     numbered,
 )
-from workshop.grading.intake.handed_in import HandedIn, by_clock, in_words
+from workshop.grading.intake.handed_in import TIME, HandedIn, by_clock, in_words
 from workshop.grading.intake.layouts import (
     Entries,
     Entry,
@@ -163,7 +163,7 @@ def _attempt(entry: Entry, sight: Sight, into: Path, opened: Path) -> Attempt:
         *(_about_status(match.participant) if _no_time(entry) else []),
         *tree.left_out.findings(),
         *arranged.remarks,
-        Finding("note", "", f"time handed in: {when}", {"told by": handed_in.how}),
+        Finding("note", "", f"{TIME}{when}", {"told by": handed_in.how}),
     ]
     known = match.participant is not None
     source = Path(shown(str(entry.source), LONGEST_PATH))

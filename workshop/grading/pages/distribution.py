@@ -11,6 +11,7 @@ from workshop.grading.pages.roll import exercise_of, exercises_of, score_of, tot
 from workshop.grading.records import Class
 
 FEWEST = 5  # people without whom a distribution tells of single ones
+FEWEST_QUARTERS = 4  # people without whom there is no middle half
 BINS = 10
 
 
@@ -41,6 +42,11 @@ class Distribution:
             return self.values[0], self.values[0]
         lower, _, upper = statistics.quantiles(self.values, n=4, method="inclusive")
         return lower, upper
+
+    @property
+    def quarters(self) -> bool:
+        """Whether there are enough people to speak of a middle half."""
+        return len(self.values) >= FEWEST_QUARTERS
 
     @cached_property
     def counts(self) -> list[int]:

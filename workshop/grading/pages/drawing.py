@@ -77,12 +77,14 @@ def points_in_words(distribution: Distribution, own: float | None = None) -> str
     """What ``histogram`` shows."""
     if not distribution.values:
         return "Nobody handed it in."
-    low, high = distribution.middle
+    people = text.counted(len(distribution.values), "person has", "people have a median of")
+    middle = ""
+    if distribution.quarters:
+        low, high = map(text.points, distribution.middle)
+        middle = f"; the middle half lies between {low} and {high}"
     sentence = (
-        f"Of {text.points(distribution.most)} points, "
-        f"{text.counted(len(distribution.values), 'person has', 'people have')} a median of "
-        f"{text.points(distribution.median)}; the middle half lies between {text.points(low)} and "
-        f"{text.points(high)}."
+        f"Of {text.points(distribution.most)} points, {people} "
+        f"{text.points(distribution.median)}{middle}."
     )
     return sentence if own is None else f"{sentence} You have {text.points(own)}."
 
@@ -93,13 +95,21 @@ def speeds_in_words(class_: Mapping[str, Distribution], own: Mapping[str, float]
     for stage in dict.fromkeys([*own, *class_]):
         parts = [f"yours {number(own[stage])} times your baseline"] if stage in own else []
         if stage in class_:
-            low, high = class_[stage].middle
-            parts.append(
-                f"median of {len(class_[stage].values)} people {number(class_[stage].median)}, "
-                f"middle half {number(low)} to {number(high)}"
-            )
+            parts.append(ratios_in_words(class_[stage]))
         sentences.append(f"{stage}: {'; '.join(parts)}.")
     return " ".join(sentences)
+
+
+def ratios_in_words(ratios: Distribution) -> str:
+    """'1 person 1.94'; 'median of 5 people 1.70, middle half 1.60 to 1.80'."""
+    count = len(ratios.values)
+    if count == 1:
+        return f"1 person {number(ratios.median)}"
+    words = f"median of {count} people {number(ratios.median)}"
+    if not ratios.quarters:
+        return words
+    low, high = map(number, ratios.middle)
+    return f"{words}, middle half {low} to {high}"
 
 
 def _strip(
@@ -112,12 +122,10 @@ def _strip(
     if class_ is not None:
         low, high = (_x(value, most) for value in class_.middle)
         median = _x(class_.median, most)
-        parts.append(
-            Markup(
-                '<rect class="bar" x="{}" y="{}" width="{}" height="12"/>'
-                '<path class="median" d="M{} {}v16"/>'
-            ).format(_px(low), y - 6, _px(max(1.0, high - low)), _px(median), y - 8)
-        )
+        if class_.quarters:
+            band = Markup('<rect class="bar" x="{}" y="{}" width="{}" height="12"/>')
+            parts.append(band.format(_px(low), y - 6, _px(max(1.0, high - low))))
+        parts.append(Markup('<path class="median" d="M{} {}v16"/>').format(_px(median), y - 8))
     if own is not None:
         parts.append(
             Markup(

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
+from workshop.grading.intake.handed_in import TIME
 from workshop.grading.pages import text
 from workshop.grading.pages.distribution import FEWEST, Distribution, points, speeds
 from workshop.grading.pages.drawing import histogram, points_in_words, speeds_in_words, strips
@@ -197,14 +198,19 @@ def penalty(grade: ExerciseGrade) -> str:
     if lost <= 0:
         return ""
     late = f"{text.span(grade.minutes_late)} late" if grade.minutes_late else "Late"
-    return f"{late}: {text.points(lost)} of {text.points(grade.points)} points are lost."
+    rule = f" ({text.line(grade.penalty_rule)})" if grade.penalty_rule else ""
+    return f"{late}: {text.points(lost)} of {text.points(grade.points)} points are lost{rule}."
 
 
 def line(check: Check) -> Line:
-    """A check as it is shown; of a hidden one neither values nor cause, nor of one that passed."""
+    """A check as it is shown: of a hidden one the name and the hint alone, as messages have inputs.
+
+    Of one that passed, neither values nor cause.
+    """
+    hidden, passed = check.kind == "hidden", check.status == "passed"
 
     def shown(value: str | None) -> str:
-        return "" if check.kind == "hidden" or check.status == "passed" else text.lines(value or "")
+        return "" if hidden or passed else text.lines(value or "")
 
     return Line(
         name=text.line(check.name),
@@ -212,11 +218,11 @@ def line(check: Check) -> Line:
         mark=mark(check),
         points=text.points(check.points),
         most=text.points(check.max_points),
-        message=text.lines(check.message),
+        message="" if hidden else text.lines(check.message),
         expected=shown(check.expected),
         actual=shown(check.actual),
         cause=shown(check.cause),
-        hint="" if check.status == "passed" else text.lines(check.hint or ""),
+        hint="" if passed else text.lines(check.hint or ""),
     )
 
 
@@ -255,7 +261,9 @@ def remarks(one: Participant, graded: Graded, class_: Setting) -> list[str]:
     sentences = (
         ": ".join(part for part in (place(found.about), text.lines(found.sentence)) if part)
         for found in graded.remarks
-        if found.severity != "contradiction" and not found.private
+        if found.severity != "contradiction"
+        and not found.private
+        and not (graded.handed_in and found.sentence.startswith(TIME))  # a fact of the page already
     )
     return [remark for remark in sentences if not names_others(remark, one, class_)][:MOST_REMARKS]
 

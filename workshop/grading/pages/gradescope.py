@@ -45,7 +45,7 @@ class Results(msgspec.Struct, frozen=True):
 
 
 def results_json(graded: Graded) -> bytes:
-    """What a participant may see, as JSON: no finding, and of hidden checks no value.
+    """What a participant may see, as JSON: no finding; of hidden checks the name and the hint.
 
     Hidden checks are shown after the teacher has published the grades.
     """
@@ -82,15 +82,15 @@ def _test(exercise: ExerciseGrade, check: CheckGrade, number: str) -> Test:
 
 
 def _output(check: CheckGrade) -> str:
-    open_values = check.kind != "hidden"
-    lines = [
-        "Not run." if check.status == "skipped" else "",
-        text.lines(check.message),
-        f"Expected: {text.lines(check.expected)}" if open_values and check.expected else "",
-        f"Got: {text.lines(check.actual)}" if open_values and check.actual else "",
-        f"Cause: {text.lines(check.cause)}" if open_values and check.cause else "",
-        f"Hint: {text.lines(check.hint)}" if check.hint else "",
-    ]
+    lines = ["Not run." if check.status == "skipped" else ""]
+    if check.kind != "hidden":  # a message has inputs: "weight_bytes(6503000, 16) is off"
+        lines += [
+            text.lines(check.message),
+            f"Expected: {text.lines(check.expected)}" if check.expected else "",
+            f"Got: {text.lines(check.actual)}" if check.actual else "",
+            f"Cause: {text.lines(check.cause)}" if check.cause else "",
+        ]
+    lines.append(f"Hint: {text.lines(check.hint)}" if check.hint else "")
     return "\n".join(line for line in lines if line)
 
 

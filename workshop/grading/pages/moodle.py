@@ -16,7 +16,15 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workshop.grading.intake.moodle import ENGLISH, Names, names_of, number_of, plain
+from workshop.grading.intake.moodle import (
+    ENGLISH,
+    GERMAN,
+    Names,
+    names_of,
+    number_of,
+    plain,
+    value_of,
+)
 from workshop.grading.pages import text
 from workshop.grading.pages.roll import exercises_of, in_order, score_of, total
 from workshop.grading.records import Class, Graded, Participant
@@ -24,7 +32,9 @@ from workshop.grading.records import Class, Graded, Participant
 FEEDBACK_ZIP = "moodle-feedback.zip"
 FEEDBACK_FILE = "feedback.html"
 OURS = "Points by exercise: "  # what our part of a comment begins with
+SEPARATOR = " - "  # between what a teacher wrote and our part
 _PLUGIN = "_assignsubmission_file_"
+_WITH_DECIMALS = re.compile(r"\d+([.,])\d+")
 _NOT_IN_A_NAME = re.compile(r'[_/\\:*?"<>|.\s]+')
 _LONGEST_NAME = 60
 _ALWAYS = (1980, 1, 1, 0, 0, 0)  # a zip with the same files is the same zip
@@ -41,13 +51,28 @@ def worksheet(cls: Class, number: Callable[[float], str]) -> list[list[str]]:
     that is graded by words (Scale), the grade stays as it is: no word follows from points.
 
     Args:
-        number: how points are written.
+        number: how points are written, with a point; the worksheet's decimal separator takes its
+            place.
     """
     names = next((found for one in cls.roster if (found := names_of(one.others))), ENGLISH)
+    mark = decimal_separator(cls, names)
+
+    def localised(value: float) -> str:
+        return number(value).replace(".", mark)
+
     columns = with_usual(list(dict.fromkeys(c for one in cls.roster for c in one.others)), names)
-    most = number(sum(exercises_of(cls).values()))
+    most = localised(sum(exercises_of(cls).values()))
     people = in_order(cls)
-    return [columns, *(row(*person, columns, names, most, number) for person in people)]
+    return [columns, *(row(*person, columns, names, most, localised) for person in people)]
+
+
+def decimal_separator(cls: Class, names: Names) -> str:
+    """'.' or ',': that of the worksheet's grades; where they have none, that of its language."""
+    for column in (names.most, names.grade):
+        for one in cls.roster:
+            if found := _WITH_DECIMALS.fullmatch(value_of(one.others, column).strip()):
+                return found[1]
+    return "," if names is GERMAN else "."
 
 
 def with_usual(columns: list[str], names: Names) -> list[str]:
@@ -89,8 +114,9 @@ def row(
 def comment(before: str, graded: Graded) -> str:
     """The feedback comment: what a teacher wrote stays, and our part stands behind it."""
     written, ours, _ = before.partition(OURS)
-    kept = written.strip() if ours else before.strip()
-    return f"{kept} {OURS}{points_in_words(graded)}".strip()
+    theirs = written.rstrip().removesuffix(SEPARATOR.strip()) if ours else before
+    parts = [theirs.strip(), f"{OURS}{points_in_words(graded)}"]
+    return SEPARATOR.join(part for part in parts if part)
 
 
 def points_in_words(graded: Graded) -> str:
