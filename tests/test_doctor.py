@@ -26,7 +26,7 @@ FACTS = Facts(
     [
         ({}, "ok", "NVIDIA A100"),
         ({"torch": None, "torch_error": "No module named 'torch'"}, "problem", "cannot import tor"),
-        ({"gpus": ()}, "warning", "torch sees 0 GPUs on gpu01, and the job that looked there asked for 1"),
+        ({"gpus": ()}, "warning", "torch sees 0 GPUs on gpu01, and the job that"),
         ({"gpus": (), "built_for": None}, "warning", "install a torch that is built for"),
         ({"cache_writable": False}, "warning", "/tmp/x cannot be written on gpu01"),
     ],

@@ -18,6 +18,7 @@ Causes = Callable[[], dict[str, Callable[[], Any]]]
 OWN = ("scaled_dot_product", "_safe_softmax", "flash_attention", "efficient_attention",
        "native_multi_head_attention")  # fmt: skip
 BLOCKS = {40: (1, 2, 4, 8, 16, 32), 300: (64, 128, 256)}  # by the number of keys
+WRITES = "an operation with _ at its end, or *= on a tensor, writes into it: make a new one"
 KEPT = "right when it is called first, wrong later: nothing may be kept from call to call"
 
 
@@ -25,7 +26,8 @@ def called_attention(work: Work, q: Tensor, k: Tensor, v: Tensor, *rest: Any) ->
     what = f"T {q.shape[1]}, S {k.shape[1]}, block {rest[0]}"
     found = work.call("driver:watched", "attention", q, k, v, *rest)
     if any(found["changed"]):
-        raise Wrong(f"attention changes {'qkv'[found['changed'].index(True)]}, which it is given")
+        which = "qkv"[found["changed"].index(True)]
+        raise Wrong(f"attention changes {which}, which it is given", hint=WRITES)
     judge_own(found)
     out = tensor(found["value"], "attention", q.shape)
     if out.dtype != q.dtype:
@@ -239,6 +241,27 @@ def exact_qkv(draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
     k = draw.integers(8, 12, 1, 9, 4).float()
     q = torch.stack([torch.full((4,), 10.0), torch.full((4,), -10.0)])[None]
     return q, k, draw.normal(1, 9, 4)
+
+
+def low_qkv(draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    """Two queries, of which the first has scores near -5e9; exact in fp32, as 2**28 is."""
+    _, k, v = exact_qkv(draw)
+    return torch.stack([torch.full((4,), -(2.0**28)), torch.full((4,), -10.0)])[None], k, v
+
+
+def judge_low_scores(work: Work, draw: Draw) -> None:
+    """A number in place of -inf hides nothing where all other scores are lower."""
+    q, k, v = low_qkv(draw)
+    out = called_attention(work, q, k, v, 4)
+    right = attended(q, k, v, causal)
+    if not is_close(out, right, 1e-4):
+        large = [-(10.0**power) for power in range(3, 10)]
+        seen = any(is_close(out, hidden_as(score)(q, k, v), 1e-3) for score in large)
+        hint = "hide a key with a score of -inf: a negative number can be the largest score"
+        raise Wrong(
+            "scores near -5e9: off", right[0, 0, 0].item(), out[0, 0, 0].item(),
+            hint if seen else None,
+        )  # fmt: skip
 
 
 def long_qkv(draw: Draw) -> tuple[Tensor, Tensor, Tensor]:

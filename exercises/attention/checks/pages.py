@@ -9,7 +9,7 @@ from torch import Tensor
 from workshop.learn.checking import Draw, Work, Wrong, is_close, tensor
 from workshop.learn.mistakes import only_cause
 
-from .blocks import again
+from .blocks import WRITES, again
 
 
 def place_causes(table: Tensor, position: int, page: int) -> dict[str, list[int]]:
@@ -23,7 +23,7 @@ def place_causes(table: Tensor, position: int, page: int) -> dict[str, list[int]
         "page first, then the place in it": right[::-1],
         "the place is counted within the page": [right[0], position],
         "positions are counted from 0: nothing need be subtracted": [
-            int(table[max(position - 1, 0) // page]), (position - 1) % page,
+            int(table[(position - 1) // page]), (position - 1) % page,
         ],
     }  # fmt: skip
 
@@ -116,6 +116,9 @@ def paged_causes(
             with_lengths(lambda n: -(-n // page) * page)
         ),
         "the last page is missing where it is not full": with_lengths(lambda n: n // page * page),
+        "the last page is missing where it has one token: its start is below the length": (
+            with_lengths(lambda n: n - 1 if n % page == 1 else n)
+        ),
         "a last page that is full is missing: length % P is 0 there, and not P": (
             with_lengths(lambda n: n if n % page else n - page)
         ),
@@ -141,6 +144,9 @@ def paged_causes(
         ),
         "a mean over pages is no softmax: their totals differ": lambda: page_by_page(True),
         "keys and values are exchanged": lambda: paged(q, pools[::-1], tables, lengths),
+        "values lie in value_pages, not in key_pages": (
+            lambda: paged(q, (pools[0], pools[0]), tables, lengths)
+        ),
     }
 
 
@@ -150,7 +156,7 @@ def called_paged(
     found = work.call("driver:watched", "paged_attention", q, *pools, tables, torch.tensor(lengths))
     if any(found["changed"]):
         which = ("q", "key_pages", "value_pages", "tables", "lengths")
-        raise Wrong(f"paged_attention changes {which[found['changed'].index(True)]}")
+        raise Wrong(f"paged_attention changes {which[found['changed'].index(True)]}", hint=WRITES)
     out = tensor(found["value"], "paged_attention", q.shape)
     if out.dtype != q.dtype:
         raise Wrong("paged_attention has the wrong dtype", str(q.dtype), str(out.dtype))

@@ -80,6 +80,12 @@ def wrong_states(old: State, scores: Tensor, values: Tensor) -> dict[str, State]
     plain = torch.exp(scores)
     since = torch.exp(scores - torch.where(largest == MINUS, new, largest)[:, :, None])
     raw = torch.exp(new - largest)
+
+    def about(other: Tensor) -> State:
+        """The state that refers to ``other`` in place of the largest score."""
+        by = torch.exp(new - other)
+        return other, right_total * by, right_mixed * by[:, :, None]
+
     unseen = bool((largest == MINUS).any())
     first: dict[str, State] = {
         "rescaled the wrong way: exp(new - old) is inf where nothing was seen before: multiply by "
@@ -117,6 +123,10 @@ def wrong_states(old: State, scores: Tensor, values: Tensor) -> dict[str, State]
             total + since.sum(-1), mixed + since @ values,
         ),
         "what was summed before is lost: add to it": (new, summed, blended),
+        "every head and query has a largest score of its own: the maximum over its keys": (
+            about(scores.amax().expand_as(new).maximum(largest))
+        ),
+        "largest begins at -inf, not at 0: all scores may be negative": about(new.clamp(min=0)),
     }  # fmt: skip
 
 
@@ -177,7 +187,19 @@ def merge_causes(one: State, other: State) -> dict[str, State]:
         return torch.where(state[0] == MINUS, torch.zeros_like(by), torch.exp(state[0] - by))
 
     first, second = kept(one, largest), kept(other, largest)
+    total = one[1] * first + other[1] * second
+    mixed = one[2] * first[:, :, None] + other[2] * second[:, :, None]
     return {
+        "each is rescaled by its own largest score, exp(its own - new): here they are exchanged": (
+            largest, one[1] * second + other[1] * first,
+            one[2] * second[:, :, None] + other[2] * first[:, :, None],
+        ),
+        "mixed is divided by total already: divide once, at the very end": (
+            largest, total, (mixed / total[:, :, None]).nan_to_num(),
+        ),
+        "largest is the larger of the two, not their sum": (
+            one[0] + other[0], one[1] + other[1], one[2] + other[2],
+        ),
         "neither is rescaled: their sums refer to different largest scores": (
             largest, one[1] + other[1], one[2] + other[2],
         ),

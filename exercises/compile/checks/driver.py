@@ -233,6 +233,12 @@ def reasons():
     return [str(getattr(why, "reason", why))[:200] for why in found[:3]]
 
 
+def form_of(position):
+    """What kind of a tensor it is, where it is not the usual one."""
+    usual = position.dtype == torch.int64 and list(position.shape) == [1]
+    return "tensor" if usual else f"tensor {list(position.shape)} of {position.dtype}"
+
+
 def simple(model, caches, token, position):
     """A step for the loop alone: what comes after a token depends on it and on its position."""
     return model.logits(model.embed(token, position))
@@ -257,7 +263,7 @@ def generated(theirs, weights, heads, length, prompts, numbers, counts, how):
         nonlocal other
         other = other or place_of(caches) != there
         if isinstance(position, torch.Tensor):
-            calls[-1].append([token.tolist(), position.reshape(-1).tolist(), "tensor"])
+            calls[-1].append([token.tolist(), position.reshape(-1).tolist(), form_of(position)])
         else:
             calls[-1].append([token.tolist(), [position], type(position).__name__])
             position = torch.tensor([position])

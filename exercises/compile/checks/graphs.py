@@ -8,8 +8,8 @@ from workshop.learn.checking import Wrong
 BREAKS = {  # in torch's words, without those in which it gives advice
     "builtin operator `print`": "print leaves the graph for Python: take it out of decode",
     "Data-dependent branching": "an `if` on what is in a tensor cannot be in a graph: use the mask",
-    "data-dependent": ".item() or int(position): a shape that hangs on a value. Attend to all "
-    "places, and let the mask hide the rest",
+    "data-dependent": ".item() or int(position), or bool() of a tensor: a shape or an `if` that "
+    "depends on a value. Attend to all places, and let the mask hide the rest",
     "Skip calling `torch.compiler.disable()`": "something in decode is kept from the compiler",
     "logging.Logger": "logging leaves the graph for Python: take it out of decode",
     "builtin `time.": "the clock is outside of the graph: measure around decode",

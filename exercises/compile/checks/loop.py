@@ -12,6 +12,7 @@ from workshop.learn.mistakes import Tells, only_cause
 
 from .model import Model, drawn_model, logits_of, unit
 
+SHOWN = 6  # tokens
 FED_ALREADY = "the prompt's last token is fed already: its logits give the first new token"
 
 
@@ -116,7 +117,8 @@ def judge_loop(found: dict[str, Any], asked: Asked, number: int = 0) -> None:
     if not torch.equal(made, right):
         row, place = (made != right).nonzero()[0].tolist()
         raise Wrong(
-            f"sequence {row}: the tokens differ from number {place + 1} on", right, made,
+            f"sequence {row}: the tokens differ from number {place + 1} on",
+            right[row, place : place + SHOWN], made[row, place : place + SHOWN],
             only_cause(loop_causes(made, calls, asked)),
         )  # fmt: skip
 
@@ -124,6 +126,12 @@ def judge_loop(found: dict[str, Any], asked: Asked, number: int = 0) -> None:
 def judge_places(calls: list[Any], words: int) -> None:
     """Raises Wrong unless each step is at its position."""
     kinds = {kind for *_, kind in calls} - {"tensor"}
+    other = next((kind for kind in sorted(kinds) if kind.startswith("tensor ")), None)
+    if other:
+        raise Wrong(
+            f"position is a {other}", "a tensor [1] of torch.int64", f"a {other}",
+            "torch.tensor([place]) has one dimension, and its dtype is int64",
+        )  # fmt: skip
     if kinds:
         raise Wrong(
             f"position is a Python {kinds.pop()}", "a tensor [1]", "a graph for each value of it",

@@ -232,6 +232,8 @@ def latency_of_a_whole_text(work: Work) -> None:
              lambda ttft, each, new: (ttft + each) * (new - 1)),
             ("a text has one TTFT: add it once, not for every token",
              lambda ttft, each, new: (ttft + each) * new),
+            ("seconds_per_token is a time: multiply by it, as a speed would divide",
+             lambda ttft, each, new: ttft + (new - 1) / each),
             ("every token after the first takes a TPOT", lambda ttft, each, new: ttft + each),
             ("that is the TTFT alone: the other tokens take time as well",
              lambda ttft, each, new: ttft),

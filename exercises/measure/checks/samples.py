@@ -42,6 +42,8 @@ def same(one: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]
 SLIPS: tuple[tuple[str, Callable[[Series], bool]], ...] = (
     ("there is no warm-up: run it first, and throw its times away",
      lambda s: s.run == s.samples == len(s.counted)),
+    ("the warm-up comes on top of the samples: run warm_up + samples",
+     lambda s: s.run == s.samples and len(s.counted) == max(0, s.samples - s.warm_up)),
     ("warm_up generations are to be run first, not always one",
      lambda s: s.run == 1 + s.samples and len(s.counted) == s.samples),
     ("without a warm-up (0), every generation is counted",

@@ -177,6 +177,7 @@ def model_bandwidth_utilisation(work: Work) -> None:
         cases.append((parameters, width, speed, bandwidth))
     parameters, width, speed, bandwidth = cases[0]
     cases += [(parameters, 4 * width, speed, 5 * bandwidth), (parameters, width, 2.0, bandwidth)]
+    cases.append((parameters, 4 * width, speed, bandwidth * utilisation(*cases[0])))  # it is 4
     judge_numbers(
         work,
         "mbu",
@@ -199,6 +200,8 @@ def model_bandwidth_utilisation(work: Work) -> None:
              lambda *given: 2 * utilisation(*given)),
             ("a parameter has that many bytes, not bits",
              lambda *given: utilisation(*given) / 8),
+            ("more than 1 is returned as it is: it shows that a number is wrong, or that a cache "
+             "was read", lambda *given: min(1.0, utilisation(*given))),
         ),
         ("parameters", "bytes_per_parameter", "tokens_per_second", "bandwidth"),
     )  # fmt: skip
@@ -226,6 +229,7 @@ def largest_batch_that_fits(work: Work) -> None:
         (weights + each, weights, each, 1),
         (weights + each * 0.75, weights, each, 0),  # room for a part of one
         (weights, weights, each, 0),
+        (weights + 0.75 + 2.0 * count, weights + 0.5, 2.0, count),  # neither is a multiple alone
         (weights / 2, weights, 0.5, 0),  # not even the weights fit
     ]
     judge_batches(work, cases)
@@ -266,6 +270,8 @@ BATCH_SLIPS = (
     ("the weights are in the same memory", lambda m, w, e: m // e),
     ("the weights are in the same memory", lambda m, w, e: int(m / e)),
     ("the weights are in the same memory", lambda m, w, e: 0 if w > m else m // e),
+    ("round once, at the end: how many sequences fit what the weights leave",
+     lambda m, w, e: max(0, m // e - -(-w // e))),
     ("the weights are there once, whatever the batch", lambda m, w, e: int(m // (w + e))),
     ("the weights are there once, whatever the batch", lambda m, w, e: int(m / (w + e))),
     ("less than none cannot fit: stop at 0", lambda m, w, e: int((m - w) // e)),

@@ -58,12 +58,20 @@ def called_rows(work: Work, weight: Tensor) -> tuple[Tensor, Tensor]:
             "there is one scale for the whole weight", f"a tensor [{outputs}]", scale,
             "each output channel, a row, has a scale of its own",
         )  # fmt: skip
-    if isinstance(scale, Tensor) and list(scale.shape) == [outputs, 1]:
-        scale = scale[:, 0]
+    refuse_kept_dimension(scale, [outputs])
     return (
         tensor(values, "values", [outputs, inputs], torch.int8),
         tensor(scale, "scale", [outputs], torch.float32),
     )
+
+
+def refuse_kept_dimension(scale: Any, shape: list[int]) -> None:
+    """Raises Wrong for scales with a last dimension of one: int8_linear is given [out]."""
+    if isinstance(scale, Tensor) and list(scale.shape) == [*shape, 1]:
+        raise Wrong(
+            "scale has one dimension too many", f"a tensor {shape}", f"a tensor {[*shape, 1]}",
+            "keepdim=True keeps a last dimension of size one: return scale.squeeze(-1)",
+        )  # fmt: skip
 
 
 @check(
@@ -464,8 +472,7 @@ def called_groups(work: Work, groups: Tensor) -> tuple[Tensor, Tensor]:
             f"a tensor [{outputs}, {count}, {group}]",
             "put the groups of a row together: flatten(1)",
         )  # fmt: skip
-    if isinstance(scale, Tensor) and list(scale.shape) == [outputs, count, 1]:
-        scale = scale[:, :, 0]
+    refuse_kept_dimension(scale, [outputs, count])
     values = tensor(values, "values", [outputs, count * group], torch.int8)
     return values.unflatten(1, (-1, group)), tensor(scale, "scale", [outputs, count], torch.float32)
 

@@ -46,6 +46,7 @@ ROW_SCALES: tuple[Slip, ...] = (
      lambda w: 127 / w.abs().amax(1)),
     ("divide the largest by 127", lambda w: w.abs().amax(1)),
     ("the largest in SIZE: take abs() first", lambda w: w.amax(1) / 127),
+    ("the largest in SIZE: take abs() first", lambda w: not_zero(w.amax(1) / 127)),
     ("the largest in SIZE: take abs() first", lambda w: w.amax(1).abs() / 127),
     ("the largest in SIZE, of both signs: take abs() first", lambda w: w.amin(1).abs() / 127),
     ("the largest element decides, not the mean", lambda w: w.abs().mean(1) / 127),
@@ -124,6 +125,15 @@ GROUP_SCALES: tuple[Slip, ...] = (
     ("a group are neighbours in a ROW, not in a column: unflatten(1, (-1, group))", along_outputs),
 )  # fmt: skip
 
+IN_FP32 = "16 bits are too coarse: x, scale and result are fp32, and so is what is between them"
+
+
+def of_steps(x: Tensor, largest: Tensor) -> Tensor:
+    """Activations in steps of int8."""
+    scale = largest / 127
+    return (x / scale).round() * scale
+
+
 PRODUCTS: tuple[Slip, ...] = (
     ("the scales are missing", lambda x, v, s: x @ v.T),
     ("a scale belongs to an output, not to an input: multiply after the product",
@@ -132,11 +142,23 @@ PRODUCTS: tuple[Slip, ...] = (
      lambda x, v, s: (x.round() @ v.T) * s),
     ("the activations stay as they are: convert the values to x's dtype, not x to int8",
      lambda x, v, s: (x.trunc() @ v.T) * s),
+    ("the activations stay as they are: convert the values to x's dtype, not x to int8",
+     lambda x, v, s: (of_steps(x, x.abs().amax(1, keepdim=True)) @ v.T) * s),
+    ("the activations stay as they are: convert the values to x's dtype, not x to int8",
+     lambda x, v, s: (of_steps(x, x.abs().amax()) @ v.T) * s),
+    *((IN_FP32, lambda x, v, s, few=few: ((x.to(few) @ v.to(few).T) * s.float()).double())
+      for few in (torch.bfloat16, torch.float16)),
+    *((IN_FP32, lambda x, v, s, few=few: ((x.to(few) @ v.to(few).T) * s.to(few)).double())
+      for few in (torch.bfloat16, torch.float16)),
+    ("y is [batch, out] where batch or out is 1, too: no squeeze()",
+     lambda x, v, s: ((x @ v.T) * s).squeeze()),
     ("multiply by the scale: values * scale is the weight", lambda x, v, s: (x @ v.T) / s),
     ("weights have the outputs first: x @ values.T", lambda x, v, s: (x @ v) * s),
     ("the scale counts once", lambda x, v, s: (x @ v.T) * s * s),
     ("outputs are the LAST dimension: * scale, not * scale[:, None]",
      lambda x, v, s: (x @ v.T) * s[:, None]),
+    ("outputs are the LAST dimension: * scale, not * scale[:, None]",
+     lambda x, v, s: (x @ v.T) * (s[:, None] if len(x) == len(s) else s)),
     ("y = x @ weight.T has the batch first: [batch, out]", lambda x, v, s: ((x @ v.T) * s).T),
     ("one scale for each output, not one for all", lambda x, v, s: (x @ v.T) * s.amax()),
     ("one scale for each output, not one for all", lambda x, v, s: (x @ v.T) * s.mean()),
@@ -145,6 +167,10 @@ PRODUCTS: tuple[Slip, ...] = (
 
 TURNED_BACK: tuple[Slip, ...] = (
     ("scale * values multiplies COLUMNS: scale[:, None] multiplies rows", lambda v, s: v * s),
+    ("scale * values multiplies COLUMNS: scale[:, None] multiplies rows",
+     lambda v, s: v * s if v.shape[1] == len(s) else v * s[:, None]),
+    *((IN_FP32, lambda v, s, few=few: (v.to(few) * s.to(few)[:, None]).double())
+      for few in (torch.bfloat16, torch.float16)),
     ("multiply by the scale", lambda v, s: v / s[:, None]),
     ("the scale is missing", lambda v, s: v),
     ("one scale for each row, not one for all", lambda v, s: v * s.amax()),

@@ -40,11 +40,20 @@ def the_roof_and_its_ridge(work: Work) -> None:
     left, right = top * draw.number(0.05, 0.8), top * draw.number(1.2, 9)
     judge_numbers(
         work, "attainable", lambda i, peak, bandwidth: min(peak, i * bandwidth),
-        [(i, peak, bandwidth) for i in (left, right, top * 0.999, top * 1.001, 2 * peak)],
+        [(i, peak, bandwidth)
+         for i in (left, right, top * 0.999, top * 1.001, 2 * peak, top / 2e9, 2 / top)],
         (("right of the ridge the processor bounds: never more than its peak",
           lambda i, p, b: i * b),
          ("the SMALLER of the two bounds: both must be kept", lambda i, p, b: max(p, i * b)),
          ("left of the ridge the memory bounds: intensity x bandwidth", lambda i, p, b: p),
+         ("GFLOP/s and GB/s are both units of 1e9: nothing to convert",
+          lambda i, p, b: min(p, i * b * 1e9)),
+         ("GFLOP/s and GB/s are both units of 1e9: nothing to convert",
+          lambda i, p, b: min(p, i * b / 1e9)),
+         ("GFLOP/s and GB/s are both units of 1e9: nothing to convert",
+          lambda i, p, b: min(p * 1e9, i * b * 1e9)),
+         ("the ridge is peak / bandwidth, not bandwidth / peak",
+          lambda i, p, b: p if i > b / p else i * b),
          ("FLOP/byte times bytes/s is FLOP/s: intensity times bandwidth",
           lambda i, p, b: min(p, b / i)),
          ("FLOP/byte times bytes/s is FLOP/s: intensity times bandwidth",

@@ -30,7 +30,17 @@ def greedy_cases(draw: Draw) -> list[tuple[Tensor, Tensor]]:
             cases.append(near_tie(draw, draw.integer(0, k - 1), vocab, k, gap, earlier))
     large = refused_at(draw, k - 1, vocab, k, rank=1)
     cases += [(1e3 * large[0], large[1]), (large[0] - 500, large[1])]
-    return cases
+    return [*cases, large_ids(draw, 1), large_ids(draw, 2)]
+
+
+def large_ids(draw: Draw, kept: int) -> tuple[Tensor, Tensor]:
+    """Two guesses from a vocabulary of more tokens than 8 or 16 bits can count."""
+    logits = draw.normal(3, 70_000)
+    own = torch.tensor([draw.integer(32_768, 65_535), draw.integer(65_536, 69_999), 300])
+    logits[torch.arange(3), own] = 20.0
+    proposed = own[:2].clone()
+    proposed[kept:] = draw.integer(0, 255)
+    return logits, proposed
 
 
 def refused_at(draw: Draw, kept: int, vocab: int, k: int, rank: int) -> tuple[Tensor, Tensor]:
@@ -84,6 +94,9 @@ def edge_passes() -> list[Pass]:
         as_pass([more, more, rare], [less, less], [0, 1], [0.75, 0.0], 0.2),
         as_pass([shy, never], [half], [0], [BELOW_ONE], 0.9),  # p is nearly q
         as_pass([rare, never, more], [less, less], [3, 3], [0.9, BELOW_ONE], 0.45),
+        as_pass([more, more, rare], [less, less], [0, 0], [0.25, 0.75], 0.6),  # each its own number
+        as_pass([more, never], [less], [0], [0.2], 0.3),  # between p * q and p
+        as_pass([more, more], [less], [1], [0.5], 0.1),  # all are kept: token 0, of p itself
     ]
 
 

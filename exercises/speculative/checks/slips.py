@@ -70,10 +70,16 @@ NEAR = "near is not equal: a guess is kept only if it is THE largest logit of it
 GREEDY: tuple[Slip, ...] = (
     ("one token of the verifier's own follows those that are kept",
      lambda z, x: greedy(z, x)[:-1]),
+    ("if all k are kept, one token of the verifier's own follows, too: that of the last row",
+     lambda z, x: greedy(z, x)[: len(x)]),
+    *(("token ids can be larger than 8 or 16 bits hold: keep them in int64",
+       lambda z, x, dtype=dtype: torch.tensor(greedy(z, x)).to(dtype).tolist())
+      for dtype in (torch.uint8, torch.int8, torch.int16, torch.uint16)),
     ("the last new token is the verifier's own choice, not the refused guess",
      lambda z, x: [*x.tolist(), int(z[-1].argmax())][: agreed(z, x) + 1]),
     (GOES_ON, lambda z, x: z.argmax(-1)[: int(matches(z, x).sum()) + 1].tolist()),
     (GOES_ON, lambda z, x: [*x[matches(z, x)].tolist(), int(z[-1].argmax())]),
+    (GOES_ON, lambda z, x: [*x[matches(z, x)].tolist(), int(z[int(matches(z, x).sum())].argmax())]),
     (GOES_ON, lambda z, x: z.argmax(-1).tolist()),
     ("guesses that are refused are not kept: compare each with its row",
      lambda z, x: [*x.tolist(), int(z[-1].argmax())]),
@@ -179,6 +185,13 @@ def held_row(p: Tensor, q: Tensor, i: int, u: Any, last: float, x: int) -> int:
     return picked(of_residual(p[i + 1], q[min(i + 1, len(q) - 1)]), last)
 
 
+def cut_last(p: Tensor, q: Tensor) -> Tensor:
+    """The residual by who divides first; in fp32, where a difference may sum to exactly 0."""
+    more = p.float() - q.float()
+    return (more / more.sum()).clamp(min=0)
+
+
+CUT_FIRST = "cut off at zero first, then divide by the sum: p - q itself sums to 0, or nearly so"
 PROBABLE = "the ratio p / q decides, with the random number: a likely guess may be refused"
 OWN_ROW = "the residual is of the refused guess's own row: p[i] and q[i]"
 LAST = "last_uniform is the number for the token that is drawn"
@@ -234,6 +247,10 @@ ACCEPT: tuple[Slip, ...] = (
     (LAST_ROW, stepwise(more=lambda p, u, last, x: [picked(p[-2], last)])),
     (LAST_ROW, stepwise(more=lambda p, u, last, x: [picked(p[0], last)])),
     (LAST_ROW, stepwise(more=lambda p, u, last, x: [x[-1]])),
+    ("if none is refused, one more token is drawn from the last row of p itself: not from a "
+     "residual, as no guess was refused there",
+     lambda p, q, x, u, last: [*given[:-1], picked(of_residual(p[-1], q[-1]), last)]
+     if len(given := right(p, q, x, u, last)) > len(x) else given),
     ("the token after k kept ones is drawn: it is not always the likeliest",
      stepwise(more=lambda p, u, last, x: [int(p[-1].argmax())])),
     ("a token is drawn after those that are kept, whether one was refused or none",
@@ -244,6 +261,8 @@ ACCEPT: tuple[Slip, ...] = (
      lambda p, q, x, u, last: right(torch.cat([p[-1:], p[:-2], p[-1:]]), q, x, u, last)),
     (GOES_ON, without_stop(kept_too=False)),
     (GOES_ON, without_stop(kept_too=True)),
+    (GOES_ON, lambda *given: without_stop(kept_too=True)(*given)[:-1]),
+    (CUT_FIRST, from_residual(lambda p, q: cut_last(p, q))),
 )  # fmt: skip
 
 
@@ -267,6 +286,7 @@ SHARES: tuple[Slip, ...] = (
     ("what is less in p counts nothing: clamp, not abs", lambda p, q: (p - q).abs()),
     ("what is less in p counts nothing: clamp at zero, not abs",
      lambda p, q: (p - q).abs() / (p - q).abs().sum()),
+    (CUT_FIRST, lambda p, q: cut_last(p, q).double()),
     ("p - q, not q - p", lambda p, q: of_residual(q, p)),
     ("p - q, not q - p", lambda p, q: (q - p).clamp(min=0)),
     ("that is p: take away what the draft has proposed already", lambda p, q: p),
@@ -353,6 +373,24 @@ def k_or_nothing(text: Sequence[int], k: int, ngram: int) -> list[int]:
     return []
 
 
+def copied_on(text: Sequence[int], k: int, ngram: int) -> list[int]:
+    """Goes on with its own guesses where the text ends."""
+    tokens = list(text)
+    found = len(looked_up(text, len(text), ngram))
+    for place in range(len(text) - found, len(text) - found + (k if found else 0)):
+        tokens.append(tokens[place])
+    return tokens[len(text) :]
+
+
+def filled_up(by: int) -> Callable[..., list[int]]:
+    def wrong(text: Sequence[int], k: int, ngram: int) -> list[int]:
+        tokens = looked_up(text, k, ngram)
+        return tokens + [by] * (k - len(tokens)) if tokens else []
+
+    return wrong
+
+
+ENDS = "fewer than k where the text ends: nothing is added to them"
 NGRAMS = "where the whole n-gram is nowhere else, try one token fewer, down to one"
 SHORT = "a text that is no longer than the n-gram is looked up, too: by fewer tokens"
 LOOKUPS: tuple[Slip, ...] = (
@@ -373,6 +411,11 @@ LOOKUPS: tuple[Slip, ...] = (
     ("the tokens that FOLLOW the n-gram, without itself", with_itself),
     ("fewer than k where the text ends: the latest place counts all the same", k_or_nothing),
     ("the tokens from right after the n-gram on: one is left out", at_place(1)),
+    (ENDS, copied_on),
+    (ENDS, filled_up(0)),
+    (ENDS, filled_up(-1)),
+    ("the beginning of the text is a place, too: the first start is 0",
+     lambda t, k, n: looked_up(t[1:], k, n)),
     ("k tokens, and no more than that", at_place(0, 1)),
     ("k tokens, and no more than that", at_place(0, 10**6)),
     ("k tokens: one is missing", at_place(0, -1)),

@@ -224,7 +224,9 @@ def same_layer_part(
         found = only_cause((hint, partial(gives, actual, wrong)) for wrong, hint in causes)
         if found:
             raise Wrong(f"{what} is off", f"heads {rows_as_heads(rows, size)}", None, found)
-    same_part(actual, whole, dim, start, stop, what, rank, ranks)
+    lines = ("rows", "columns")[dim]
+    those = f"the {size} {lines} of each of this rank's heads, {rows_as_heads(rows, size)}"
+    same_part(actual, whole, dim, start, stop, what, rank, ranks, those)
 
 
 def gives(actual: Tensor, wrong: Callable[[], Tensor]) -> bool:

@@ -69,9 +69,14 @@ def cut(weight: Tensor, dim: int, start: int, stop: int) -> Tensor:
 
 
 def same_part(
-    actual: Any, whole: Tensor, dim: int, start: int, stop: int, what: str, rank: int, ranks: int
-) -> None:
-    """Raises Wrong unless it is rows (dim 0) or columns (dim 1) start to stop of ``whole``."""
+    actual: Any, whole: Tensor, dim: int, start: int, stop: int, what: str, rank: int, ranks: int,
+    those: str | None = None,
+) -> None:  # fmt: skip
+    """Raises Wrong unless it is rows (dim 0) or columns (dim 1) start to stop of ``whole``.
+
+    Args:
+        those: what the right ones are, where ``share`` of their number does not give them.
+    """
     expected = cut(whole, dim, start, stop)
     if isinstance(actual, Tensor) and actual.shape == expected.shape:
         tensor(actual, what, expected.shape, whole.dtype)
@@ -81,7 +86,8 @@ def same_part(
     if not isinstance(actual, Tensor):
         tensor(actual, what, expected.shape)
     here = list(actual.shape)
-    hint = only_cause(part_causes(actual, whole, dim, (start, stop), rank, ranks))
+    those = those or f"those of share({whole.shape[dim]}, {rank}, {ranks})"
+    hint = only_cause(part_causes(actual, whole, dim, (start, stop), rank, ranks, those))
     wanted = f"{lines} {start} to {stop - 1} of the {list(whole.shape)}"
     if list(actual.shape) != list(expected.shape):
         raise Wrong(
@@ -99,12 +105,12 @@ KINDS = ("column-parallel cuts the outputs", "row-parallel cuts the inputs")
 
 
 def part_causes(
-    actual: Tensor, whole: Tensor, dim: int, ends: tuple[int, int], rank: int, ranks: int
-) -> dict[str, Tells]:
+    actual: Tensor, whole: Tensor, dim: int, ends: tuple[int, int], rank: int, ranks: int,
+    those: str,
+) -> dict[str, Tells]:  # fmt: skip
     """Which mistakes give this part of ``whole``, of which rows or columns ``ends`` are right."""
     expected, size, other = cut(whole, dim, *ends), whole.shape[dim], whole.shape[1 - dim]
     here = list(actual.shape)
-    share = f"share({size}, {rank}, {ranks})"
 
     def like(wrong: Callable[[], Tensor]) -> Tells:
         return lambda: torch.equal(actual, wrong())
@@ -135,8 +141,8 @@ def part_causes(
                 torch.equal(one, cut(whole, 1 - dim, *across)) for one in (actual, actual.T)
             )
         ),
-        f"torch.chunk gives the first ones more, and the last what is left: take {share}": chunk,
-        f"these are neighbours, but not those of {share}": neighbours,
+        f"torch.chunk gives the first ones more, and the last what is left: take {those}": chunk,
+        f"these are neighbours, but not {those}": neighbours,
     }
 
 
