@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-if TYPE_CHECKING:
-    from workshop.record.readers import Reading
-
 _NAME = re.compile(r"job-.+-\d+(?:_\d+)?\.out")  # of the log of a submitted job
+_END = 1 << 20  # bytes at a log's end that its record is in
 
 
-def note(readings: Sequence[Reading]) -> None:
+def note(files: Sequence[Path]) -> None:
     """Print a note on standard error for each log about which its job tells something."""
-    for sentence in notes_on(readings):
+    for sentence in notes_on(files):
         click.echo(f"Note: {sentence}", err=True)
 
 
-def notes_on(readings: Sequence[Reading]) -> list[str]:
+def notes_on(files: Sequence[Path]) -> list[str]:
     """A sentence for each log that two jobs share, or whose job has not ended."""
-    ours = [one for one in readings if _NAME.fullmatch(one.path.name)]
+    ours = [file for file in files if _NAME.fullmatch(file.name)]
     if not ours:
         return []
     from workshop.cli.follow import the_cluster
@@ -34,6 +33,18 @@ def notes_on(readings: Sequence[Reading]) -> list[str]:
         where = runs.root(the_cluster(None).paths.runs_directory)
     except UsageError:  # a description that cannot be read says nothing of a log
         return []
-    incomplete = [one.path for one in ours if one.result.status != "ok"]
-    paths = [one.path for one in ours]
-    return [*shared_logs.notes(paths, where), *unfinished.notes(incomplete, where)]
+    incomplete = [file for file in ours if not has_record(file)]
+    return [*shared_logs.notes(ours, where), *unfinished.notes(incomplete, where)]
+
+
+def has_record(log: Path) -> bool:
+    """Whether the end of a log holds the record of a run."""
+    from workshop.record.results import PREFIX
+
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _END))
+            return PREFIX.encode() in file.read()
+    except OSError:
+        return False

@@ -37,8 +37,8 @@ def report(files: tuple[Path, ...], output: Path) -> None:
     from workshop.util import files as whole
 
     check_target(output)
+    note(files)
     readings = read_logs(files)
-    note(readings)
     results = [reading.result for reading in readings]
     made = view(
         named([reading.path.name for reading in readings], results),

@@ -44,7 +44,7 @@ def results(files: tuple[Path, ...], form: str | None) -> None:
         form or "", _write_table
     )
     write(readings)
-    note(readings)
+    note(files)
     with_result = {reading.path for reading in readings if gave_result(reading.result)}
     if with_result != {reading.path for reading in readings}:
         sys.exit(1)

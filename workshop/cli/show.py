@@ -59,6 +59,9 @@ def plot(
     baseline=FILE. A log without a result is reported and leaves a gap. The exit code is 1 if there
     is nothing to draw. docs/figures.md explains each kind of figure.
     """
+    from workshop.cli.log_notes import note
+
+    note(files)
     if kind == ALL:
         written = draw_all(files, output or Path(), theme, mine)
     else:
@@ -141,11 +144,9 @@ def draw_all(
 
 def _results_of(files: Sequence[Path], kind: str) -> list[Result]:
     """The results of these logs, with a remark on each that gave no number; none if all did."""
-    from workshop.cli.log_notes import note
     from workshop.record.readers import read_logs
 
     readings = read_logs(files)
-    note(readings)
     results = [reading.result for reading in readings]
     labels = {result.label for result in results if result.has_number}
     for reading in readings:

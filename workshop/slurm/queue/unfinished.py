@@ -18,7 +18,7 @@ def notes(paths: Iterable[Path], where: Path, ask: Ask | None = None) -> Iterato
     """A sentence for each of these logs whose job is still running or waiting.
 
     Args:
-        paths: logs without a complete result.
+        paths: logs without a record.
         where: the directory of all runs.
         ask: asks Slurm how jobs stand; None is squeue, where there is one.
     """
