@@ -44,8 +44,8 @@ def status(
 ) -> None:
     """Show the state of your jobs; JOBS selects some by job ID or stage.
 
-    Where Slurm does not answer, shows what is known and exits with 1; with
-    --watch, only if that lasts.
+    If Slurm does not answer, prints what is known and exits with 1; --watch
+    retries for about a minute first.
     """
     from workshop.slurm.queue.follow import LONGEST_PAUSE, PATIENCE, look, look_without_slurm
     from workshop.slurm.queue.missing import Missing

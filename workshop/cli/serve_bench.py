@@ -101,10 +101,10 @@ _TOKENS = click.IntRange(1, 1_000_000)
     help="Ask for answers of just that length, or let them end earlier.  [ignore-eos]",
 )
 @click.option(
-    "--temperature", type=click.FloatRange(0, 10), default=0.0, help="Of the sampling.  [0]"
+    "--temperature", type=click.FloatRange(0, 10), default=0.0, help="Sampling temperature.  [0]"
 )
-@click.option("--ttft-target", type=_MILLISECONDS, help="For the goodput: most TTFT, in ms.")
-@click.option("--tpot-target", type=_MILLISECONDS, help="For the goodput: most TPOT, in ms.")
+@click.option("--ttft-target", type=_MILLISECONDS, help="Longest TTFT that counts as goodput, ms.")
+@click.option("--tpot-target", type=_MILLISECONDS, help="Longest TPOT that counts as goodput, ms.")
 @click.option(
     "--connect-timeout", type=_SECONDS, default=10.0, help="Seconds to wait to connect.  [10]"
 )
@@ -128,7 +128,7 @@ _TOKENS = click.IntRange(1, 1_000_000)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="File with the CA certificate of an https server.  [the system's CAs]",
 )
-@click.option("--seed", type=Seed(), default=0, help="Of prompts and arrivals.  [0]")
+@click.option("--seed", type=Seed(), default=0, help="Seed of prompts and arrivals.  [0]")
 @click.option(
     "--note",
     "notes",

@@ -64,7 +64,7 @@ def predict(
     """Predict how MODEL should perform on a machine: TTFT, TPOT, memory, and what bounds them.
 
     MODEL is a known shape (llama-2-7b, tiny, ...), a Hugging Face config.json or a checkpoint
-    directory; or pass its dimensions as options. Prints two results: ideal, without losses, and
+    directory; or pass its dimensions as options. Prints two readings: ideal, without losses, and
     expected, with efficiencies fitted to published measurements (docs/predict.md).
 
     \b
