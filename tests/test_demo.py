@@ -23,6 +23,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # Fewer and shorter than the demo's own, for the sake of time; everything else is the same.
 SHORT = ["--samples", "2", "--new-tokens", "40"]
 SMALL = ["--model", "tiny:1"]  # of the widened model, to compile and run it takes minutes
+# As plot says it of logs that were made on a busy machine.
+BUSY = "Warning: other processes used the machine during "
 LONGEST = 6 * HANG  # it compiles all that the stages need, for minutes
 
 
@@ -240,7 +242,9 @@ def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
         (script,) = tmp_path.glob(f"runs/*/{job['job']}_submission.sh")
         assert f"TORCHINDUCTOR_CACHE_DIR={compiled}/workshop/inductor" in script.read_text()
     drawn = workshop("plot", *sorted(path.name for path in tmp_path.glob("job*.out")))
-    assert drawn.stderr == ""
+    # On a busy machine, the figure's caution is all that is said.
+    said = drawn.stderr.splitlines()
+    assert [line for line in said if not line.startswith(BUSY)] == []
     assert (tmp_path / "progression.png").exists()
     views = status(workshop)
     assert [view["state"] for view in views] == ["COMPLETED"] * 5

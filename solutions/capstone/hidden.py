@@ -9,7 +9,7 @@ from workshop.learn.checking import Work, Wrong, check
 
 from .. import ANY_MEANS
 from ..reference import drawn_prompt
-from ..speed import ON_THE_WALL, VOCAB, Times, baseline, their_clock, timed_model
+from ..speed import VOCAB, Times, baseline, leeway, their_clock, timed_model
 from ..tokens import judge
 
 PROMPT, NEW = 110, 2
@@ -38,7 +38,7 @@ def a_long_prompt_in_one_pass(work: Work) -> None:
         judge(model, prompt, NEW, value)
     ours.take(time.thread_time, partial(slow, model, prompt, NEW))
     busy, wall = theirs.beside(ours)
-    ratio = min(busy, ON_THE_WALL * wall)
+    ratio = min(busy, leeway(work) * wall)
     if ratio < BAND:
         raise Wrong(
             f"a prompt of {PROMPT} tokens, and {NEW} new ones", f"{BAND} times the baseline",

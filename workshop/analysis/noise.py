@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from workshop.analysis.identity import find
 from workshop.record.results import Result
-from workshop.stages import STAGES
+from workshop.stages import STAGES, stage_order
 
 # As a run warns of others on its machine (workshop.runner.machine.busy_warning).
 _BUSY = re.compile(r"\d+ other process(?:es)? running on this machine's ")
@@ -50,6 +50,7 @@ def relative_spread(result: Result) -> float:
 def cautions(results: Sequence[Result]) -> list[str]:
     """What a figure or a table of these runs says of noise, a sentence each."""
     sentences = []
+    results = sorted(results, key=lambda run: stage_order(run.stage))
     busy = list(dict.fromkeys(run.label for run in results if is_busy(run)))
     if busy:
         sentences.append(

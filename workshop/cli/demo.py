@@ -47,7 +47,7 @@ def demo(output_dir: Path, as_json: bool, **options: Any) -> None:
     else:
         show(results)
         click.echo(f"The logs:   {' '.join(str(log) for log in runs)}")
-        if draw(list(runs), figure):
+        if draw(list(runs), figure, quiet=True):  # the table has warned
             click.echo(f"The figure: {figure}")
     sys.exit(0 if all(result.status == "ok" for result in results) else 1)
 

@@ -79,8 +79,12 @@ def draw(
     kind: str = PROGRESSION,
     theme: str = THEME_NAMES[0],
     mine: str | None = None,
+    quiet: bool = False,
 ) -> Path | None:
     """Write the figure of these logs, with warnings on standard error; None if there is no number.
+
+    Args:
+        quiet: leave the warnings to the figure.
 
     Raises:
         UsageError: a log that cannot be read, or an output that cannot be written there.
@@ -103,7 +107,8 @@ def draw(
     except NothingToDrawError as error:
         raise click.ClickException(f"there is no {kind} to draw: {error}") from None
     _save(figure, target)
-    _warn_of(figure)
+    if not quiet:
+        _warn_of(figure)
     return target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -43,6 +44,17 @@ def processor_seconds(pids: Iterable[int]) -> float:
         with suppress(OSError):  # it has ended meanwhile
             total += time.clock_gettime((~pid << 3) | CPU_OF_PROCESS) + of_children(pid)
     return total
+
+
+def loses_children(pids: Iterable[int]) -> bool:
+    """Whether one of these processes ignores SIGCHLD now, and so loses its children's time."""
+    for pid in pids:
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+            mask = next((s for s in status.splitlines() if s.startswith("SigIgn:")), "SigIgn: 0")
+            if int(mask.split()[1], 16) >> (signal.SIGCHLD - 1) & 1:
+                return True
+    return False
 
 
 def of_children(pid: int) -> float:
