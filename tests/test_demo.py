@@ -23,8 +23,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 # Fewer and shorter than the demo's own, for the sake of time; everything else is the same.
 SHORT = ["--samples", "2", "--new-tokens", "40"]
 SMALL = ["--model", "tiny:1"]  # of the widened model, to compile and run it takes minutes
-# As plot says it of logs that were made on a busy machine.
-BUSY = "Warning: other processes used the machine during "
+# As plot says it of logs that were made on a busy machine, or that scatter.
+NOISE = re.compile(r"Warning: (other processes used the machine during |.* is too noisy to tell: )")
 LONGEST = 6 * HANG  # it compiles all that the stages need, for minutes
 
 
@@ -242,9 +242,8 @@ def test_the_whole_progression_runs_as_a_chain_and_is_drawn(
         (script,) = tmp_path.glob(f"runs/*/{job['job']}_submission.sh")
         assert f"TORCHINDUCTOR_CACHE_DIR={compiled}/workshop/inductor" in script.read_text()
     drawn = workshop("plot", *sorted(path.name for path in tmp_path.glob("job*.out")))
-    # On a busy machine, the figure's caution is all that is said.
-    said = drawn.stderr.splitlines()
-    assert [line for line in said if not line.startswith(BUSY)] == []
+    # Nothing is said but of noise, which a busy machine makes.
+    assert [line for line in drawn.stderr.splitlines() if not NOISE.match(line)] == []
     assert (tmp_path / "progression.png").exists()
     views = status(workshop)
     assert [view["state"] for view in views] == ["COMPLETED"] * 5
