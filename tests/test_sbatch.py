@@ -1,4 +1,8 @@
-"""What sbatch answers: the number of the job, whatever a site prints around it."""
+"""What sbatch answers: the number of the job, whatever a site prints around it.
+
+submitit 1.5.4 takes the first "job N" of sbatch's output for the job, also out of a site's own
+message (SlurmExecutor._get_job_id_from_submission_command; findings/submitit-sbatch-banner.sh).
+"""
 
 from __future__ import annotations
 
