@@ -22,7 +22,7 @@ def place_causes(table: Tensor, position: int, page: int) -> dict[str, list[int]
         ],
         "page first, then the place in it": right[::-1],
         "the place is counted within the page": [right[0], position],
-        "positions are counted from 0: nothing need be subtracted": [
+        "positions are counted from 0: nothing needs to be subtracted": [
             int(table[(position - 1) // page]), (position - 1) % page,
         ],
     }  # fmt: skip

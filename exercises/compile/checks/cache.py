@@ -95,10 +95,10 @@ def update_causes(
         "the cache may hold what an earlier text left there: copy over it, do not add": (
             gives(put(old, one + old[:, :, position : position + 1], position))
         ),
-        "the first token is at position 0: nothing need be added": (
+        "the first token is at position 0: nothing needs to be added": (
             lambda: not others and torch.equal(now, put(old, one, (position + 1) % length))
         ),
-        "position is counted from 0: nothing need be subtracted": (
+        "position is counted from 0: nothing needs to be subtracted": (
             lambda: not others and torch.equal(now, put(old, one, (position - 1) % length))
         ),
         "only one place is written: the others keep what they have": gives(one.expand_as(old)),

@@ -281,9 +281,9 @@ BATCH_SLIPS = (
      lambda m, w, e: max(1, int(fits(m, w, e)))),
     ("where not even one sequence fits, the batch is 0",
      lambda m, w, e: 0 if w > m else max(1, int(fits(m, w, e)))),
-    ("it fits to the last byte: nothing need be left over",
+    ("it fits to the last byte: nothing needs to be left over",
      lambda m, w, e: max(0, rounded_up(m, w, e) - 1)),
-    ("it fits to the last byte: nothing need be left over",
+    ("it fits to the last byte: nothing needs to be left over",
      lambda m, w, e: rounded_up(m, w, e) - 1),
     ("one fewer than fits: no margin is asked for", lambda m, w, e: max(0, int(fits(m, w, e)) - 1)),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Written one place too far."""
 
-HINT = "nothing need be added"
+HINT = "nothing needs to be added"
 
 
 def update(cache, k, v, position):
